@@ -1,0 +1,6 @@
+"""lolwut.py - SKELETON, to be written."""
+from server.client.networking_reply import addReplyErrorFormat
+
+
+def lolwutCommand(c):
+    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)

@@ -1,0 +1,101 @@
+"""The layer rules of docs/map.md: imports point down, upward calls go through server/link.py."""
+import ast
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import genlink
+
+#: The lower the number, the deeper the layer; the longest matching prefix counts.
+LAYERS = {
+    "datastructs": 0, "ae": 0,
+    "server.server_h": 1, "cluster.cluster_h": 1,
+    "server.log": 2, "server.object": 2, "server.zmalloc": 2, "server.bio": 2,
+    "server.client": 3,
+    "server.keyspace": 4,
+    "server.session": 5,
+    "server.types": 6, "server.scripting": 6, "server.admin": 6, "persistence": 6,
+    "replication": 7,
+    "cluster": 8,
+    "server": 9,
+}
+MODULES = list(genlink.source_files())
+
+
+def layer_of(module):
+    """Return the layer of a project module, or None for the standard library."""
+    name = module
+    while name:
+        if name in LAYERS:
+            return LAYERS[name]
+        name = name.rpartition(".")[0]
+    return None
+
+
+def top_level_imports(path):
+    with open(path, encoding="utf-8") as f:
+        tree = ast.parse(f.read(), path)
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            for alias in node.names:
+                child = node.module + "." + alias.name
+                found.append(child if child in PROJECT else node.module)
+        elif isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+    return found
+
+
+PROJECT = {module for module, _ in MODULES}
+
+
+@pytest.mark.parametrize("module,path", MODULES, ids=[m for m, _ in MODULES])
+def test_imports_point_down(module, path):
+    if module == "server.link":
+        pytest.skip("link.py is the linker: it sees everybody")
+    mine = layer_of(module)
+    for target in top_level_imports(path):
+        theirs = layer_of(target)
+        if theirs is not None:
+            assert theirs <= mine, "%s (layer %d) imports %s (layer %d)" % (module, mine, target, theirs)
+
+
+def test_no_import_circle():
+    graph = {m: [t for t in top_level_imports(p) if t in PROJECT] for m, p in MODULES if m != "server.link"}
+    done, path = set(), []
+
+    def visit(module):
+        if module in path:
+            pytest.fail("import circle: " + " -> ".join(path[path.index(module):] + [module]))
+        if module in done or module not in graph:
+            return
+        path.append(module)
+        for target in graph[module]:
+            visit(target)
+        path.pop()
+        done.add(module)
+
+    for module in graph:
+        visit(module)
+
+
+def test_link_is_current():
+    with open(genlink.LINK, encoding="utf-8") as f:
+        assert f.read() == genlink.render(), "run: python -m tests.support.genlink --write"
+
+
+def test_every_module_imports_first():
+    """Each module can be the first one a fresh interpreter imports."""
+    code = "import importlib, sys\nfor m in sys.argv[1:]:\n" \
+           "    pid = __import__('os').fork()\n" \
+           "    if pid == 0:\n" \
+           "        try: importlib.import_module(m)\n" \
+           "        except BaseException as e: sys.stderr.write('%s: %r\\n' % (m, e)); __import__('os')._exit(1)\n" \
+           "        __import__('os')._exit(0)\n" \
+           "    if __import__('os').waitpid(pid, 0)[1]: sys.exit('cannot import %s first' % m)\n"
+    names = [m for m, _ in MODULES if not m.endswith("__main__")]
+    run = subprocess.run([sys.executable, "-c", code] + names, cwd=genlink.ROOT, env=dict(os.environ),
+                         capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
