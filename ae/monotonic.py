@@ -1,9 +1,14 @@
-"""monotonic.py - SKELETON, to be written."""
+"""monotonic.py - SKELETON, to be written by the owner of ae/."""
+import time
 
 
-def ustime(*args):
-    raise NotImplementedError("ustime")
+def ustime():
+    return time.time_ns() // 1000
 
 
-def mstime(*args):
-    raise NotImplementedError("mstime")
+def mstime():
+    return time.time_ns() // 1000000
+
+
+def getMonotonicUs():
+    return time.monotonic_ns() // 1000
