@@ -1,23 +1,248 @@
-"""log.py - log lines and assertions.        Mirrors src/server.c: serverLog*, src/debug.c: _serverAssert, _serverPanic
+"""log.py - log lines, assertions, the bug report.       Mirrors src/server.c: serverLog*, src/debug.c: _serverAssert...bugReportEnd
 
-SKELETON: to be completed by the owner of server.py.
+Lives here   serverLogRaw, serverLog, serverLogFromHandler; serverAssert, serverAssertWithInfo, serverPanic; the bug
+             report that is printed before the process dies.
+Called from  everywhere.
+Calls out    info.genRedisInfoString and networking.getAllClientsInfoString for the bug report, nothing else.
+State        server.logfile, server.verbosity, server.syslog_enabled (set by config); bug_report_start here.
+Invariant    a log line is one write(2): lines of parent, child and threads never mix.
+Departures   serverAssert(cond) raises, and main() turns what reaches it into the bug report (D-log-1): a Python
+             traceback says more than C's stack trace.  The fast memory test of C's report is not run.
 """
+import os
 import sys
+import time
+from typing import TYPE_CHECKING
+
+from server.server_h import server, LL_RAW, LL_WARNING, LOG_MAX_LEN, OBJ_STRING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from server.admin.debug import serverLogObjectDebugInfo
+    from server.admin.info import genRedisInfoString
+    from server.client.connection import connGetInfo
+    from server.client.networking import catClientInfoString, getAllClientsInfoString
+    from server.object import getDecodedObject
+    from server.server import removeSignalHandlers
+
+STDOUT_FILENO = 1
+LOG_FILE_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+
+bug_report_start = 0       # 1 once the START line of the bug report is out
+
+
+# ============================ Utility functions ============================
+
+def serverLogRaw(level, msg):
+    """Write `msg` (str or bytes) as one log line; with LL_RAW in `level` exactly as it is, without prefix.
+
+    The file is opened for every line, so that log rotation needs no signal.
+    """
+    rawmode = level & LL_RAW
+    level &= 0xff
+    if level < server.verbosity:
+        return
+    if isinstance(msg, (bytes, bytearray)):
+        msg = msg.decode("utf-8", "surrogateescape")
+    log_to_stdout = not server.logfile
+    if log_to_stdout:
+        fd = STDOUT_FILENO
+    else:
+        try:
+            fd = os.open(server.logfile, LOG_FILE_FLAGS, 0o666)
+        except OSError:
+            return
+
+    if rawmode:
+        line = msg
+    else:
+        now_ms = time.time_ns() // 1000000
+        pid = os.getpid()
+        stamp = time.strftime("%d %b %Y %H:%M:%S", time.localtime(now_ms // 1000))
+        if server.sentinel_mode:
+            role_char = "X"
+        elif pid != server.pid:
+            role_char = "C"                # RDB or AOF writing child, or not initialized yet
+        else:
+            role_char = "S" if server.masterhost else "M"
+        line = "%d:%s %s.%03d %s %s\n" % (pid, role_char, stamp, now_ms % 1000, ".-*#"[level], msg)
+    try:
+        data = line.encode("utf-8", "surrogateescape")
+        while data:
+            data = data[os.write(fd, data):]
+    except OSError:
+        pass                               # a full disk or a closed stdout must not stop the server
+    if not log_to_stdout:
+        os.close(fd)
+    if server.syslog_enabled:
+        import syslog
+        syslogLevelMap = (syslog.LOG_DEBUG, syslog.LOG_INFO, syslog.LOG_NOTICE, syslog.LOG_WARNING)
+        syslog.syslog(syslogLevelMap[level], msg.encode("utf-8", "replace").decode("utf-8").replace("\0", ""))
 
 
 def serverLog(level, fmt, *args):
-    sys.stderr.write((fmt % args if args else fmt) + "\n")
+    """Format with printf's % operators and log.  bytes arguments are shown as text; the line is cut at LOG_MAX_LEN."""
+    if (level & 0xff) < server.verbosity:
+        return
+    if args:
+        fmt = fmt % tuple([a.decode("utf-8", "surrogateescape") if isinstance(a, (bytes, bytearray)) else a
+                           for a in args])
+    serverLogRaw(level, fmt[:LOG_MAX_LEN - 1])
 
+
+def serverLogFromHandler(level, msg):
+    """Log a fixed message from a signal handler: no formatting, seconds only, and nothing to stdout of a daemon."""
+    log_to_stdout = not server.logfile
+    if (level & 0xff) < server.verbosity or (log_to_stdout and server.daemonize):
+        return
+    try:
+        fd = STDOUT_FILENO if log_to_stdout else os.open(server.logfile, LOG_FILE_FLAGS, 0o644)
+    except OSError:
+        return
+    try:
+        os.write(fd, ("%d:signal-handler (%d) %s\n" % (os.getpid(), time.time(), msg)).encode())
+    except OSError:
+        pass
+    if not log_to_stdout:
+        os.close(fd)
+
+
+# ================================= Assertions ==============================
 
 def serverAssert(cond):
+    """Raise AssertionError unless `cond`; nobody catches it on the way, so that the server ends with a bug report."""
     if not cond:
         raise AssertionError("serverAssert")
 
 
 def serverAssertWithInfo(c, o, cond):
+    """Like serverAssert, and show the client `c` and the object `o` (each may be None) in the report."""
     if not cond:
+        if c is not None:
+            _serverAssertPrintClientInfo(c)
+        if o is not None:
+            _serverAssertPrintObject(o)
         raise AssertionError("serverAssertWithInfo")
 
 
 def serverPanic(fmt, *args):
-    raise AssertionError(fmt % args if args else fmt)
+    """Report a state that cannot be, and end the process.  Never returns."""
+    frame = sys._getframe(1)
+    fmtmsg = fmt % args if args else fmt
+    bugReportStart()
+    serverLog(LL_WARNING, "------------------------------------------------")
+    serverLog(LL_WARNING, "!!! Software Failure. Press left mouse button to continue")
+    serverLog(LL_WARNING, "Guru Meditation: %s #%s:%d", fmtmsg[:255], os.path.basename(frame.f_code.co_filename),
+              frame.f_lineno)
+    if server.crashlog_enabled:
+        logStackTrace(frame)
+        printCrashReport()
+    removeSignalHandlers()
+    bugReportEnd(0, 0)
+
+
+def _serverAssert(estr, file, line, frame_text):
+    """The report of a failed serverAssert: `estr` is the source line, `frame_text` the traceback as text."""
+    bugReportStart()
+    serverLog(LL_WARNING, "=== ASSERTION FAILED ===")
+    serverLog(LL_WARNING, "==> %s:%d '%s' is not true", file, line, estr)
+    if server.crashlog_enabled:
+        serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n" + frame_text)
+        printCrashReport()
+    removeSignalHandlers()
+    bugReportEnd(0, 0)
+
+
+def _serverAssertPrintClientInfo(c):
+    bugReportStart()
+    serverLog(LL_WARNING, "=== ASSERTION FAILED CLIENT CONTEXT ===")
+    serverLog(LL_WARNING, "client->flags = %d", c.flags)
+    serverLog(LL_WARNING, "client->conn = %s", connGetInfo(c.conn))
+    serverLog(LL_WARNING, "client->argc = %d", c.argc)
+    for j, o in enumerate(c.argv):
+        if o.type == OBJ_STRING and o.encoding in (OBJ_ENCODING_RAW, OBJ_ENCODING_EMBSTR):
+            arg = o.ptr
+        else:
+            arg = "Object type: %d, encoding: %d" % (o.type, o.encoding)
+        serverLog(LL_WARNING, "client->argv[%d] = \"%s\" (refcount: %d)", j, arg, o.refcount)
+
+
+def _serverAssertPrintObject(o):
+    bugReportStart()
+    serverLog(LL_WARNING, "=== ASSERTION FAILED OBJECT CONTEXT ===")
+    serverLogObjectDebugInfo(o)
+
+
+# ================================ The bug report ===========================
+
+def bugReportStart():
+    global bug_report_start
+    if bug_report_start == 0:
+        serverLogRaw(LL_WARNING | LL_RAW,
+                     "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n")
+        bug_report_start = 1
+
+
+def logStackTrace(frame):
+    """Log the Python stack below and including `frame` (a frame object), innermost call last."""
+    import traceback
+    serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n" + "".join(traceback.format_stack(frame)))
+
+
+def logServerInfo():
+    serverLogRaw(LL_WARNING | LL_RAW, "\n------ INFO OUTPUT ------\n")
+    serverLogRaw(LL_WARNING | LL_RAW, genRedisInfoString("all"))
+    serverLogRaw(LL_WARNING | LL_RAW, "\n------ CLIENT LIST OUTPUT ------\n")
+    serverLogRaw(LL_WARNING | LL_RAW, getAllClientsInfoString(-1))
+
+
+def logModulesInfo():
+    serverLogRaw(LL_WARNING | LL_RAW, "\n------ MODULES INFO OUTPUT ------\n")
+
+
+def logCurrentClient():
+    """Log the client being served, its arguments, and the value its first argument names, if it names one."""
+    cc = server.current_client
+    if cc is None:
+        return
+    serverLogRaw(LL_WARNING | LL_RAW, "\n------ CURRENT CLIENT INFO ------\n")
+    serverLog(LL_WARNING | LL_RAW, "%s\n", catClientInfoString(b"", cc))
+    for j in range(cc.argc):
+        serverLog(LL_WARNING | LL_RAW, "argv[%d]: '%s'\n", j, bytes(getDecodedObject(cc.argv[j]).ptr))
+    if cc.argc > 1:
+        from datastructs.dict import dictFind
+        key = bytes(getDecodedObject(cc.argv[1]).ptr)
+        de = dictFind(cc.db.dict, key)
+        if de is not None:
+            serverLog(LL_WARNING, "key '%s' found in DB containing the following object:", key)
+            serverLogObjectDebugInfo(de.val)
+
+
+def printCrashReport():
+    """INFO, CLIENT LIST and the current client.  Whatever is broken, the rest of the report must still come out."""
+    for part in (logServerInfo, logCurrentClient, logModulesInfo):
+        try:
+            part()
+        except Exception as e:             # the state is damaged by definition when we get here
+            serverLogRaw(LL_WARNING | LL_RAW, "(not available: %r)\n" % e)
+
+
+def bugReportEnd(killViaSignal, sig):
+    """Close the report and end the process: by signal `sig`, by exit(1) with use-exit-on-panic, or by abort()."""
+    import signal
+    serverLogRaw(LL_WARNING | LL_RAW,
+                 "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n"
+                 "       Please report the crash by opening an issue on github:\n\n"
+                 "           http://github.com/redis/redis/issues\n\n"
+                 "  If a Redis module was involved, please open in the module's repo instead.\n\n"
+                 "  Suspect RAM error? Use redis-server --test-memory to verify it.\n\n"
+                 "  Some other issues could be detected by redis-server --check-system\n")
+    if server.daemonize and server.supervised == 0 and server.pidfile:
+        try:
+            os.unlink(server.pidfile)
+        except OSError:
+            pass
+    if not killViaSignal:
+        if server.use_exit_on_panic:
+            os._exit(1)
+        os.abort()
+    signal.signal(sig, signal.SIG_DFL)
+    os.kill(os.getpid(), sig)

@@ -1,0 +1,159 @@
+"""server.py - starts a real server process for integration tests.
+
+    with start_server("--appendonly", "yes", conf={"maxmemory": "1mb"}) as s:
+        s.client().set("k", "v")            # redis-py;  s.resp() is the raw client
+
+Each server has its own temporary directory and a free port; `save ""` unless conf says otherwise.  start_server(real=True)
+starts the C server when one is at hand (REDIS_SERVER, or `redis-server` on PATH), to compare with.
+"""
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from tests.support.resp import RespClient
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def free_port():
+    """Return a TCP port nobody listens on; its cluster bus port (+10000) is free as well."""
+    while True:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port > 55000:
+            continue
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port + 10000))
+            except OSError:
+                continue
+        return port
+
+
+def real_server_path():
+    """Return the path of a C redis-server to compare with, or None."""
+    return os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
+
+
+class ServerProcess:
+    """A running server.  port, dir, pid, process; see the methods for the rest."""
+
+    def __init__(self, args=(), conf=None, port=None, directory=None, real=False, executable=None):
+        self.port = port or free_port()
+        self.own_dir = directory is None
+        self.dir = directory or tempfile.mkdtemp(prefix="aeredis-test-")
+        self.args = [str(a) for a in args]
+        self.conf = {"port": self.port, "dir": self.dir, "save": '""', "bind": "127.0.0.1", "loglevel": "notice"}
+        self.conf.update(conf or {})
+        self.conffile = os.path.join(self.dir, "redis.conf")
+        self.logfile = os.path.join(self.dir, "stdout")
+        self.real = real
+        self.executable = executable
+        self.process = None
+
+    def write_conf(self):
+        with open(self.conffile, "w", encoding="utf-8") as f:
+            for key, value in self.conf.items():
+                for v in value if isinstance(value, (list, tuple)) else [value]:
+                    f.write("%s %s\n" % (key, v))
+
+    def start(self, wait=True, timeout=20):
+        """Start the process (again), with the same configuration."""
+        if not os.path.exists(self.conffile):
+            self.write_conf()
+        if self.real:
+            command = [self.executable or real_server_path()]
+        else:
+            command = [sys.executable, "-m", "server"]
+        env = dict(os.environ, PYTHONPATH=ROOT)
+        out = open(self.logfile, "ab")     # noqa: SIM115 (the child keeps it)
+        with out:
+            self.process = subprocess.Popen(command + [self.conffile] + self.args, stdout=out, stderr=out, env=env,
+                                            cwd=self.dir)
+        if wait:
+            self.wait_ready(timeout)
+        return self
+
+    def wait_ready(self, timeout=20):
+        """Wait until the server answers PING (a LOADING or NOAUTH error counts as an answer)."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError("server ended with %s:\n%s" % (self.process.returncode, self.log()[-4000:]))
+            try:
+                with RespClient(self.port, timeout=timeout) as c:
+                    reply = c.execute("PING")
+                    if not (hasattr(reply, "text") and reply.text.startswith("LOADING")):
+                        return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise RuntimeError("server not ready:\n" + self.log()[-4000:])
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def client(self, **kw):
+        """Return a redis-py client."""
+        import redis
+        kw.setdefault("socket_timeout", 20)
+        return redis.Redis(host="127.0.0.1", port=self.port, **kw)
+
+    def resp(self, **kw):
+        """Return a raw RespClient."""
+        return RespClient(self.port, **kw)
+
+    def log(self):
+        with open(self.logfile, encoding="utf-8", errors="surrogateescape") as f:
+            return f.read()
+
+    def wait_for_log(self, text, timeout=10):
+        """Wait until `text` stands in the log; return False if it does not come."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if text in self.log():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def stop(self, timeout=15):
+        """SIGTERM, wait, return the exit code."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill9()
+        return self.process.returncode if self.process else None
+
+    def kill9(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    def cleanup(self):
+        self.kill9()
+        if self.own_dir:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def start_server(*args, conf=None, port=None, directory=None, real=False, executable=None, wait=True):
+    """Context manager: a started ServerProcess, killed and cleaned up at the end."""
+    s = ServerProcess(args, conf, port, directory, real, executable)
+    try:
+        yield s.start(wait=wait)
+    finally:
+        s.cleanup()
