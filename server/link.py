@@ -4,3 +4,19 @@ Lives here   one assignment for every name that a module declares under `if TYPE
 Called from  every entry point, and tests/conftest.py, by being imported [startup].
 Extend       do not edit: `python -m tests.support.genlink --write`.
 """
+from server.admin import debug
+from server.admin import info
+from server.client import connection
+from server.client import networking
+from server import log
+from server import object
+from server import server
+
+# server.log
+log.serverLogObjectDebugInfo = debug.serverLogObjectDebugInfo
+log.genRedisInfoString = info.genRedisInfoString
+log.connGetInfo = connection.connGetInfo
+log.catClientInfoString = networking.catClientInfoString
+log.getAllClientsInfoString = networking.getAllClientsInfoString
+log.getDecodedObject = object.getDecodedObject
+log.removeSignalHandlers = server.removeSignalHandlers
