@@ -1,217 +1,489 @@
-"""object.py - SKELETON, to be written."""
+"""object.py - values: strings, their encodings, numbers in them.      Mirrors src/object.c (6.2.14), lines 30-770
+
+Lives here   createObject and its sisters, tryObjectEncoding, getDecodedObject, comparison,
+             get{Long,LongLong,Double,...}FromObjectOrReply, strEncoding, the end of values (freeXxxObject).
+             object_command.py has the rest of object.c: memory figures, OBJECT, MEMORY.
+Called from  everywhere [command] [read]; serverCron's eviction and lazy free through freeXxxObject.
+Calls out    addReplyError* (up), the constructors of the data structures.
+State        none.
+Invariant    o.ptr fits o.encoding (see server_h.robj).  Shared objects are never changed.
+Departures   refcounts do not count: 1, or OBJ_SHARED_REFCOUNT.  A value dies when its last holder lets go of it;
+             decrRefCount() is for the few values that own reference cycles (lists, sorted sets, streams).
+"""
+import locale
+from typing import TYPE_CHECKING
+
+from datastructs.dict import dictCreate, dictRelease, setDictType, zsetDictType
+from datastructs.util import (
+    INT_MAX, INT_MIN, LD_STR_AUTO, LD_STR_HUMAN, LONG_MAX, ld, ld2string, string2d, string2ld, string2ll,
+)
+try:
+    from datastructs.intset import intsetNew
+    from datastructs.quicklist import quicklistCreate, quicklistRelease
+    from datastructs.ziplist import ziplistNew
+    from datastructs.zskiplist import zset, zslCreate, zslFree
+except ImportError:
+    pass
+from server.log import serverAssert, serverAssertWithInfo, serverPanic
+from server.server_h import (
+    C_ERR, C_OK, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_NO_SHARED_INTEGERS, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT,
+    OBJ_ENCODING_INT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST,
+    OBJ_ENCODING_STREAM, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_SHARED_INTEGERS, OBJ_SHARED_REFCOUNT,
+    OBJ_STREAM, OBJ_STRING, OBJ_ZSET, robj, server, shared,
+)
+
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from server.client.networking_reply import addReplyError, addReplyErrorFormat, addReplyErrorObject
+    from server.keyspace.evict import LFUGetTimeInMinutes
+
+LFU_INIT_VAL = 5
+
+# ----------------------------------------------------------------------------
+# Creation and parsing of objects
+# ----------------------------------------------------------------------------
 
 
-def createObject(*args):
-    raise NotImplementedError("createObject")
+def createObject(type_, ptr):
+    """A RAW object of any type; the caller sets another encoding.  HOT."""
+    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
+        return robj(type_, OBJ_ENCODING_RAW, ptr, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
+    return robj(type_, OBJ_ENCODING_RAW, ptr, server.lruclock)      # LRU_CLOCK: hz >= 1, so always the cached one
 
 
-def makeObjectShared(*args):
-    raise NotImplementedError("makeObjectShared")
+def makeObjectShared(o):
+    serverAssert(o.refcount == 1)
+    o.refcount = OBJ_SHARED_REFCOUNT
+    return o
 
 
-def createRawStringObject(*args):
-    raise NotImplementedError("createRawStringObject")
+def createRawStringObject(s):
+    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
+        return robj(OBJ_STRING, OBJ_ENCODING_RAW, s, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
+    return robj(OBJ_STRING, OBJ_ENCODING_RAW, s, server.lruclock)
 
 
-def createEmbeddedStringObject(*args):
-    raise NotImplementedError("createEmbeddedStringObject")
+def createEmbeddedStringObject(s):
+    """`s` must be bytes: an EMBSTR object is never changed in place."""
+    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
+        return robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
+    return robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, server.lruclock)
 
 
-def createStringObject(*args):
-    raise NotImplementedError("createStringObject")
+#: C: with 44 bytes, object and string together just fill a 64-byte block of jemalloc.
+OBJ_ENCODING_EMBSTR_SIZE_LIMIT = 44
 
 
-def tryCreateRawStringObject(*args):
-    raise NotImplementedError("tryCreateRawStringObject")
+def createStringObject(s):
+    """A string object of `s` (bytes): EMBSTR up to 44 bytes, else RAW.  HOT."""
+    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
+        lru = (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL
+    else:
+        lru = server.lruclock
+    return robj(OBJ_STRING, OBJ_ENCODING_EMBSTR if len(s) <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT else OBJ_ENCODING_RAW,
+                s, lru)
 
 
-def tryCreateStringObject(*args):
-    raise NotImplementedError("tryCreateStringObject")
+def tryCreateRawStringObject(s):
+    """C: None if the memory is not there.  Here `s` has its memory already."""
+    return createRawStringObject(s)
 
 
-def createStringObjectFromLongLong(*args):
-    raise NotImplementedError("createStringObjectFromLongLong")
+def tryCreateStringObject(s):
+    return createStringObject(s)
 
 
-def createStringObjectFromLongLongForValue(*args):
-    raise NotImplementedError("createStringObjectFromLongLongForValue")
+def createStringObjectFromLongLongWithOptions(value, valueobj):
+    """A shared integer if possible, else an INT object.
 
+    valueobj = 1: it becomes a value of the keyspace, so under an LRU or LFU policy it needs an lru field of its own.
+    """
+    if server.maxmemory == 0 or not server.maxmemory_policy & MAXMEMORY_FLAG_NO_SHARED_INTEGERS:
+        valueobj = 0
+    if 0 <= value < OBJ_SHARED_INTEGERS and valueobj == 0:
+        return shared.integers[value]
+    o = createObject(OBJ_STRING, value)
+    o.encoding = OBJ_ENCODING_INT
+    return o
 
-def createStringObjectFromLongDouble(*args):
-    raise NotImplementedError("createStringObjectFromLongDouble")
 
+def createStringObjectFromLongLong(value):
+    return createStringObjectFromLongLongWithOptions(value, 0)
 
-def dupStringObject(*args):
-    raise NotImplementedError("dupStringObject")
 
+def createStringObjectFromLongLongForValue(value):
+    return createStringObjectFromLongLongWithOptions(value, 1)
 
-def createQuicklistObject(*args):
-    raise NotImplementedError("createQuicklistObject")
 
+def createStringObjectFromLongDouble(value, humanfriendly):
+    """humanfriendly = 1: no exponent and no trailing zeros (INCRBYFLOAT, HINCRBYFLOAT)."""
+    return createStringObject(ld2string(value, LD_STR_HUMAN if humanfriendly else LD_STR_AUTO))
 
-def createZiplistObject(*args):
-    raise NotImplementedError("createZiplistObject")
 
+def dupStringObject(o):
+    """A copy with the same encoding, never shared."""
+    serverAssert(o.type == OBJ_STRING)
+    if o.encoding == OBJ_ENCODING_RAW:
+        return createRawStringObject(bytes(o.ptr))
+    if o.encoding == OBJ_ENCODING_EMBSTR:
+        return createEmbeddedStringObject(o.ptr)
+    if o.encoding == OBJ_ENCODING_INT:
+        d = createObject(OBJ_STRING, o.ptr)
+        d.encoding = OBJ_ENCODING_INT
+        return d
+    serverPanic("Wrong encoding.")
 
-def createSetObject(*args):
-    raise NotImplementedError("createSetObject")
 
+def createQuicklistObject():
+    o = createObject(OBJ_LIST, quicklistCreate())
+    o.encoding = OBJ_ENCODING_QUICKLIST
+    return o
 
-def createIntsetObject(*args):
-    raise NotImplementedError("createIntsetObject")
 
+def createZiplistObject():
+    o = createObject(OBJ_LIST, ziplistNew())
+    o.encoding = OBJ_ENCODING_ZIPLIST
+    return o
 
-def createHashObject(*args):
-    raise NotImplementedError("createHashObject")
 
+def createSetObject():
+    o = createObject(OBJ_SET, dictCreate(setDictType))
+    o.encoding = OBJ_ENCODING_HT
+    return o
 
-def createZsetObject(*args):
-    raise NotImplementedError("createZsetObject")
 
+def createIntsetObject():
+    o = createObject(OBJ_SET, intsetNew())
+    o.encoding = OBJ_ENCODING_INTSET
+    return o
 
-def createZsetZiplistObject(*args):
-    raise NotImplementedError("createZsetZiplistObject")
 
+def createHashObject():
+    o = createObject(OBJ_HASH, ziplistNew())
+    o.encoding = OBJ_ENCODING_ZIPLIST
+    return o
 
-def createStreamObject(*args):
-    raise NotImplementedError("createStreamObject")
 
+def createZsetObject():
+    o = createObject(OBJ_ZSET, zset(dictCreate(zsetDictType), zslCreate()))
+    o.encoding = OBJ_ENCODING_SKIPLIST
+    return o
 
-def createModuleObject(*args):
-    raise NotImplementedError("createModuleObject")
 
+def createZsetZiplistObject():
+    o = createObject(OBJ_ZSET, ziplistNew())
+    o.encoding = OBJ_ENCODING_ZIPLIST
+    return o
 
-def freeStringObject(*args):
-    raise NotImplementedError("freeStringObject")
 
+def createStreamObject():
+    o = createObject(OBJ_STREAM, streamNew())
+    o.encoding = OBJ_ENCODING_STREAM
+    return o
 
-def freeListObject(*args):
-    raise NotImplementedError("freeListObject")
 
+def freeStringObject(o):
+    o.ptr = None
 
-def freeSetObject(*args):
-    raise NotImplementedError("freeSetObject")
 
+def freeListObject(o):
+    if o.encoding == OBJ_ENCODING_QUICKLIST:
+        quicklistRelease(o.ptr)
+        o.ptr = None
+    else:
+        serverPanic("Unknown list encoding type")
 
-def freeZsetObject(*args):
-    raise NotImplementedError("freeZsetObject")
 
+def freeSetObject(o):
+    if o.encoding == OBJ_ENCODING_HT:
+        dictRelease(o.ptr)
+        o.ptr = None
+    elif o.encoding == OBJ_ENCODING_INTSET:
+        o.ptr = None
+    else:
+        serverPanic("Unknown set encoding type")
 
-def freeHashObject(*args):
-    raise NotImplementedError("freeHashObject")
 
+def freeZsetObject(o):
+    if o.encoding == OBJ_ENCODING_SKIPLIST:
+        zs = o.ptr
+        dictRelease(zs.dict)
+        zslFree(zs.zsl)
+        o.ptr = None
+    elif o.encoding == OBJ_ENCODING_ZIPLIST:
+        o.ptr = None
+    else:
+        serverPanic("Unknown sorted set encoding")
 
-def incrRefCount(*args):
-    raise NotImplementedError("incrRefCount")
 
+def freeHashObject(o):
+    if o.encoding == OBJ_ENCODING_HT:
+        dictRelease(o.ptr)
+        o.ptr = None
+    elif o.encoding == OBJ_ENCODING_ZIPLIST:
+        o.ptr = None
+    else:
+        serverPanic("Unknown hash encoding type")
+
+
+def freeStreamObject(o):
+    freeStream(o.ptr)
+    o.ptr = None
 
-def decrRefCount(*args):
-    raise NotImplementedError("decrRefCount")
 
+def incrRefCount(o):
+    """Nothing: see the header."""
+
+
+def decrRefCount(o):
+    """The end of a value that nobody else holds: cut the cycles inside.
+
+    Strings, and blobs are left alone: they may still be an argument of the running command or queued for
+    propagation, and they die with their last holder.
+    """
+    if o.refcount != 1 or o.ptr is None:
+        return
+    type_ = o.type
+    if type_ == OBJ_LIST:
+        if o.encoding == OBJ_ENCODING_QUICKLIST:
+            freeListObject(o)
+    elif type_ == OBJ_ZSET:
+        if o.encoding == OBJ_ENCODING_SKIPLIST:
+            freeZsetObject(o)
+    elif type_ == OBJ_STREAM:
+        freeStreamObject(o)
+    elif type_ == OBJ_SET or type_ == OBJ_HASH:
+        if o.encoding == OBJ_ENCODING_HT:
+            dictRelease(o.ptr)
+            o.ptr = None
+    elif type_ != OBJ_STRING:
+        serverPanic("Unknown object type")
+
+
+def decrRefCountVoid(o):
+    decrRefCount(o)
+
+
+def checkType(c, o, type_):
+    """1 if it replied WRONGTYPE; None is an empty key and fits any type."""
+    if o is not None and o.type != type_:
+        addReplyErrorObject(c, shared.wrongtypeerr)
+        return 1
+    return 0
+
+
+def isSdsRepresentableAsLongLong(s):
+    ok, llval = string2ll(s)
+    return (C_OK, llval) if ok else (C_ERR, 0)
+
+
+def isObjectRepresentableAsLongLong(o):
+    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.encoding == OBJ_ENCODING_INT:
+        return C_OK, o.ptr
+    return isSdsRepresentableAsLongLong(o.ptr)
+
 
-def decrRefCountVoid(*args):
-    raise NotImplementedError("decrRefCountVoid")
+def sdsEncodedObject(o):
+    return o.encoding == OBJ_ENCODING_RAW or o.encoding == OBJ_ENCODING_EMBSTR
 
 
-def checkType(*args):
-    raise NotImplementedError("checkType")
+def trimStringObjectIfNeeded(o):
+    """C: give spare room back.  A `bytes` value has none; a bytearray with much of it is copied."""
+    if o.encoding == OBJ_ENCODING_RAW and o.ptr.__class__ is bytearray:
+        ptr = o.ptr
+        if ptr.__alloc__() - 1 - len(ptr) > len(ptr) // 10:
+            o.ptr = bytes(ptr)
 
 
-def isSdsRepresentableAsLongLong(*args):
-    raise NotImplementedError("isSdsRepresentableAsLongLong")
+def tryObjectEncoding(o):
+    """The smallest form of a string object: a shared integer, INT, EMBSTR, or `o` itself.  HOT.
 
+    The result replaces `o` at the caller (argv[j] = tryObjectEncoding(argv[j])); a shared object is left alone.
+    """
+    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    encoding = o.encoding
+    if encoding != OBJ_ENCODING_RAW and encoding != OBJ_ENCODING_EMBSTR:
+        return o
+    if o.refcount > 1:
+        return o
+    s = o.ptr
+    length = len(s)
+    if length <= 20:
+        ok, value = string2ll(s)
+        if ok:
+            if ((server.maxmemory == 0 or not server.maxmemory_policy & MAXMEMORY_FLAG_NO_SHARED_INTEGERS) and
+                    0 <= value < OBJ_SHARED_INTEGERS):
+                return shared.integers[value]
+            if encoding == OBJ_ENCODING_RAW:
+                o.encoding = OBJ_ENCODING_INT
+                o.ptr = value
+                return o
+            return createStringObjectFromLongLongForValue(value)
+    if length <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT:
+        if encoding == OBJ_ENCODING_EMBSTR:
+            return o
+        return createEmbeddedStringObject(bytes(s))
+    if s.__class__ is bytearray:
+        trimStringObjectIfNeeded(o)
+    return o
 
-def isObjectRepresentableAsLongLong(*args):
-    raise NotImplementedError("isObjectRepresentableAsLongLong")
+
+def getDecodedObject(o):
+    """`o` itself, or for INT a new object with the digits: o.ptr is bytes-like in the result."""
+    encoding = o.encoding
+    if encoding == OBJ_ENCODING_RAW or encoding == OBJ_ENCODING_EMBSTR:
+        return o
+    if o.type == OBJ_STRING and encoding == OBJ_ENCODING_INT:
+        return createStringObject(b"%d" % o.ptr)
+    serverPanic("Unknown encoding type")
+
+
+def objectGetBytes(o):
+    """The value of a string object in any encoding as bytes (ours)."""
+    ptr = o.ptr
+    if ptr.__class__ is bytes:
+        return ptr
+    if o.encoding == OBJ_ENCODING_INT:
+        return b"%d" % ptr
+    return bytes(ptr)
+
+
+REDIS_COMPARE_BINARY = 1 << 0
+REDIS_COMPARE_COLL = 1 << 1
 
+
+def compareStringObjectsWithFlags(a, b, flags):
+    """Negative, 0 or positive, as strcmp() or strcoll()."""
+    serverAssertWithInfo(None, a, a.type == OBJ_STRING and b.type == OBJ_STRING)
+    if a is b:
+        return 0
+    astr = objectGetBytes(a)
+    bstr = objectGetBytes(b)
+    if flags & REDIS_COMPARE_COLL:
+        return locale.strcoll(collation_text(astr), collation_text(bstr))
+    return (astr > bstr) - (astr < bstr)
+
+
+def collation_text(s):
+    """The str that strcoll() shall see: up to the first zero byte, as a C string (ours)."""
+    end = s.find(b"\0")
+    if end != -1:
+        s = s[:end]
+    try:
+        return s.decode("utf-8")
+    except UnicodeDecodeError:
+        return s.decode("latin-1")
+
 
-def trimStringObjectIfNeeded(*args):
-    raise NotImplementedError("trimStringObjectIfNeeded")
+def compareStringObjects(a, b):
+    return compareStringObjectsWithFlags(a, b, REDIS_COMPARE_BINARY)
 
 
-def tryObjectEncoding(*args):
-    raise NotImplementedError("tryObjectEncoding")
+def collateStringObjects(a, b):
+    return compareStringObjectsWithFlags(a, b, REDIS_COMPARE_COLL)
 
 
-def getDecodedObject(*args):
-    raise NotImplementedError("getDecodedObject")
+def equalStringObjects(a, b):
+    if a.encoding == OBJ_ENCODING_INT and b.encoding == OBJ_ENCODING_INT:
+        return a.ptr == b.ptr
+    return compareStringObjects(a, b) == 0
 
 
-def compareStringObjects(*args):
-    raise NotImplementedError("compareStringObjects")
+def stringObjectLen(o):
+    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.encoding == OBJ_ENCODING_INT:
+        return len(str(o.ptr))
+    return len(o.ptr)
 
 
-def collateStringObjects(*args):
-    raise NotImplementedError("collateStringObjects")
+def getDoubleFromObject(o):
+    """Returns (C_OK, double) or (C_ERR, 0.0); None counts as 0."""
+    if o is None:
+        return C_OK, 0.0
+    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.encoding == OBJ_ENCODING_INT:
+        return C_OK, float(o.ptr)
+    ok, value = string2d(o.ptr)
+    return (C_OK, value) if ok else (C_ERR, 0.0)
 
 
-def equalStringObjects(*args):
-    raise NotImplementedError("equalStringObjects")
+def getDoubleFromObjectOrReply(c, o, msg=None):
+    ok, value = getDoubleFromObject(o)
+    if ok != C_OK:
+        addReplyError(c, msg if msg is not None else b"value is not a valid float")
+    return ok, value
 
 
-def stringObjectLen(*args):
-    raise NotImplementedError("stringObjectLen")
+def getLongDoubleFromObject(o):
+    """Returns (C_OK, longdouble) or (C_ERR, None); None counts as 0."""
+    if o is None:
+        return C_OK, ld(0)
+    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.encoding == OBJ_ENCODING_INT:
+        return C_OK, ld(o.ptr)
+    ok, value = string2ld(o.ptr)
+    return (C_OK, value) if ok else (C_ERR, None)
 
 
-def getDoubleFromObject(*args):
-    raise NotImplementedError("getDoubleFromObject")
+def getLongDoubleFromObjectOrReply(c, o, msg=None):
+    ok, value = getLongDoubleFromObject(o)
+    if ok != C_OK:
+        addReplyError(c, msg if msg is not None else b"value is not a valid float")
+    return ok, value
 
 
-def getDoubleFromObjectOrReply(*args):
-    raise NotImplementedError("getDoubleFromObjectOrReply")
+def getLongLongFromObject(o):
+    """Returns (C_OK, n) or (C_ERR, 0); None counts as 0."""
+    if o is None:
+        return C_OK, 0
+    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.encoding == OBJ_ENCODING_INT:
+        return C_OK, o.ptr
+    ok, value = string2ll(o.ptr)
+    return (C_OK, value) if ok else (C_ERR, 0)
 
 
-def getLongDoubleFromObject(*args):
-    raise NotImplementedError("getLongDoubleFromObject")
+def getLongLongFromObjectOrReply(c, o, msg=None):
+    ok, value = getLongLongFromObject(o)
+    if ok != C_OK:
+        addReplyError(c, msg if msg is not None else b"value is not an integer or out of range")
+    return ok, value
 
 
-def getLongDoubleFromObjectOrReply(*args):
-    raise NotImplementedError("getLongDoubleFromObjectOrReply")
+def getLongFromObjectOrReply(c, o, msg=None):
+    """A long is a long long here, so C's second range check cannot fail."""
+    return getLongLongFromObjectOrReply(c, o, msg)
 
 
-def getLongLongFromObject(*args):
-    raise NotImplementedError("getLongLongFromObject")
+def getRangeLongFromObjectOrReply(c, o, min_, max_, msg=None):
+    ok, value = getLongFromObjectOrReply(c, o, msg)
+    if ok != C_OK:
+        return C_ERR, 0
+    if value < min_ or value > max_:
+        if msg is not None:
+            addReplyError(c, msg)
+        else:
+            addReplyErrorFormat(c, b"value is out of range, value must between %d and %d", min_, max_)
+        return C_ERR, 0
+    return C_OK, value
 
 
-def getLongLongFromObjectOrReply(*args):
-    raise NotImplementedError("getLongLongFromObjectOrReply")
+def getPositiveLongFromObjectOrReply(c, o, msg=None):
+    if msg is not None:
+        return getRangeLongFromObjectOrReply(c, o, 0, LONG_MAX, msg)
+    return getRangeLongFromObjectOrReply(c, o, 0, LONG_MAX, b"value is out of range, must be positive")
 
 
-def getLongFromObjectOrReply(*args):
-    raise NotImplementedError("getLongFromObjectOrReply")
+def getIntFromObjectOrReply(c, o, msg=None):
+    return getRangeLongFromObjectOrReply(c, o, INT_MIN, INT_MAX, msg)
 
 
-def getRangeLongFromObjectOrReply(*args):
-    raise NotImplementedError("getRangeLongFromObjectOrReply")
+ENCODING_NAMES = {
+    OBJ_ENCODING_RAW: b"raw", OBJ_ENCODING_INT: b"int", OBJ_ENCODING_HT: b"hashtable",
+    OBJ_ENCODING_QUICKLIST: b"quicklist", OBJ_ENCODING_ZIPLIST: b"ziplist", OBJ_ENCODING_INTSET: b"intset",
+    OBJ_ENCODING_SKIPLIST: b"skiplist", OBJ_ENCODING_EMBSTR: b"embstr", OBJ_ENCODING_STREAM: b"stream",
+}
 
 
-def getPositiveLongFromObjectOrReply(*args):
-    raise NotImplementedError("getPositiveLongFromObjectOrReply")
-
-
-def getIntFromObjectOrReply(*args):
-    raise NotImplementedError("getIntFromObjectOrReply")
-
-
-def strEncoding(*args):
-    raise NotImplementedError("strEncoding")
-
-
-def freeMemoryOverheadData(*args):
-    raise NotImplementedError("freeMemoryOverheadData")
-
-
-def getMemoryOverheadData(*args):
-    raise NotImplementedError("getMemoryOverheadData")
-
-
-def objectSetLRUOrLFU(*args):
-    raise NotImplementedError("objectSetLRUOrLFU")
-
-
-def objectCommandLookup(*args):
-    raise NotImplementedError("objectCommandLookup")
-
-
-def objectCommandLookupOrReply(*args):
-    raise NotImplementedError("objectCommandLookupOrReply")
+def strEncoding(encoding):
+    return ENCODING_NAMES.get(encoding, b"unknown")
