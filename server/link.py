@@ -8,6 +8,8 @@ from server.admin import debug
 from server.admin import info
 from server.client import connection
 from server.client import networking
+from server.client import networking_reply
+from server.keyspace import evict
 from server import log
 from server import object
 from server import server
@@ -20,3 +22,9 @@ log.catClientInfoString = networking.catClientInfoString
 log.getAllClientsInfoString = networking.getAllClientsInfoString
 log.getDecodedObject = object.getDecodedObject
 log.removeSignalHandlers = server.removeSignalHandlers
+
+# server.object
+object.addReplyError = networking_reply.addReplyError
+object.addReplyErrorFormat = networking_reply.addReplyErrorFormat
+object.addReplyErrorObject = networking_reply.addReplyErrorObject
+object.LFUGetTimeInMinutes = evict.LFUGetTimeInMinutes
