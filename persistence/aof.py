@@ -1,58 +1,681 @@
-"""aof.py - SKELETON, to be written."""
-from server.client.networking_reply import addReplyErrorFormat
+"""aof.py - the append only file: writing, loading.        Mirrors src/aof.c 1-1035 (6.2.14)
+
+Lives here   the rewrite buffer; flushing and fsync; turning the AOF on and off; translating commands; loading.
+             aof_rewrite.py (C: 1036-2010): the rewrite in a child, its pipes and its end, BGREWRITEAOF.
+Called from  propagate [command]; beforeSleep, serverCron: flushAppendOnlyFile [before, cron]; CONFIG SET appendonly;
+             main: loadAppendOnlyFile [startup].
+Calls out    bio (fsync in the background), rdbLoadRio (preamble), the command procs (loading).
+State        server.aof_buf: commands not written yet.  server.aof_rewrite_buf_blocks: list_ of bytearray, what the parent
+             did since the child of a rewrite was forked.  _flushAppendOnlyFile_last_write_error_log: C's static local.
+ORDER        aof_buf is written before the replies are (beforeSleep): who has an answer has his write in the file.
+Departures   a block of the rewrite buffer is a bytearray (C: a struct of 10 MB with used and free).
+"""
+import errno
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from ae.ae import aeCreateFileEvent, aeDeleteFileEvent, aeGetFileEvents, AE_WRITABLE
+from ae.monotonic import mstime
+from datastructs.adlist import (listAddNodeTail, listCreate, listDelNode, listFirst, listLast, listLength, listRelease)
+from persistence.aof_rewrite import (  # noqa: F401  (half of aof.c: importers find all of it here)
+    aofReadDiffFromParent, aofRemoveTempFile, backgroundRewriteDoneHandler, bgrewriteaofCommand, killAppendOnlyChild,
+    rewriteAppendOnlyFileBackground, rioWriteBulkObject)
+from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
+from persistence.rdb_load import debugDelay, loadingProgress, rdbLoadRio, startLoadingFile, stopLoading
+from persistence.rio import rio, rioInitWithFile, rioTell
+from server.admin.latency import latencyAddSample
+from server.bio import BIO_AOF_FSYNC, bioCreateFsyncJob, bioPendingJobsOfType
+from server.client.networking import freeClientOriginalArgv, processEventsWhileBlocked
+from server.keyspace.db import selectDb
+from server.keyspace.expire import expireCommand, expireatCommand, pexpireCommand
+from server.log import serverAssert, serverLog
+from server.object import createObject, objectGetBytes
+from server.server_h import (
+    AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, BLOCKED_NONE, C_ERR, C_OK,
+    CHILD_TYPE_AOF, CLIENT_BLOCKED, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_MULTI, client, LL_NOTICE, LL_WARNING,
+    OBJ_STRING, server, SLAVE_STATE_WAIT_BGSAVE_START)
+from server.session.multi import execCommand, freeClientMultiState, initClientMultiState, queueMultiCommand
+from server.types.t_string import psetexCommand, setCommand, setexCommand
+
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from server.server import hasActiveChildProcess, lookupCommand
+
+# ----------------------------------------------------------------------------
+# AOF rewrite buffer implementation.
+#
+# What the parent executes while a child rewrites goes into blocks of 10 MB: appending never moves old data, and what
+# the child has been sent is dropped block by block.
+# -------------------------------------------------------------------------
+
+AOF_RW_BUF_BLOCK_SIZE = (1024 * 1024 * 10)
 
 
-def bgrewriteaofCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+def aofRewriteBufferReset():
+    """Drop what was collected; also the first initialization."""
+    if server.aof_rewrite_buf_blocks is not None:
+        listRelease(server.aof_rewrite_buf_blocks)
+    server.aof_rewrite_buf_blocks = listCreate()
 
 
-def aofRewriteBufferReset(*args):
-    raise NotImplementedError("aofRewriteBufferReset")
+def aofRewriteBufferSize():
+    """Return the bytes in the rewrite buffer."""
+    size = 0
+    ln = listFirst(server.aof_rewrite_buf_blocks)
+    while ln is not None:
+        size += len(ln.value)
+        ln = ln.next
+    return size
 
 
-def aofRewriteBufferSize(*args):
-    raise NotImplementedError("aofRewriteBufferSize")
+def aofChildWriteDiffData(el, fd, privdata, mask):
+    """Writable pipe to the child: send it what we did since the fork, so that little is left for the end."""
+    while True:
+        ln = listFirst(server.aof_rewrite_buf_blocks)
+        block = ln.value if ln is not None else None
+        if server.aof_stop_sending_diff or block is None:
+            aeDeleteFileEvent(server.el, server.aof_pipe_write_data_to_child, AE_WRITABLE)
+            return
+        if block:
+            try:
+                nwritten = os.write(server.aof_pipe_write_data_to_child, block[:1024 * 1024])
+            except OSError:
+                return
+            if nwritten <= 0:
+                return
+            del block[:nwritten]
+        if not block:
+            listDelNode(server.aof_rewrite_buf_blocks, ln)
 
 
-def killAppendOnlyChild(*args):
-    raise NotImplementedError("killAppendOnlyChild")
+def aofRewriteBufferAppend(s):
+    """Append `s`, and see to it that the child gets it."""
+    ln = listLast(server.aof_rewrite_buf_blocks)
+    block = ln.value if ln is not None else None
+
+    pos, end = 0, len(s)
+    while pos < end:
+        if block is not None:
+            thislen = min(AOF_RW_BUF_BLOCK_SIZE - len(block), end - pos)
+            if thislen:
+                block += s[pos:pos + thislen]
+                pos += thislen
+        if pos < end:
+            block = bytearray()
+            listAddNodeTail(server.aof_rewrite_buf_blocks, block)
+            # Say so at every 10 blocks; louder at every 100.
+            numblocks = listLength(server.aof_rewrite_buf_blocks)
+            if (numblocks + 1) % 10 == 0:
+                level = LL_WARNING if (numblocks + 1) % 100 == 0 else LL_NOTICE
+                serverLog(level, "Background AOF buffer size: %d MB", aofRewriteBufferSize() // (1024 * 1024))
+
+    if not server.aof_stop_sending_diff and aeGetFileEvents(server.el, server.aof_pipe_write_data_to_child) == 0:
+        aeCreateFileEvent(server.el, server.aof_pipe_write_data_to_child, AE_WRITABLE, aofChildWriteDiffData, None)
 
 
-def stopAppendOnly(*args):
-    raise NotImplementedError("stopAppendOnly")
+def aofRewriteBufferWrite(fd):
+    """Write the whole buffer to `fd` -> bytes written; OSError when that cannot be done (C: -1 and errno)."""
+    count = 0
+    ln = listFirst(server.aof_rewrite_buf_blocks)
+    while ln is not None:
+        block = ln.value
+        if block:
+            nwritten = os.write(fd, block)
+            if nwritten != len(block):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            count += nwritten
+        ln = ln.next
+    return count
 
 
-def startAppendOnly(*args):
-    raise NotImplementedError("startAppendOnly")
+# ----------------------------------------------------------------------------
+# AOF file implementation
+# -------------------------------------------------------------------------
+
+def aofFsyncInProgress():
+    """True while a bio thread runs an fsync of the AOF."""
+    return bioPendingJobsOfType(BIO_AOF_FSYNC) != 0
 
 
-def flushAppendOnlyFile(*args):
-    raise NotImplementedError("flushAppendOnlyFile")
+def aof_background_fsync(fd):
+    bioCreateFsyncJob(fd)
 
 
-def feedAppendOnlyFile(*args):
-    raise NotImplementedError("feedAppendOnlyFile")
+def stopAppendOnly():
+    """CONFIG SET appendonly no: write and sync what there is, then forget the file."""
+    serverAssert(server.aof_state != AOF_OFF)
+    flushAppendOnlyFile(1)
+    try:
+        os.fdatasync(server.aof_fd)
+        server.aof_fsync_offset = server.aof_current_size
+        server.aof_last_fsync = server.unixtime
+    except OSError as e:
+        serverLog(LL_WARNING, "Fail to fsync the AOF file: %s", e.strerror)
+    os.close(server.aof_fd)
+
+    server.aof_fd = -1
+    server.aof_selected_db = -1
+    server.aof_state = AOF_OFF
+    server.aof_rewrite_scheduled = 0
+    killAppendOnlyChild()
+    server.aof_buf = bytearray()
 
 
-def loadAppendOnlyFile(*args):
-    raise NotImplementedError("loadAppendOnlyFile")
+def startAppendOnly():
+    """CONFIG SET appendonly yes -> C_OK, C_ERR.  The first file is made by a rewrite; until it is there the state is
+    AOF_WAIT_REWRITE, and nothing is appended to server.aof_buf."""
+    serverAssert(server.aof_state == AOF_OFF)
+    try:
+        newfd = os.open(server.aof_filename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError as e:
+        serverLog(LL_WARNING, "Redis needs to enable the AOF but can't open the append only file %s "
+                              "(in server root dir %s): %s", server.aof_filename, getcwd(), e.strerror)
+        return C_ERR
+    if hasActiveChildProcess() and server.child_type != CHILD_TYPE_AOF:
+        server.aof_rewrite_scheduled = 1
+        serverLog(LL_WARNING, "AOF was enabled but there is already another background operation. An AOF background "
+                              "was scheduled to start when possible.")
+    else:
+        # A rewrite that runs already is of no use: nobody collected the changes since it began.
+        if server.child_type == CHILD_TYPE_AOF:
+            serverLog(LL_WARNING, "AOF was enabled but there is already an AOF rewriting in background. Stopping "
+                                  "background AOF and starting a rewrite now.")
+            killAppendOnlyChild()
+        if rewriteAppendOnlyFileBackground() == C_ERR:
+            os.close(newfd)
+            serverLog(LL_WARNING, "Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. "
+                                  "Check the above logs for more info about the error.")
+            return C_ERR
+    server.aof_state = AOF_WAIT_REWRITE
+    server.aof_last_fsync = server.unixtime
+    server.aof_fd = newfd
+
+    # Errors of a former AOF do not count for the new one.
+    if server.aof_bio_fsync_status == C_ERR:
+        serverLog(LL_WARNING, "AOF reopen, just ignore the AOF fsync error in bio job")
+        server.aof_bio_fsync_status = C_OK
+    if server.aof_last_write_status == C_ERR:
+        serverLog(LL_WARNING, "AOF reopen, just ignore the last error.")
+        server.aof_last_write_status = C_OK
+    return C_OK
 
 
-def rioWriteBulkObject(*args):
-    raise NotImplementedError("rioWriteBulkObject")
+def getcwd():
+    """The working directory for log lines."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "unknown"
 
 
-def aofReadDiffFromParent(*args):
-    raise NotImplementedError("aofReadDiffFromParent")
+def aofWrite(fd, buf):
+    """write(2) until all of `buf` is out or an error says why not -> (bytes written or -1, errno).
+
+    A short write is tried again: only the second try tells whether the disk is full or something passing happened.
+    """
+    try:
+        totwritten = os.write(fd, buf)
+    except OSError as e:
+        return -1, e.errno
+    total = len(buf)
+    while totwritten < total:
+        try:
+            totwritten += os.write(fd, memoryview(buf)[totwritten:])
+        except OSError as e:
+            return (totwritten or -1), e.errno
+    return totwritten, 0
 
 
-def rewriteAppendOnlyFileBackground(*args):
-    raise NotImplementedError("rewriteAppendOnlyFileBackground")
+AOF_WRITE_LOG_ERROR_RATE = 30           # seconds between two log lines about write errors
+_flushAppendOnlyFile_last_write_error_log = 0
 
 
-def aofRemoveTempFile(*args):
-    raise NotImplementedError("aofRemoveTempFile")
+def flushAppendOnlyFile(force):
+    """Write server.aof_buf to the file, and sync as appendfsync says.
+
+    With `everysec` the write is put off, for up to two seconds, while a background fsync runs: write(2) would block behind
+    it.  `force` writes in any case.  An error leaves the data in the buffer and stops writes (MISCONF) until a later
+    call succeeds; with `always` it ends the server, since replies already promise the data.
+    """
+    global _flushAppendOnlyFile_last_write_error_log
+    sync_in_progress = 0
+
+    if not server.aof_buf:
+        # Data may have been written and not synced in its second: see to it even when nothing new came.
+        if not (server.aof_fsync == AOF_FSYNC_EVERYSEC and server.aof_fsync_offset != server.aof_current_size and
+                server.unixtime > server.aof_last_fsync):
+            return
+        if aofFsyncInProgress():
+            return
+        flushAppendOnlyFile_try_fsync(0)
+        return
+
+    if server.aof_fsync == AOF_FSYNC_EVERYSEC:
+        sync_in_progress = aofFsyncInProgress()
+
+    if server.aof_fsync == AOF_FSYNC_EVERYSEC and not force:
+        if sync_in_progress:
+            if server.aof_flush_postponed_start == 0:
+                server.aof_flush_postponed_start = server.unixtime
+                return
+            if server.unixtime - server.aof_flush_postponed_start < 2:
+                return
+            server.aof_delayed_fsync += 1
+            serverLog(LL_NOTICE, "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer "
+                                 "without waiting for fsync to complete, this may slow down Redis.")
+
+    if server.aof_flush_sleep:
+        time.sleep(server.aof_flush_sleep / 1000000)
+
+    # ORDER: one write(2) for the whole buffer, so that a killed server leaves whole commands as far as possible.
+    buf = server.aof_buf
+    latency = mstime() if server.latency_monitor_threshold else 0       # latencyStartMonitor
+    nwritten, err = aofWrite(server.aof_fd, buf)
+    if latency:
+        latency = mstime() - latency                                    # latencyEndMonitor
+        if latency >= server.latency_monitor_threshold:
+            if sync_in_progress:
+                latencyAddSample("aof-write-pending-fsync", latency)
+            elif hasActiveChildProcess():
+                latencyAddSample("aof-write-active-child", latency)
+            else:
+                latencyAddSample("aof-write-alone", latency)
+            latencyAddSample("aof-write", latency)
+
+    server.aof_flush_postponed_start = 0
+
+    if nwritten != len(buf):
+        can_log = 0
+        if server.unixtime - _flushAppendOnlyFile_last_write_error_log > AOF_WRITE_LOG_ERROR_RATE:
+            can_log = 1
+            _flushAppendOnlyFile_last_write_error_log = server.unixtime
+
+        if nwritten == -1:
+            if can_log:
+                serverLog(LL_WARNING, "Error writing to the AOF file: %s", os.strerror(err))
+                server.aof_last_write_errno = err
+        else:
+            if can_log:
+                serverLog(LL_WARNING, "Short write while writing to the AOF file: (nwritten=%d, expected=%d)",
+                          nwritten, len(buf))
+            try:
+                os.ftruncate(server.aof_fd, server.aof_current_size)
+                nwritten = -1               # no half command is left in the file
+            except OSError as e:
+                if can_log:
+                    serverLog(LL_WARNING, "Could not remove short write from the append-only file.  Redis may refuse "
+                                          "to load the AOF the next time it starts.  ftruncate: %s", e.strerror)
+            server.aof_last_write_errno = errno.ENOSPC
+
+        if server.aof_fsync == AOF_FSYNC_ALWAYS:
+            serverLog(LL_WARNING, "Can't recover from AOF write error when the AOF fsync policy is 'always'. "
+                                  "Exiting...")
+            sys.exit(1)
+        server.aof_last_write_status = C_ERR
+        if nwritten > 0:
+            server.aof_current_size += nwritten
+            del buf[:nwritten]
+        return                              # the next call tries again
+
+    if server.aof_last_write_status == C_ERR:
+        serverLog(LL_WARNING, "AOF write error looks solved, Redis can write again.")
+        server.aof_last_write_status = C_OK
+    server.aof_current_size += nwritten
+
+    if nwritten < 4000:
+        buf.clear()
+    else:
+        server.aof_buf = bytearray()        # do not keep the memory of a peak
+
+    flushAppendOnlyFile_try_fsync(sync_in_progress)
 
 
-def backgroundRewriteDoneHandler(*args):
-    raise NotImplementedError("backgroundRewriteDoneHandler")
+def flushAppendOnlyFile_try_fsync(sync_in_progress):
+    """The tail of flushAppendOnlyFile (C: label try_fsync)."""
+    if server.aof_no_fsync_on_rewrite and hasActiveChildProcess():
+        return
+
+    if server.aof_fsync == AOF_FSYNC_ALWAYS:
+        latency = mstime() if server.latency_monitor_threshold else 0
+        try:
+            os.fdatasync(server.aof_fd)
+        except OSError as e:
+            serverLog(LL_WARNING, "Can't persist AOF for fsync error when the AOF fsync policy is 'always': %s. "
+                                  "Exiting...", e.strerror)
+            sys.exit(1)
+        if latency and mstime() - latency >= server.latency_monitor_threshold:
+            latencyAddSample("aof-fsync-always", mstime() - latency)
+        server.aof_fsync_offset = server.aof_current_size
+        server.aof_last_fsync = server.unixtime
+    elif server.aof_fsync == AOF_FSYNC_EVERYSEC and server.unixtime > server.aof_last_fsync:
+        if not sync_in_progress:
+            aof_background_fsync(server.aof_fd)
+            server.aof_fsync_offset = server.aof_current_size
+        server.aof_last_fsync = server.unixtime
+
+
+# Headers that nearly every command has, made once.
+AOF_HDR_LEN = 128
+aof_mbulkhdr = [b"*%d\r\n" % n for n in range(AOF_HDR_LEN)]
+aof_bulkhdr = [b"$%d\r\n" % n for n in range(AOF_HDR_LEN)]
+
+
+def catAppendOnlyGenericCommand(dst, argc, argv):
+    """Append the command to the bytearray `dst`, as the protocol spells it; return dst.   HOT: one call a write."""
+    bulkhdr = aof_bulkhdr
+    dst += aof_mbulkhdr[argc] if argc < AOF_HDR_LEN else b"*%d\r\n" % argc
+    for o in argv:
+        s = o.ptr
+        if type(s) is int:                                              # getDecodedObject
+            s = b"%d" % s
+        n = len(s)
+        dst += bulkhdr[n] if n < AOF_HDR_LEN else b"$%d\r\n" % n
+        dst += s
+        dst += b"\r\n"
+    return dst
+
+
+def strtoll(s):
+    """C's strtoll(s, NULL, 10) on an argument of a command that has been executed, hence a number."""
+    try:
+        return int(s)
+    except ValueError:
+        return 0
+
+
+def catAppendOnlyExpireAtCommand(buf, cmd, key, seconds):
+    """Append EXPIRE, PEXPIRE, EXPIREAT, SETEX ... as a PEXPIREAT: exact, and right whenever it is replayed."""
+    when = strtoll(objectGetBytes(seconds))
+    proc = cmd.proc
+    if proc is expireCommand or proc is setexCommand or proc is expireatCommand:
+        when *= 1000
+    if proc is expireCommand or proc is pexpireCommand or proc is setexCommand or proc is psetexCommand:
+        when += mstime()
+    k = objectGetBytes(key)
+    w = b"%d" % when
+    buf += b"*3\r\n$9\r\nPEXPIREAT\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(k), k, len(w), w)
+    return buf
+
+
+def feedAppendOnlyFile(cmd, dictid, argv, argc):
+    """Append a command that was executed to the AOF buffer, and to the rewrite buffer if a child rewrites.   HOT."""
+    # Straight into aof_buf unless the text is needed twice, or only by the rewrite.
+    direct = server.aof_state == AOF_ON and server.child_type != CHILD_TYPE_AOF
+    buf = server.aof_buf if direct else bytearray()
+
+    if dictid != server.aof_selected_db:
+        seldb = b"%d" % dictid
+        buf += b"*2\r\n$6\r\nSELECT\r\n$%d\r\n%b\r\n" % (len(seldb), seldb)
+        server.aof_selected_db = dictid
+
+    proc = cmd.proc
+    if proc is setCommand:
+        # A SET with EX or PX comes here rewritten: SET key value PX milliseconds (setGenericCommand).
+        if argc > 3 and objectGetBytes(argv[3]).lower() == b"px":
+            when = b"%d" % (strtoll(objectGetBytes(argv[4])) + mstime())
+            buf = catAppendOnlyGenericCommand(buf, 5, argv[:3])
+            buf += b"$4\r\nPXAT\r\n$%d\r\n%b\r\n" % (len(when), when)
+        else:
+            buf = catAppendOnlyGenericCommand(buf, argc, argv)
+    elif proc is expireCommand or proc is pexpireCommand or proc is expireatCommand:
+        buf = catAppendOnlyExpireAtCommand(buf, cmd, argv[1], argv[2])
+    else:
+        buf = catAppendOnlyGenericCommand(buf, argc, argv)
+
+    if direct:
+        return
+    if server.aof_state == AOF_ON:
+        server.aof_buf += buf
+    if server.child_type == CHILD_TYPE_AOF:
+        aofRewriteBufferAppend(buf)
+
+
+# ----------------------------------------------------------------------------
+# AOF loading
+# -------------------------------------------------------------------------
+
+def createAOFClient():
+    """Return the fake client that replays the file: no connection, never blocked, sees no replies."""
+    c = client()
+    selectDb(c, 0)
+    c.id = CLIENT_ID_AOF
+    c.flags = CLIENT_DENY_BLOCKING
+    c.btype = BLOCKED_NONE
+    c.replstate = SLAVE_STATE_WAIT_BGSAVE_START     # so that nobody tries to send it a reply
+    c.reply = listCreate()
+    c.watched_keys = listCreate()
+    c.resp = 2
+    c.user = None
+    initClientMultiState(c)
+    return c
+
+
+def freeFakeClientArgv(c):
+    c.argv = []
+    c.argc = 0
+    c.argv_len_sum = 0
+
+
+def freeFakeClient(c):
+    listRelease(c.reply)
+    listRelease(c.watched_keys)
+    freeClientMultiState(c)
+    freeClientOriginalArgv(c)
+
+
+def atoi(s):
+    """C's atoi and strtol of a header's tail: leading blanks, a sign, then digits up to whatever follows."""
+    t = s.strip(b" \t\n\v\f\r")
+    if t.isdigit():
+        return int(t)
+    n = 1 if t[:1] in (b"-", b"+") else 0
+    while t[n:n + 1].isdigit():
+        n += 1
+    try:
+        return int(t[:n])
+    except ValueError:
+        return 0
+
+
+class aofReader:
+    """The file under loadAppendOnlyFile, with stdio's idea of its end."""
+    __slots__ = ("fp", "eof")
+
+    def __init__(self, fp):
+        self.fp = fp               # buffered binary file
+        self.eof = 0               # 1 = a read met the end (C: feof)
+
+
+#: Outcomes of loadAppendOnlyFile_commands: C's labels.
+LOADED_OK, READERR, UXEOF, FMTERR = range(4)
+
+
+def loadAppendOnlyFile(filename):
+    """Replay the file -> C_OK, or C_ERR when it is empty.  Anything wrong is logged and ends the process, except a cut
+    tail when aof-load-truncated allows to cut it off."""
+    old_aof_state = server.aof_state
+    try:
+        fp = open(filename, "rb")
+    except OSError as e:
+        serverLog(LL_WARNING, "Fatal error: can't open the append log file for reading: %s", e.strerror)
+        sys.exit(1)
+
+    with fp:
+        if os.fstat(fp.fileno()).st_size == 0:      # valid: a server that got no write yet
+            server.aof_current_size = 0
+            server.aof_fsync_offset = server.aof_current_size
+            return C_ERR
+
+        # ORDER: off while replaying, or EXEC would feed the file that is being read.
+        server.aof_state = AOF_OFF
+
+        fakeClient = createAOFClient()
+        startLoadingFile(fp, filename, RDBFLAGS_AOF_PREAMBLE)
+        f = aofReader(fp)
+        outcome = READERR
+        valid_up_to = 0
+        try:
+            if loadAppendOnlyFile_preamble(f) == C_OK:
+                outcome, valid_up_to = loadAppendOnlyFile_commands(f, fakeClient)
+        except OSError as e:
+            freeFakeClient(fakeClient)
+            serverLog(LL_WARNING, "Unrecoverable error reading the append only file: %s", e.strerror)
+            sys.exit(1)
+
+        if outcome == READERR and not f.eof:
+            serverLog(LL_WARNING, "Unrecoverable error reading the append only file: %s", os.strerror(0))
+            sys.exit(1)
+        if outcome == FMTERR:
+            serverLog(LL_WARNING, "Bad file format reading the append only file: make a backup of your AOF file, then "
+                                  "use ./redis-check-aof --fix <filename>")
+            sys.exit(1)
+        if outcome in (READERR, UXEOF) and not loadAppendOnlyFile_truncate(filename, valid_up_to):
+            serverLog(LL_WARNING, "Unexpected end of file reading the append only file. You can: 1) Make a backup of "
+                                  "your AOF file, then use ./redis-check-aof --fix <filename>. 2) Alternatively you "
+                                  "can set the 'aof-load-truncated' configuration option to yes and restart the "
+                                  "server.")
+            sys.exit(1)
+
+    freeFakeClient(fakeClient)
+    server.aof_state = old_aof_state
+    stopLoading(1)
+    aofUpdateCurrentSize()
+    server.aof_rewrite_base_size = server.aof_current_size
+    server.aof_fsync_offset = server.aof_current_size
+    return C_OK
+
+
+def loadAppendOnlyFile_preamble(f):
+    """Load an RDB at the head of the file, if there is one, and stand behind it -> C_OK, C_ERR."""
+    fp = f.fp
+    sig = fp.read(5)
+    fp.seek(0)
+    if sig != b"REDIS":
+        return C_OK
+    serverLog(LL_NOTICE, "Reading RDB preamble from AOF file...")
+    rdb = rio()
+    rioInitWithFile(rdb, fp)
+    retval = rdbLoadRio(rdb, RDBFLAGS_AOF_PREAMBLE, None)
+    f.eof = rdb.eof
+    if retval != C_OK:
+        serverLog(LL_WARNING, "Error reading the RDB preamble of the AOF file, AOF loading aborted")
+        return C_ERR
+    fp.seek(rioTell(rdb))                           # the rio has read ahead
+    serverLog(LL_NOTICE, "Reading the remaining AOF tail...")
+    return C_OK
+
+
+def loadAppendOnlyFile_commands(f, fakeClient):
+    """Replay commands up to the end of the file -> (outcome, offset of the end of the last good command)."""
+    fp = f.fp
+    readline = fp.readline
+    read = fp.read
+    size = os.fstat(fp.fileno()).st_size
+    valid_up_to = 0                                 # C: kept only under aof-load-truncated
+    valid_before_multi = 0
+    loops = 0
+    pos = fp.tell()
+
+    while True:
+        # Serve the clients from time to time
+        if loops % 1000 == 0:
+            loadingProgress(pos)
+            processEventsWhileBlocked()
+        loops += 1
+
+        buf = readline(127)
+        if not buf:
+            break
+        if buf[0] != 42:                            # '*'
+            return FMTERR, valid_up_to
+        if len(buf) == 1:
+            f.eof = 1
+            return READERR, valid_up_to
+        pos += len(buf)
+        argc = atoi(buf[1:])
+        if argc < 1:
+            return FMTERR, valid_up_to
+
+        argv = []
+        for _ in range(argc):
+            buf = readline(127)
+            if not buf:
+                f.eof = 1
+                return READERR, valid_up_to
+            if buf[0] != 36:                        # '$'
+                return FMTERR, valid_up_to
+            pos += len(buf)
+            n = atoi(buf[1:])
+            if n < 0 or n > size - pos + 1:         # cannot be there: do not ask for the memory
+                f.eof = 1
+                return READERR, valid_up_to
+            s = read(n)
+            if len(s) != n or len(read(2)) != 2:
+                f.eof = 1
+                return READERR, valid_up_to
+            pos += n + 2
+            argv.append(createObject(OBJ_STRING, s))
+        fakeClient.argc = argc
+        fakeClient.argv = argv
+
+        cmd = lookupCommand(argv[0].ptr)
+        if cmd is None:
+            serverLog(LL_WARNING, "Unknown command '%s' reading the append only file", argv[0].ptr)
+            sys.exit(1)
+        if cmd is server.multiCommand:
+            valid_before_multi = valid_up_to
+
+        fakeClient.cmd = fakeClient.lastcmd = cmd
+        if fakeClient.flags & CLIENT_MULTI and cmd.proc is not execCommand:
+            queueMultiCommand(fakeClient)
+        else:
+            cmd.proc(fakeClient)
+
+        serverAssert(fakeClient.bufpos == 0 and fakeClient.reply.len == 0)
+        serverAssert((fakeClient.flags & CLIENT_BLOCKED) == 0)
+
+        freeFakeClientArgv(fakeClient)
+        fakeClient.cmd = None
+        if server.aof_load_truncated:
+            valid_up_to = pos
+        if server.key_load_delay:
+            debugDelay(server.key_load_delay)
+
+    # The end came where a command may end; inside a MULTI it is a short read all the same.
+    if fakeClient.flags & CLIENT_MULTI:
+        serverLog(LL_WARNING, "Revert incomplete MULTI/EXEC transaction in AOF file")
+        return UXEOF, valid_before_multi
+    return LOADED_OK, valid_up_to
+
+
+def loadAppendOnlyFile_truncate(filename, valid_up_to):
+    """Cut an incomplete tail off, if the configuration allows -> true when the rest counts as loaded."""
+    if not server.aof_load_truncated:
+        return 0
+    serverLog(LL_WARNING, "!!! Warning: short read while loading the AOF file !!!")
+    serverLog(LL_WARNING, "!!! Truncating the AOF at offset %d !!!", valid_up_to)
+    try:
+        os.truncate(filename, valid_up_to)
+    except OSError as e:
+        serverLog(LL_WARNING, "Error truncating the AOF file: %s", e.strerror)
+        return 0
+    if server.aof_fd != -1:
+        try:
+            os.lseek(server.aof_fd, 0, os.SEEK_END)
+        except OSError as e:
+            serverLog(LL_WARNING, "Can't seek the end of the AOF file: %s", e.strerror)
+            return 0
+    serverLog(LL_WARNING, "AOF loaded anyway because aof-load-truncated is enabled")
+    return 1
+
+
+def aofUpdateCurrentSize():
+    """Set server.aof_current_size from the file itself: after a load and after a rewrite."""
+    latency = mstime() if server.latency_monitor_threshold else 0
+    try:
+        server.aof_current_size = os.fstat(server.aof_fd).st_size
+    except OSError as e:
+        serverLog(LL_WARNING, "Unable to obtain the AOF file length. stat: %s", e.strerror)
+    if latency and mstime() - latency >= server.latency_monitor_threshold:
+        latencyAddSample("aof-fstat", mstime() - latency)
