@@ -26,7 +26,7 @@ from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
 from persistence.rdb_load import debugDelay, loadingProgress, rdbLoadRio, startLoadingFile, stopLoading
 from persistence.rio import rio, rioInitWithFile, rioTell
 from server.admin.latency import latencyAddSample
-from server.bio import BIO_AOF_FSYNC, bioCreateFsyncJob, bioPendingJobsOfType
+from server.bio import bioCreateFsyncJob, bioPendingJobsOfType
 from server.client.networking import freeClientOriginalArgv, processEventsWhileBlocked
 from server.keyspace.db import selectDb
 from server.keyspace.expire import expireCommand, expireatCommand, pexpireCommand
@@ -49,6 +49,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 # the child has been sent is dropped block by block.
 # -------------------------------------------------------------------------
 
+BIO_AOF_FSYNC = 1                       # (C: bio.h)
 AOF_RW_BUF_BLOCK_SIZE = (1024 * 1024 * 10)
 
 

@@ -16,7 +16,6 @@ Extend       a new target: a function for r.fill (reading) or r.drain (writing),
 import errno
 import os
 
-from datastructs.crc64 import crc64
 from server.client.connection import connRead
 from server.server_h import PROTO_IOBUF_LEN
 
@@ -300,6 +299,7 @@ def rioClearErrors(r):
 
 def rioGenericUpdateChecksum(r, data):
     """The update_cksum of files and memory."""
+    from datastructs.crc64 import crc64
     r.cksum = crc64(r.cksum, data)
 
 

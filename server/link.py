@@ -4,6 +4,7 @@ Lives here   one assignment for every name that a module declares under `if TYPE
 Called from  every entry point, and tests/conftest.py, by being imported [startup].
 Extend       do not edit: `python -m tests.support.genlink --write`.
 """
+from persistence import aof
 from server.admin import debug
 from server.admin import info
 from server.client import connection
@@ -13,6 +14,10 @@ from server.keyspace import evict
 from server import log
 from server import object
 from server import server
+
+# persistence.aof
+aof.hasActiveChildProcess = server.hasActiveChildProcess
+aof.lookupCommand = server.lookupCommand
 
 # server.log
 log.serverLogObjectDebugInfo = debug.serverLogObjectDebugInfo
