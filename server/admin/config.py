@@ -1,26 +1,876 @@
-"""config.py - SKELETON, to be written."""
-from server.client.networking_reply import addReplyErrorFormat
+"""config.py - redis.conf, CONFIG GET, SET and REWRITE.              Mirrors src/config.c (6.2.14)
 
+Lives here   the config file parser with the directives that are no plain value (bind, save, dir, user ...); the CONFIG
+             command; the rewriting of the config file.  The table of plain directives is config_table.py.
+Called from  main [startup]; configCommand [command]; sentinel and restartServer, for the rewriting.
+Calls out    config_table.configs; acl, notify, server (changeBindAddr ...), debug (the watchdog).
+State        the fields of `server`; rewriteConfig_errno, which is C's errno after rewriteConfig answered -1.
+Departures   a line of the old file is read whole, where C's CONFIG REWRITE cuts it after 1024 bytes; `loadmodule` is
+             refused when the file is read, since there is nothing that could load a C module.
+Extend       a plain directive: a row in config_table.py; any other: its branch in loadServerConfigFromString,
+             configSetCommand and configGetCommand, and its rewriteConfig...Option.
+"""
+import os
+import re
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+from datastructs.dict import DICT_OK, dictAdd, dictDelete
+from datastructs.rax import raxIterator, raxNext, raxSeek, raxStart, raxStop
+from datastructs.sds import sdscatrepr, sdssplitargs
+from datastructs.util import LLONG_MAX, LLONG_MIN, memtoll, stringmatch
+from server.admin.config_table import (
+    IMMUTABLE_CONFIG, INT_MAX, SENSITIVE_CONFIG, clientBufferLimitsDefaults, configEnumGetNameOrUnknown,
+    configOOMScoreAdjValuesDefaults, configs, evictPolicyToString,
+)
+from server.admin.debug import disableWatchdog, enableWatchdog
+from server.client.networking import getClientTypeByName, getClientTypeName, redactClientCommandArgument
+from server.client.networking_reply import (
+    addReply, addReplyBulkCString, addReplyBulkSds, addReplyDeferredLen, addReplyError, addReplyErrorFormat,
+    addReplyHelp, addReplySubcommandSyntaxError, setDeferredMapLen,
+)
+from server.keyspace.notify import keyspaceEventsFlagsToString, keyspaceEventsStringToFlags
+from server.log import serverAssert, serverAssertWithInfo, serverLog
+from server.object import getLongLongFromObject, sdsEncodedObject
+from server.server_h import (
+    C_ERR, C_OK, CLIENT_TYPE_MASTER, CLIENT_TYPE_OBUF_COUNT, CONFIG_BINDADDR_MAX,
+    CONFIG_DEFAULT_CLUSTER_CONFIG_FILE, CONFIG_DEFAULT_LOGFILE, CONFIG_DEFAULT_UNIX_SOCKET_PERM, CONFIG_MAX_HZ,
+    CONFIG_MIN_HZ, CONFIG_OOM_BGCHILD, CONFIG_OOM_COUNT, CONFIG_OOM_MASTER, CONFIG_OOM_REPLICA, LL_DEBUG, LL_WARNING,
+    REDIS_VERSION, REPL_STATE_CONNECT, saveparam, server, shared,
+)
+from server.session import acl
+from server.session.acl import ACLAppendUserForLoading, ACLDescribeUser, ACLSetUserStringError
+
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from replication.sentinel.sentinel import queueSentinelConfig, rewriteConfigSentinelOption
+    from server.server import (
+        changeBindAddr, lookupCommand, resetCommandTableStats, resetErrorTableStats, resetServerStats, setOOMScoreAdj,
+    )
+
+_strtoll_re = {8: re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-7]+)"), 10: re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)")}
+
+
+def strtoll(s, base=10):
+    """Return (value, rest) as strtoll(3): blanks and a sign may lead, the value saturates, no digits give 0."""
+    m = _strtoll_re[base].match(s)
+    if m is None:
+        return 0, s
+    return max(LLONG_MIN, min(LLONG_MAX, int(m.group(1), base))), s[m.end():]
+
+
+def atoi(s):
+    """Return the leading number of `s` cut to an int's 32 bits, as atoi(3) does."""
+    val = strtoll(s)[0] & 0xffffffff
+    return val - (1 << 32) if val & 0x80000000 else val
+
+
+def split_words(s):
+    """Split at every single space; no words in the empty string (C: sdssplitlen with " ")."""
+    return s.split(b" ") if s else []
+
+
+# ---------------------------------------------------------------------------
+# Config file parsing
+# ---------------------------------------------------------------------------
+
+def appendServerSaveParams(seconds, changes):
+    server.saveparams.append(saveparam(seconds, changes))
+    server.saveparamslen += 1
+
+
+def resetServerSaveParams():
+    server.saveparams = []
+    server.saveparamslen = 0
+
+
+def updateOOMScoreAdjValues(args, apply):
+    """Check the CONFIG_OOM_COUNT words `args` and store them -> (C_OK or C_ERR, err).  With `apply` the kernel is told
+    too, and the old values come back when it refuses."""
+    values = []
+    for arg in args:
+        val, rest = strtoll(arg)
+        if rest or val < -2000 or val > 2000:
+            return C_ERR, b"Invalid oom-score-adj-values, elements must be between -2000 and 2000."
+        values.append(val)
+
+    # Only a warning: a privileged process may lower its score again.
+    if (values[CONFIG_OOM_REPLICA] < values[CONFIG_OOM_MASTER]
+            or values[CONFIG_OOM_BGCHILD] < values[CONFIG_OOM_REPLICA]):
+        serverLog(LL_WARNING, "The oom-score-adj-values configuration may not work for non-privileged processes! "
+                  "Please consult the documentation.")
+
+    old_values = server.oom_score_adj_values
+    server.oom_score_adj_values = values
+    if not apply:
+        return C_OK, None
+    if setOOMScoreAdj(-1) == C_ERR:
+        server.oom_score_adj_values = old_values
+        return C_ERR, b"Failed to apply oom-score-adj-values configuration, check server logs."
+    return C_OK, None
+
+
+def initConfigValues():
+    for config in configs:
+        config.interface.init(config.data)
+
+
+def loadServerConfigFromString(config):
+    """Apply the directives in `config` (bytes, a whole file).  A bad one ends the process, with its line on stderr."""
+    slaveof_linenum = 0
+    save_loaded = [0]              # a list: the special directives change it
+    lines = [line.strip(b" \t\r\n") for line in config.split(b"\n")]
+
+    for i, line in enumerate(lines):
+        linenum = i + 1
+        if not line or line.startswith(b"#"):
+            continue
+        argv = sdssplitargs(line)
+        if argv is None:
+            loadServerConfigFromString_loaderr(linenum, line, b"Unbalanced quotes in configuration line")
+        if not argv:
+            continue
+        argv[0] = argv[0].lower()
+
+        match = 0
+        for config_ in configs:
+            if argv[0] == config_.name or (config_.alias and argv[0] == config_.alias):
+                if len(argv) != 2:
+                    loadServerConfigFromString_loaderr(linenum, line, b"wrong number of arguments")
+                ok, err = config_.interface.set(config_.data, argv[1], 0)
+                if not ok:
+                    loadServerConfigFromString_loaderr(linenum, line, err)
+                match = 1
+                break
+        if match:
+            continue
+
+        if argv[0] in (b"slaveof", b"replicaof") and len(argv) == 3:
+            slaveof_linenum = linenum
+        err = loadServerConfigFromString_special(argv, linenum, line, save_loaded)
+        if err is not None:
+            loadServerConfigFromString_loaderr(linenum, line, err)
+
+    # Sanity checks.
+    if server.cluster_enabled and server.masterhost is not None:
+        loadServerConfigFromString_loaderr(slaveof_linenum, lines[slaveof_linenum-1] if slaveof_linenum else b"",
+                                           b"replicaof directive not allowed in cluster mode")
+
+    # hz out of range is taken for the nearest sane value, as it always was.
+    if server.config_hz < CONFIG_MIN_HZ:
+        server.config_hz = CONFIG_MIN_HZ
+    if server.config_hz > CONFIG_MAX_HZ:
+        server.config_hz = CONFIG_MAX_HZ
+
+
+def loadServerConfigFromString_loaderr(linenum, line, err):
+    """Say what is wrong with the file, and end the process (C: the loaderr label)."""
+    out = sys.stderr.buffer
+    out.write(b"\n*** FATAL CONFIG FILE ERROR (Redis %s) ***\n" % REDIS_VERSION.encode())
+    out.write(b"Reading the configuration file, at line %d\n" % linenum)
+    out.write(b">>> '%s'\n" % line)
+    out.write(b"%s\n" % err)
+    out.flush()
+    sys.exit(1)
+
+
+def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
+    """Apply one directive that is not in the table -> None, or the error text.  C: the else-if chain."""
+    name = argv[0]
+    argc = len(argv)
+    if name == b"bind" and argc >= 2:
+        if argc - 1 > CONFIG_BINDADDR_MAX:
+            return b"Too many bind addresses specified"
+        server.bindaddr = [os.fsdecode(addr) for addr in argv[1:]]
+        server.bindaddr_count = argc - 1
+    elif name == b"unixsocketperm" and argc == 2:
+        perm = strtoll(argv[1], 8)[0]
+        if perm < 0 or perm > 0o777:
+            return b"Invalid socket file permissions"
+        server.unixsocketperm = perm
+    elif name == b"save":
+        # The first save line of the file drops the defaults; a file without any keeps them.
+        if not save_loaded[0]:
+            save_loaded[0] = 1
+            resetServerSaveParams()
+        if argc == 3:
+            seconds = atoi(argv[1])
+            changes = atoi(argv[2])
+            if seconds < 1 or changes < 0:
+                return b"Invalid save parameters"
+            appendServerSaveParams(seconds, changes)
+        elif argc == 2 and argv[1] == b"":
+            resetServerSaveParams()
+    elif name == b"dir" and argc == 2:
+        try:
+            os.chdir(os.fsdecode(argv[1]))
+        except OSError as e:
+            serverLog(LL_WARNING, "Can't chdir to '%s': %s", argv[1], os.strerror(e.errno))
+            sys.exit(1)
+    elif name == b"logfile" and argc == 2:
+        server.logfile = os.fsdecode(argv[1])
+        if server.logfile:
+            # Once it runs the server cannot stop for a log file it cannot write: find out now.
+            try:
+                with open(server.logfile, "ab"):
+                    pass
+            except OSError as e:
+                return b"Can't open the log file: %s" % os.strerror(e.errno).encode()
+    elif name == b"include" and argc == 2:
+        loadServerConfig(os.fsdecode(argv[1]), 0, None)
+    elif name in (b"slaveof", b"replicaof") and argc == 3:
+        if argv[1].lower() == b"no" and argv[2].lower() == b"one":
+            server.masterhost = None
+            return None
+        server.masterhost = os.fsdecode(argv[1])
+        server.masterport, rest = strtoll(argv[2])
+        if server.masterport < 0 or server.masterport > 65535 or rest:
+            return b"Invalid master port"
+        server.repl_state = REPL_STATE_CONNECT
+    elif name in (b"list-max-ziplist-entries", b"list-max-ziplist-value") and argc == 2:
+        pass                       # dead options of old files
+    elif name == b"rename-command" and argc == 3:
+        cmd = lookupCommand(argv[1])
+        if cmd is None:
+            return b"No such command in rename-command"
+        # An empty new name takes the command away.
+        retval = dictDelete(server.commands, argv[1])
+        serverAssert(retval == DICT_OK)
+        if argv[2]:
+            if dictAdd(server.commands, argv[2], cmd) != DICT_OK:
+                return b"Target command name already exists"
+    elif name == b"cluster-config-file" and argc == 2:
+        server.cluster_configfile = os.fsdecode(argv[1])
+    elif name == b"client-output-buffer-limit" and argc == 5:
+        class_ = getClientTypeByName(argv[1])
+        if class_ == -1 or class_ == CLIENT_TYPE_MASTER:
+            return (b"Unrecognized client limit class: the user specified "
+                    b"an invalid one, or 'master' which has no buffer limits.")
+        hard = memtoll(argv[2])[0]
+        soft = memtoll(argv[3])[0]
+        soft_seconds = atoi(argv[4])
+        if soft_seconds < 0:
+            return b"Negative number of seconds in soft limit is invalid"
+        limits = server.client_obuf_limits[class_]
+        limits.hard_limit_bytes = hard
+        limits.soft_limit_bytes = soft
+        limits.soft_limit_seconds = soft_seconds
+    elif name == b"oom-score-adj-values" and argc == 1 + CONFIG_OOM_COUNT:
+        return updateOOMScoreAdjValues(argv[1:], 0)[1]
+    elif name == b"notify-keyspace-events" and argc == 2:
+        flags = keyspaceEventsStringToFlags(argv[1])
+        if flags == -1:
+            return b"Invalid event class character. Use 'g$lshzxeA'."
+        server.notify_keyspace_events = flags
+    elif name == b"user" and argc >= 2:
+        retval, argc_err = ACLAppendUserForLoading(argv)
+        if retval == C_ERR:
+            return b"Error in user declaration '%s': %s" % (argv[argc_err], ACLSetUserStringError())
+    elif name == b"loadmodule" and argc >= 2:
+        return b"loadmodule is not supported: modules are shared objects for the C server"
+    elif name == b"sentinel":
+        # A lone `sentinel` is seen by main(), before any file is read.
+        if argc != 1:
+            if not server.sentinel_mode:
+                return b"sentinel directive while not in sentinel mode"
+            queueSentinelConfig(argv[1:], linenum, line)
+    else:
+        return b"Bad directive or wrong number of arguments"
+    return None
+
+
+def loadServerConfig(filename, config_from_stdin, options):
+    """Load the file `filename`, then standard input, then `options` (lines as in the file); each may be missing."""
+    config = b""
+    if filename:
+        try:
+            with open(filename, "rb") as fp:
+                config = fp.read()
+        except OSError as e:
+            serverLog(LL_WARNING, "Fatal error, can't open config file '%s': %s", filename, os.strerror(e.errno))
+            sys.exit(1)
+    if config_from_stdin:
+        serverLog(LL_WARNING, "Reading config from stdin")
+        config += sys.stdin.buffer.read()
+    if options:
+        config += b"\n" + (os.fsencode(options) if isinstance(options, str) else options)
+    loadServerConfigFromString(config)
+
+
+# ---------------------------------------------------------------------------
+# CONFIG SET implementation
+# ---------------------------------------------------------------------------
+
+def configSetCommand(c):
+    """CONFIG SET parameter value -> OK   [admin]"""
+    serverAssertWithInfo(c, c.argv[2], sdsEncodedObject(c.argv[2]))
+    serverAssertWithInfo(c, c.argv[3], sdsEncodedObject(c.argv[3]))
+    o = c.argv[3]
+    name = c.argv[2].ptr.lower()
+
+    for config in configs:
+        if not config.flags & IMMUTABLE_CONFIG and (name == config.name or (config.alias and name == config.alias)):
+            if config.flags & SENSITIVE_CONFIG:
+                redactClientCommandArgument(c, 3)
+            ok, errstr = config.interface.set(config.data, o.ptr, 1)
+            if not ok:
+                configSetCommand_badfmt(c, o, errstr)
+                return
+            addReply(c, shared.ok)
+            return
+
+    if name == b"bind":
+        v = split_words(o.ptr)
+        if len(v) < 1 or len(v) > CONFIG_BINDADDR_MAX:
+            addReplyError(c, b"Too many bind addresses specified.")
+            return
+        if changeBindAddr([os.fsdecode(addr) for addr in v]) == C_ERR:
+            addReplyError(c, b"Failed to bind to specified addresses.")
+            return
+    elif name == b"save":
+        # Pairs of seconds >= 1 and changes >= 0; all are checked before the first is stored.
+        v = split_words(o.ptr)
+        if len(v) & 1:
+            configSetCommand_badfmt(c, o, None)
+            return
+        vals = []
+        for j, word in enumerate(v):
+            val, rest = strtoll(word)
+            if rest or (j & 1 == 0 and val < 1) or (j & 1 == 1 and val < 0):
+                configSetCommand_badfmt(c, o, None)
+                return
+            vals.append(val)
+        resetServerSaveParams()
+        for j in range(0, len(vals), 2):
+            appendServerSaveParams(vals[j], vals[j+1])
+    elif name == b"dir":
+        try:
+            os.chdir(os.fsdecode(o.ptr.partition(b"\0")[0]))
+        except OSError as e:
+            addReplyErrorFormat(c, b"Changing directory: %s", os.strerror(e.errno).encode())
+            return
+    elif name == b"client-output-buffer-limit":
+        # Groups of <class> <hard> <soft> <soft seconds>: all of them are taken, or none.
+        v = split_words(o.ptr)
+        if len(v) % 4:
+            configSetCommand_badfmt(c, o, None)
+            return
+        for j, word in enumerate(v):
+            if j % 4 == 0:
+                class_ = getClientTypeByName(word)
+                if class_ == -1 or class_ == CLIENT_TYPE_MASTER:
+                    configSetCommand_badfmt(c, o, None)
+                    return
+            else:
+                val, err = memtoll(word)
+                if err or val < 0:
+                    configSetCommand_badfmt(c, o, None)
+                    return
+        for j in range(0, len(v), 4):
+            limits = server.client_obuf_limits[getClientTypeByName(v[j])]
+            limits.hard_limit_bytes = memtoll(v[j+1])[0]
+            limits.soft_limit_bytes = memtoll(v[j+2])[0]
+            limits.soft_limit_seconds = strtoll(v[j+3])[0]
+    elif name == b"oom-score-adj-values":
+        v = split_words(o.ptr)
+        if len(v) != CONFIG_OOM_COUNT:
+            configSetCommand_badfmt(c, o, None)
+            return
+        ok, errstr = updateOOMScoreAdjValues(v, 1)
+        if ok == C_ERR:
+            configSetCommand_badfmt(c, o, errstr)
+            return
+    elif name == b"notify-keyspace-events":
+        flags = keyspaceEventsStringToFlags(o.ptr)
+        if flags == -1:
+            configSetCommand_badfmt(c, o, None)
+            return
+        server.notify_keyspace_events = flags
+    elif name == b"watchdog-period":
+        ok, ll = getLongLongFromObject(o)
+        if ok == C_ERR or ll < 0 or ll > INT_MAX:
+            configSetCommand_badfmt(c, o, None)
+            return
+        if ll:
+            enableWatchdog(ll)
+        else:
+            disableWatchdog()
+    else:
+        addReplyErrorFormat(c, b"Unsupported CONFIG parameter: %s", c.argv[2].ptr)
+        return
+    addReply(c, shared.ok)
+
+
+def configSetCommand_badfmt(c, o, errstr):
+    """Reply that the value does not fit (C: the badfmt label)."""
+    if errstr:
+        addReplyErrorFormat(c, b"Invalid argument '%s' for CONFIG SET '%s' - %s", o.ptr, c.argv[2].ptr, errstr)
+    else:
+        addReplyErrorFormat(c, b"Invalid argument '%s' for CONFIG SET '%s'", o.ptr, c.argv[2].ptr)
+
+
+# ---------------------------------------------------------------------------
+# CONFIG GET implementation
+# ---------------------------------------------------------------------------
+
+def configGetCommand(c):
+    """CONFIG GET pattern -> map of name to value   [admin]"""
+    o = c.argv[2]
+    replylen = addReplyDeferredLen(c)
+    pattern = o.ptr
+    matches = 0
+    serverAssertWithInfo(c, o, sdsEncodedObject(o))
+
+    for config in configs:
+        if stringmatch(pattern, config.name, 1):
+            addReplyBulkCString(c, config.name)
+            config.interface.get(c, config.data)
+            matches += 1
+        if config.alias and stringmatch(pattern, config.alias, 1):
+            addReplyBulkCString(c, config.alias)
+            config.interface.get(c, config.data)
+            matches += 1
+
+    if stringmatch(pattern, b"logfile", 1):
+        addReplyBulkCString(c, b"logfile")
+        addReplyBulkCString(c, os.fsencode(server.logfile) if server.logfile else b"")
+        matches += 1
+    if stringmatch(pattern, b"watchdog-period", 1):
+        addReplyBulkCString(c, b"watchdog-period")
+        addReplyBulkCString(c, b"%d" % server.watchdog_period)
+        matches += 1
+    if stringmatch(pattern, b"dir", 1):
+        try:
+            buf = os.getcwdb()
+        except OSError:
+            buf = b""
+        addReplyBulkCString(c, b"dir")
+        addReplyBulkCString(c, buf)
+        matches += 1
+    if stringmatch(pattern, b"save", 1):
+        addReplyBulkCString(c, b"save")
+        addReplyBulkCString(c, b" ".join([b"%d %d" % (sp.seconds, sp.changes) for sp in server.saveparams]))
+        matches += 1
+    if stringmatch(pattern, b"client-output-buffer-limit", 1):
+        words = []
+        for j in range(CLIENT_TYPE_OBUF_COUNT):
+            limits = server.client_obuf_limits[j]
+            words.append(b"%s %d %d %d" % (getClientTypeName(j), limits.hard_limit_bytes, limits.soft_limit_bytes,
+                                           limits.soft_limit_seconds))
+        addReplyBulkCString(c, b"client-output-buffer-limit")
+        addReplyBulkCString(c, b" ".join(words))
+        matches += 1
+    if stringmatch(pattern, b"unixsocketperm", 1):
+        addReplyBulkCString(c, b"unixsocketperm")
+        addReplyBulkCString(c, b"%o" % server.unixsocketperm)
+        matches += 1
+    if stringmatch(pattern, b"slaveof", 1) or stringmatch(pattern, b"replicaof", 1):
+        # C: one entry only, under the name that the pattern asks for first.
+        optname = b"slaveof" if stringmatch(pattern, b"slaveof", 1) else b"replicaof"
+        addReplyBulkCString(c, optname)
+        if server.masterhost:
+            addReplyBulkCString(c, b"%s %d" % (os.fsencode(server.masterhost), server.masterport))
+        else:
+            addReplyBulkCString(c, b"")
+        matches += 1
+    if stringmatch(pattern, b"notify-keyspace-events", 1):
+        addReplyBulkCString(c, b"notify-keyspace-events")
+        addReplyBulkSds(c, keyspaceEventsFlagsToString(server.notify_keyspace_events))
+        matches += 1
+    if stringmatch(pattern, b"bind", 1):
+        addReplyBulkCString(c, b"bind")
+        addReplyBulkCString(c, os.fsencode(" ".join(server.bindaddr[:server.bindaddr_count])))
+        matches += 1
+    if stringmatch(pattern, b"oom-score-adj-values", 0):
+        addReplyBulkCString(c, b"oom-score-adj-values")
+        addReplyBulkCString(c, b" ".join([b"%d" % val for val in server.oom_score_adj_values]))
+        matches += 1
+
+    setDeferredMapLen(c, replylen, matches)
+
+
+# ---------------------------------------------------------------------------
+# CONFIG REWRITE implementation
+# ---------------------------------------------------------------------------
+
+REDIS_CONFIG_REWRITE_SIGNATURE = b"# Generated by CONFIG REWRITE"
+
+rewriteConfig_errno = 0            # why rewriteConfig answered -1
+
+
+class rewriteConfigState:
+    """The old file while it is turned into the new one."""
+    __slots__ = ("option_to_line", "rewritten", "numlines", "lines", "has_tail", "force_all")
+
+    def __init__(self):
+        self.option_to_line = {}   # option, lower case -> line numbers not used yet; C: a dict with case-blind hash
+        self.rewritten = set()     # options that the rewrite knows
+        self.numlines = 0          # len(lines)
+        self.lines = []            # bytes, without line ends
+        self.has_tail = 0          # 1: the signature line is there
+        self.force_all = 0         # 1: write defaults too (DEBUG CONFIG-REWRITE-FORCE-ALL)
+
+
+def rewriteConfigAppendLine(state, line):
+    state.lines.append(line)
+    state.numlines += 1
+
+
+def rewriteConfigAddLineNumberToOption(state, option, linenum):
+    state.option_to_line.setdefault(option.lower(), []).append(linenum)
+
+
+def rewriteConfigMarkAsProcessed(state, option):
+    """Remember that the rewrite knows `option`: only lines of known options are ever blanked."""
+    state.rewritten.add(option.lower())
+
+
+def rewriteConfigReadOldFile(path):
+    """Return the state made of the file at `path` (empty when there is none), or None with rewriteConfig_errno set."""
+    global rewriteConfig_errno
+    state = rewriteConfigState()
+    try:
+        with open(path, "rb") as fp:
+            content = fp.read()
+    except FileNotFoundError:
+        return state
+    except OSError as e:
+        rewriteConfig_errno = e.errno
+        return None
+
+    lines = content.split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    for linenum, line in enumerate(lines):
+        line = line.strip(b"\r\n\t ")
+        if not line or line.startswith(b"#"):
+            if not state.has_tail and line == REDIS_CONFIG_REWRITE_SIGNATURE:
+                state.has_tail = 1
+            rewriteConfigAppendLine(state, line)
+            continue
+        argv = sdssplitargs(line)
+        if not argv:
+            # Unbalanced quotes: keep it as a comment.
+            rewriteConfigAppendLine(state, b"# ??? " + line)
+            continue
+        option = argv[0].lower()
+        rewriteConfigAppendLine(state, line)
+        # Old names of directives fall on the lines of the new ones.
+        option = option.replace(b"slave", b"replica", 1)
+        if server.sentinel_mode and len(argv) > 1 and option == b"sentinel":
+            # Each kind of sentinel line is an option of its own, else their order would be mixed up.
+            rewriteConfigAddLineNumberToOption(state, b"%s %s" % (option, argv[1]), linenum)
+        else:
+            rewriteConfigAddLineNumberToOption(state, option, linenum)
+    return state
+
+
+def rewriteConfigRewriteLine(state, option, line, force):
+    """Put `line` where the old file had `option`; if it had none (any more), append it when `force` (the value is not
+    the default) says so.  The first line that is appended is preceded by the signature."""
+    key = option.lower()
+    linenums = state.option_to_line.get(key)
+    rewriteConfigMarkAsProcessed(state, option)
+
+    if not linenums and not force and not state.force_all:
+        return
+    if linenums:
+        linenum = linenums.pop(0)
+        if not linenums:
+            del state.option_to_line[key]
+        state.lines[linenum] = line
+    else:
+        if not state.has_tail:
+            rewriteConfigAppendLine(state, REDIS_CONFIG_REWRITE_SIGNATURE)
+            state.has_tail = 1
+        rewriteConfigAppendLine(state, line)
+
+
+def rewriteConfigFormatMemory(bytes_):
+    """Return the size in the largest unit that divides it."""
+    gb = 1024*1024*1024
+    mb = 1024*1024
+    kb = 1024
+    if bytes_ and bytes_ % gb == 0:
+        return b"%dgb" % (bytes_ // gb)
+    if bytes_ and bytes_ % mb == 0:
+        return b"%dmb" % (bytes_ // mb)
+    if bytes_ and bytes_ % kb == 0:
+        return b"%dkb" % (bytes_ // kb)
+    return b"%d" % bytes_
+
+
+def rewriteConfigBytesOption(state, option, value, defvalue):
+    line = b"%s %s" % (option, rewriteConfigFormatMemory(value))
+    rewriteConfigRewriteLine(state, option, line, value != defvalue)
+
+
+def rewriteConfigYesNoOption(state, option, value, defvalue):
+    line = b"%s %s" % (option, b"yes" if value else b"no")
+    rewriteConfigRewriteLine(state, option, line, value != defvalue)
+
+
+def rewriteConfigStringOption(state, option, value, defvalue):
+    """`value` is str or None; None must not stand in the file at all, to be None again after a restart."""
+    if value is None:
+        rewriteConfigMarkAsProcessed(state, option)
+        return
+    force = not (defvalue is not None and value == defvalue)
+    rewriteConfigRewriteLine(state, option, sdscatrepr(option + b" ", os.fsencode(value)), force)
+
+
+def rewriteConfigSdsOption(state, option, value, defvalue):
+    """The same for a value in bytes."""
+    if value is None:
+        rewriteConfigMarkAsProcessed(state, option)
+        return
+    force = not (defvalue is not None and value == defvalue)
+    rewriteConfigRewriteLine(state, option, sdscatrepr(option + b" ", value), force)
+
+
+def rewriteConfigNumericalOption(state, option, value, defvalue):
+    rewriteConfigRewriteLine(state, option, b"%s %d" % (option, value), value != defvalue)
+
+
+def rewriteConfigOctalOption(state, option, value, defvalue):
+    rewriteConfigRewriteLine(state, option, b"%s %o" % (option, value), value != defvalue)
+
+
+def rewriteConfigEnumOption(state, option, value, ce, defval):
+    line = b"%s %s" % (option, configEnumGetNameOrUnknown(ce, value))
+    rewriteConfigRewriteLine(state, option, line, value != defval)
+
+
+def rewriteConfigSaveOption(state):
+    # A sentinel saves nothing.
+    if server.sentinel_mode:
+        rewriteConfigMarkAsProcessed(state, b"save")
+        return
+    # No save points need a line too: without one the defaults would come back.
+    if not server.saveparamslen:
+        rewriteConfigRewriteLine(state, b"save", b'save ""', 1)
+    else:
+        for sp in server.saveparams:
+            rewriteConfigRewriteLine(state, b"save", b"save %d %d" % (sp.seconds, sp.changes), 1)
+    rewriteConfigMarkAsProcessed(state, b"save")
+
+
+def rewriteConfigUserOption(state):
+    # With an ACL file, users do not belong here: drop all such lines.
+    if server.acl_filename:
+        rewriteConfigMarkAsProcessed(state, b"user")
+        return
+    ri = raxIterator()
+    raxStart(ri, acl.Users)
+    raxSeek(ri, b"^", b"")
+    while raxNext(ri):
+        u = ri.data
+        rewriteConfigRewriteLine(state, b"user", b"user %s %s" % (u.name, ACLDescribeUser(u)), 1)
+    raxStop(ri)
+    rewriteConfigMarkAsProcessed(state, b"user")
+
+
+def rewriteConfigDirOption(state):
+    try:
+        cwd = os.getcwd()
+    except OSError:
+        rewriteConfigMarkAsProcessed(state, b"dir")
+        return
+    rewriteConfigStringOption(state, b"dir", cwd, None)
+
+
+def rewriteConfigSlaveofOption(state, option):
+    # A master, and any node of a cluster, has no such line.
+    if server.cluster_enabled or server.masterhost is None:
+        rewriteConfigMarkAsProcessed(state, option)
+        return
+    line = b"%s %s %d" % (option, os.fsencode(server.masterhost), server.masterport)
+    rewriteConfigRewriteLine(state, option, line, 1)
+
+
+def rewriteConfigNotifykeyspaceeventsOption(state):
+    option = b"notify-keyspace-events"
+    flags = keyspaceEventsFlagsToString(server.notify_keyspace_events)
+    rewriteConfigRewriteLine(state, option, sdscatrepr(option + b" ", flags), server.notify_keyspace_events != 0)
+
+
+def rewriteConfigClientoutputbufferlimitOption(state):
+    option = b"client-output-buffer-limit"
+    for j in range(CLIENT_TYPE_OBUF_COUNT):
+        limits = server.client_obuf_limits[j]
+        defaults = clientBufferLimitsDefaults[j]
+        force = (limits.hard_limit_bytes != defaults.hard_limit_bytes
+                 or limits.soft_limit_bytes != defaults.soft_limit_bytes
+                 or limits.soft_limit_seconds != defaults.soft_limit_seconds)
+        typename = getClientTypeName(j)
+        if typename == b"slave":
+            typename = b"replica"
+        line = b"%s %s %s %s %d" % (option, typename, rewriteConfigFormatMemory(limits.hard_limit_bytes),
+                                    rewriteConfigFormatMemory(limits.soft_limit_bytes), limits.soft_limit_seconds)
+        rewriteConfigRewriteLine(state, option, line, force)
+
+
+def rewriteConfigOOMScoreAdjValuesOption(state):
+    option = b"oom-score-adj-values"
+    force = server.oom_score_adj_values != configOOMScoreAdjValuesDefaults
+    line = option + b" " + b" ".join([b"%d" % val for val in server.oom_score_adj_values])
+    rewriteConfigRewriteLine(state, option, line, force)
+
+
+def rewriteConfigBindOption(state):
+    option = b"bind"
+    if server.bindaddr_count == 0:
+        rewriteConfigMarkAsProcessed(state, option)
+        return
+    line = b"bind " + os.fsencode(" ".join(server.bindaddr[:server.bindaddr_count]))
+    rewriteConfigRewriteLine(state, option, line, 1)
+
+
+def rewriteConfigGetContentFromState(state):
+    """Return the new file; runs of empty lines become one."""
+    content = []
+    was_empty = 0
+    for line in state.lines:
+        if not line:
+            if was_empty:
+                continue
+            was_empty = 1
+        else:
+            was_empty = 0
+        content.append(line)
+        content.append(b"\n")
+    return b"".join(content)
+
+
+def rewriteConfigRemoveOrphaned(state):
+    """Blank what is left in option_to_line: lines of known options that the new file has no use for (a second `save`,
+    a directive given twice).  Lines of options that the rewrite does not know stay."""
+    for option, linenums in state.option_to_line.items():
+        if option not in state.rewritten:
+            serverLog(LL_DEBUG, "Not rewritten option: %s", option)
+            continue
+        for linenum in linenums:
+            state.lines[linenum] = b""
+        linenums.clear()
+
+
+def rewriteConfigOverwriteFile(configfile, content):
+    """Replace the file in one step: a temporary one beside it, sync, rename -> 0, or -1 with rewriteConfig_errno."""
+    global rewriteConfig_errno
+    retval = -1
+    try:
+        fd, tmp_conffile = tempfile.mkstemp(prefix=os.path.basename(configfile) + ".",
+                                            dir=os.path.dirname(configfile) or ".")
+    except OSError as e:
+        rewriteConfig_errno = e.errno
+        serverLog(LL_WARNING, "Could not create tmp config file (%s)", os.strerror(e.errno))
+        return retval
+
+    offset = 0
+    step = "Failed after writing (%d) bytes to tmp config file (%s)"
+    try:
+        while offset < len(content):
+            offset += os.write(fd, content[offset:])
+        step = "Could not sync tmp config file to disk (%s)"
+        os.fsync(fd)
+        step = "Could not chmod config file (%s)"
+        os.fchmod(fd, 0o644 & ~server.umask)
+        step = "Could not rename tmp config file (%s)"
+        os.rename(tmp_conffile, configfile)
+        retval = 0
+        serverLog(LL_DEBUG, "Rewritten config file (%s) successfully", configfile)
+    except OSError as e:
+        rewriteConfig_errno = e.errno
+        why = os.strerror(e.errno)
+        serverLog(LL_WARNING, step, *((offset, why) if "%d" in step else (why,)))
+    finally:
+        os.close(fd)
+        if retval:
+            os.unlink(tmp_conffile)
+    return retval
+
+
+def rewriteConfig(path, force_all):
+    """Rewrite the config file at `path` -> 0, or -1 with rewriteConfig_errno set.
+
+    Comments and order are kept as far as can be; a directive at its default is written only where the old file named
+    it, or with `force_all`."""
+    # Step 1: read the old file.
+    state = rewriteConfigReadOldFile(path)
+    if state is None:
+        return -1
+    if force_all:
+        state.force_all = 1
+
+    # Step 2: replace or append every option.
+    for config in configs:
+        config.interface.rewrite(config.data, config.name, state)
+
+    rewriteConfigBindOption(state)
+    rewriteConfigOctalOption(state, b"unixsocketperm", server.unixsocketperm, CONFIG_DEFAULT_UNIX_SOCKET_PERM)
+    rewriteConfigStringOption(state, b"logfile", server.logfile, CONFIG_DEFAULT_LOGFILE)
+    rewriteConfigSaveOption(state)
+    rewriteConfigUserOption(state)
+    rewriteConfigDirOption(state)
+    rewriteConfigSlaveofOption(state, b"replicaof")
+    rewriteConfigStringOption(state, b"cluster-config-file", server.cluster_configfile,
+                              CONFIG_DEFAULT_CLUSTER_CONFIG_FILE)
+    rewriteConfigNotifykeyspaceeventsOption(state)
+    rewriteConfigClientoutputbufferlimitOption(state)
+    rewriteConfigOOMScoreAdjValuesOption(state)
+
+    if server.sentinel_mode:
+        rewriteConfigSentinelOption(state)
+
+    # Step 3: blank what nobody claimed.
+    rewriteConfigRemoveOrphaned(state)
+
+    # Step 4: write.
+    return rewriteConfigOverwriteFile(server.configfile, rewriteConfigGetContentFromState(state))
+
+
+# ---------------------------------------------------------------------------
+# CONFIG command entry point
+# ---------------------------------------------------------------------------
 
 def configCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """CONFIG GET pattern | SET parameter value | RESETSTAT | REWRITE | HELP   [admin]"""
+    sub = c.argv[1].ptr.lower()
+    # While a file is loaded, looking is all that is safe.
+    if server.loading and sub != b"get":
+        addReplyError(c, b"Only CONFIG GET is allowed during loading")
+        return
 
-
-def evictPolicyToString(*args):
-    raise NotImplementedError("evictPolicyToString")
-
-
-def appendServerSaveParams(*args):
-    raise NotImplementedError("appendServerSaveParams")
-
-
-def resetServerSaveParams(*args):
-    raise NotImplementedError("resetServerSaveParams")
-
-
-def initConfigValues(*args):
-    raise NotImplementedError("initConfigValues")
-
-
-def loadServerConfig(*args):
-    raise NotImplementedError("loadServerConfig")
+    if c.argc == 2 and sub == b"help":
+        addReplyHelp(c, [
+            b"GET <pattern>",
+            b"    Return parameters matching the glob-like <pattern> and their values.",
+            b"SET <directive> <value>",
+            b"    Set the configuration <directive> to <value>.",
+            b"RESETSTAT",
+            b"    Reset statistics reported by the INFO command.",
+            b"REWRITE",
+            b"    Rewrite the configuration file.",
+        ])
+    elif sub == b"set" and c.argc == 4:
+        configSetCommand(c)
+    elif sub == b"get" and c.argc == 3:
+        configGetCommand(c)
+    elif sub == b"resetstat" and c.argc == 2:
+        resetServerStats()
+        resetCommandTableStats()
+        resetErrorTableStats()
+        addReply(c, shared.ok)
+    elif sub == b"rewrite" and c.argc == 2:
+        if server.configfile is None:
+            addReplyError(c, b"The server is running without a config file")
+            return
+        if rewriteConfig(server.configfile, 0) == -1:
+            why = os.strerror(rewriteConfig_errno)
+            serverLog(LL_WARNING, "CONFIG REWRITE failed: %s", why)
+            addReplyErrorFormat(c, b"Rewriting config file: %s", why.encode())
+        else:
+            serverLog(LL_WARNING, "CONFIG REWRITE executed with success.")
+            addReply(c, shared.ok)
+    else:
+        addReplySubcommandSyntaxError(c)
