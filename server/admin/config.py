@@ -17,11 +17,10 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from datastructs.dict import DICT_OK, dictAdd, dictDelete
-from datastructs.rax import raxIterator, raxNext, raxSeek, raxStart, raxStop
-from datastructs.sds import sdscatrepr, sdssplitargs
-from datastructs.util import LLONG_MAX, LLONG_MIN, memtoll, stringmatch
+from datastructs.sds import sdscatrepr, sdssplitargs, sdssplitlen
+from datastructs.util import INT_MAX, LLONG_MAX, LLONG_MIN, memtoll, stringmatch
 from server.admin.config_table import (
-    IMMUTABLE_CONFIG, INT_MAX, SENSITIVE_CONFIG, clientBufferLimitsDefaults, configEnumGetNameOrUnknown,
+    IMMUTABLE_CONFIG, SENSITIVE_CONFIG, clientBufferLimitsDefaults, configEnumGetNameOrUnknown,
     configOOMScoreAdjValuesDefaults, configs, evictPolicyToString,
 )
 from server.admin.debug import disableWatchdog, enableWatchdog
@@ -63,11 +62,6 @@ def atoi(s):
     """Return the leading number of `s` cut to an int's 32 bits, as atoi(3) does."""
     val = strtoll(s)[0] & 0xffffffff
     return val - (1 << 32) if val & 0x80000000 else val
-
-
-def split_words(s):
-    """Split at every single space; no words in the empty string (C: sdssplitlen with " ")."""
-    return s.split(b" ") if s else []
 
 
 # ---------------------------------------------------------------------------
@@ -320,7 +314,7 @@ def configSetCommand(c):
             return
 
     if name == b"bind":
-        v = split_words(o.ptr)
+        v = sdssplitlen(o.ptr, b" ")
         if len(v) < 1 or len(v) > CONFIG_BINDADDR_MAX:
             addReplyError(c, b"Too many bind addresses specified.")
             return
@@ -329,7 +323,7 @@ def configSetCommand(c):
             return
     elif name == b"save":
         # Pairs of seconds >= 1 and changes >= 0; all are checked before the first is stored.
-        v = split_words(o.ptr)
+        v = sdssplitlen(o.ptr, b" ")
         if len(v) & 1:
             configSetCommand_badfmt(c, o, None)
             return
@@ -351,7 +345,7 @@ def configSetCommand(c):
             return
     elif name == b"client-output-buffer-limit":
         # Groups of <class> <hard> <soft> <soft seconds>: all of them are taken, or none.
-        v = split_words(o.ptr)
+        v = sdssplitlen(o.ptr, b" ")
         if len(v) % 4:
             configSetCommand_badfmt(c, o, None)
             return
@@ -372,7 +366,7 @@ def configSetCommand(c):
             limits.soft_limit_bytes = memtoll(v[j+2])[0]
             limits.soft_limit_seconds = strtoll(v[j+3])[0]
     elif name == b"oom-score-adj-values":
-        v = split_words(o.ptr)
+        v = sdssplitlen(o.ptr, b" ")
         if len(v) != CONFIG_OOM_COUNT:
             configSetCommand_badfmt(c, o, None)
             return
@@ -660,6 +654,7 @@ def rewriteConfigUserOption(state):
     if server.acl_filename:
         rewriteConfigMarkAsProcessed(state, b"user")
         return
+    from datastructs.rax import raxIterator, raxNext, raxSeek, raxStart, raxStop
     ri = raxIterator()
     raxStart(ri, acl.Users)
     raxSeek(ri, b"^", b"")

@@ -17,7 +17,9 @@ import syslog
 from typing import TYPE_CHECKING
 
 from ae.ae import AE_ERR, aeGetSetSize, aeResizeSetSize
-from datastructs.util import LLONG_MAX, LONG_MAX, ULLONG_MAX, memtoll, pathIsBaseName, string2ll
+from datastructs.util import (
+    INT_MAX, INT_MIN, LLONG_MAX, LONG_MAX, UINT_MAX, ULLONG_MAX, memtoll, pathIsBaseName, string2ll,
+)
 from server.client.networking import acceptTcpHandler, acceptTLSHandler
 from server.client.networking_reply import addReplyBulkCString, addReplyBulkSds
 from server.client.tls import tlsConfigure
@@ -48,10 +50,6 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
         adjustOpenFilesLimit, changeListenPort, redisSetProcTitle, removeSignalHandlers, setOOMScoreAdj,
         setupSignalHandlers, validateProcTitleTemplate,
     )
-
-INT_MAX = 0x7fffffff
-INT_MIN = -INT_MAX - 1
-UINT_MAX = 0xffffffff
 
 # ---------------------------------------------------------------------------
 # Config file name-value maps
@@ -530,13 +528,13 @@ def isValidActiveDefrag(val):
 
 
 def isValidDBfilename(val):
-    if not pathIsBaseName(os.fsencode(val)):
+    if not pathIsBaseName(val):
         return 0, b"dbfilename can't be a path, just a filename"
     return 1, None
 
 
 def isValidAOFfilename(val):
-    if not pathIsBaseName(os.fsencode(val)):
+    if not pathIsBaseName(val):
         return 0, b"appendfilename can't be a path, just a filename"
     return 1, None
 
