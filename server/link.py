@@ -5,6 +5,10 @@ Called from  every entry point, and tests/conftest.py, by being imported [startu
 Extend       do not edit: `python -m tests.support.genlink --write`.
 """
 from persistence import aof
+from replication import replication
+from replication.sentinel import sentinel
+from server.admin import config
+from server.admin import config_table
 from server.admin import debug
 from server.admin import info
 from server.client import connection
@@ -18,6 +22,35 @@ from server import server
 # persistence.aof
 aof.hasActiveChildProcess = server.hasActiveChildProcess
 aof.lookupCommand = server.lookupCommand
+
+# server.admin.config
+config.queueSentinelConfig = sentinel.queueSentinelConfig
+config.rewriteConfigSentinelOption = sentinel.rewriteConfigSentinelOption
+config.changeBindAddr = server.changeBindAddr
+config.lookupCommand = server.lookupCommand
+config.resetCommandTableStats = server.resetCommandTableStats
+config.resetErrorTableStats = server.resetErrorTableStats
+config.resetServerStats = server.resetServerStats
+config.setOOMScoreAdj = server.setOOMScoreAdj
+
+# server.admin.config_table
+config_table.startAppendOnly = aof.startAppendOnly
+config_table.stopAppendOnly = aof.stopAppendOnly
+config_table.refreshGoodSlavesCount = replication.refreshGoodSlavesCount
+config_table.resizeReplicationBacklog = replication.resizeReplicationBacklog
+config_table.rewriteConfigBytesOption = config.rewriteConfigBytesOption
+config_table.rewriteConfigEnumOption = config.rewriteConfigEnumOption
+config_table.rewriteConfigNumericalOption = config.rewriteConfigNumericalOption
+config_table.rewriteConfigSdsOption = config.rewriteConfigSdsOption
+config_table.rewriteConfigStringOption = config.rewriteConfigStringOption
+config_table.rewriteConfigYesNoOption = config.rewriteConfigYesNoOption
+config_table.adjustOpenFilesLimit = server.adjustOpenFilesLimit
+config_table.changeListenPort = server.changeListenPort
+config_table.redisSetProcTitle = server.redisSetProcTitle
+config_table.removeSignalHandlers = server.removeSignalHandlers
+config_table.setOOMScoreAdj = server.setOOMScoreAdj
+config_table.setupSignalHandlers = server.setupSignalHandlers
+config_table.validateProcTitleTemplate = server.validateProcTitleTemplate
 
 # server.log
 log.serverLogObjectDebugInfo = debug.serverLogObjectDebugInfo
