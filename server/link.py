@@ -4,20 +4,36 @@ Lives here   one assignment for every name that a module declares under `if TYPE
 Called from  every entry point, and tests/conftest.py, by being imported [startup].
 Extend       do not edit: `python -m tests.support.genlink --write`.
 """
+from cluster import cluster
 from persistence import aof
+from persistence import rdb
 from replication import replication
 from replication.sentinel import sentinel
 from server.admin import config
 from server.admin import config_table
 from server.admin import debug
 from server.admin import info
+from server.admin import latency
 from server.client import connection
 from server.client import networking
 from server.client import networking_reply
+from server.keyspace import db
 from server.keyspace import evict
+from server.keyspace import expire
+from server.keyspace import lazyfree
+from server.keyspace import notify
 from server import log
 from server import object
 from server import server
+from server.session import blocked
+from server.session import multi
+from server.session import pubsub
+from server.session import tracking
+from server.types import t_hash
+from server.types import t_list
+from server.types import t_set
+from server.types import t_stream
+from server.types import t_zset
 
 # persistence.aof
 aof.hasActiveChildProcess = server.hasActiveChildProcess
@@ -51,6 +67,41 @@ config_table.removeSignalHandlers = server.removeSignalHandlers
 config_table.setOOMScoreAdj = server.setOOMScoreAdj
 config_table.setupSignalHandlers = server.setupSignalHandlers
 config_table.validateProcTitleTemplate = server.validateProcTitleTemplate
+
+# server.keyspace.db
+db.keyHashSlot = cluster.keyHashSlot
+db.killRDBChild = rdb.killRDBChild
+db.rdbPopulateSaveInfo = rdb.rdbPopulateSaveInfo
+db.rdbSave = rdb.rdbSave
+db.latencyAddSample = latency.latencyAddSample
+db.LFUDecrAndReturn = evict.LFUDecrAndReturn
+db.LFUGetTimeInMinutes = evict.LFUGetTimeInMinutes
+db.LFULogIncr = evict.LFULogIncr
+db.flushSlaveKeysWithExpireList = expire.flushSlaveKeysWithExpireList
+db.rememberSlaveKeyWithExpire = expire.rememberSlaveKeyWithExpire
+db.dbAsyncDelete = lazyfree.dbAsyncDelete
+db.emptyDbAsync = lazyfree.emptyDbAsync
+db.freeObjAsync = lazyfree.freeObjAsync
+db.freeSlotsToKeysMapAsync = lazyfree.freeSlotsToKeysMapAsync
+db.prepareForShutdown = server.prepareForShutdown
+db.propagate = server.propagate
+db.signalKeyAsReady = blocked.signalKeyAsReady
+db.touchAllWatchedKeysInDb = multi.touchAllWatchedKeysInDb
+db.touchWatchedKey = multi.touchWatchedKey
+db.trackingInvalidateKey = tracking.trackingInvalidateKey
+db.trackingInvalidateKeysOnFlush = tracking.trackingInvalidateKeysOnFlush
+db.hashTypeDup = t_hash.hashTypeDup
+db.listTypeDup = t_list.listTypeDup
+db.setTypeDup = t_set.setTypeDup
+db.streamDup = t_stream.streamDup
+db.zsetDup = t_zset.zsetDup
+
+# server.keyspace.expire
+expire.latencyAddSample = latency.latencyAddSample
+expire.dbAsyncDelete = lazyfree.dbAsyncDelete
+
+# server.keyspace.notify
+notify.pubsubPublishMessage = pubsub.pubsubPublishMessage
 
 # server.log
 log.serverLogObjectDebugInfo = debug.serverLogObjectDebugInfo

@@ -9,8 +9,8 @@ Called from  every command [command]; expire.c, evict.c [before, cron]; RDB and 
 Calls out    datastructs.dict, notify, lazyfree, multi.touchWatchedKey, tracking, blocked.signalKeyAsReady.
 State        server.db[].dict and .expires; with a cluster server.cluster.slots_to_keys and slots_keys_count.
 Invariant    every key in db.expires is in db.dict. In cluster mode each key of db 0 stands in slots_to_keys once.
-Departures   values are not counted by reference, so "an extra reference" lines of C have no counterpart;
-             a getkeys proc returns a list of argv positions.
+Departures   values are not counted by reference; only where a value changes its key (RENAME, MOVE) an extra reference
+             keeps the deletion of the old key from destroying it.  A getkeys proc returns a list of positions.
 Extend       a new type: getObjectTypeName, copyCommand, scanGenericCommand if it can be scanned.
 """
 import re
@@ -19,13 +19,18 @@ from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.dict import (
-    dictCreate, dictAdd, dictFind, dictSize, dictDelete, dictUnlink, dictAddOrFind, dictEmpty, dictGetFairRandomKey,
-    dictGetSafeIterator, dictNext, dictReleaseIterator, dictScan, DICT_OK,
+    dictCreate, dictAdd, dictFind, dictSize, dictDelete, dictUnlink, dictFreeUnlinkedEntry, dictAddOrFind, dictEmpty,
+    dictGetFairRandomKey, dictGetSafeIterator, dictNext, dictReleaseIterator, dictScan, DICT_OK,
 )
-from datastructs.intset import intsetGet
-from datastructs.rax import raxNew, raxInsert, raxRemove, raxIterator, raxStart, raxSeek, raxNext, raxStop, raxSize
 from datastructs.util import stringmatchlen
 from datastructs.ziplist import ziplistIndex, ziplistNext, ziplistGet
+try:
+    from datastructs.intset import intsetGet
+    from datastructs.rax import (
+        raxNew, raxInsert, raxRemove, raxIterator, raxStart, raxSeek, raxNext, raxStop, raxSize,
+    )
+except ImportError:
+    pass
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.server_h import (
     server, shared, redisDb, C_OK, C_ERR, CLIENT_MASTER, CMD_READONLY, CMD_MODULE, CHILD_TYPE_RDB,
@@ -34,7 +39,7 @@ from server.server_h import (
     OBJ_ENCODING_SKIPLIST, SHUTDOWN_NOSAVE, SHUTDOWN_SAVE,
 )
 from server.object import (
-    createStringObject, createRawStringObject, dupStringObject, getDecodedObject, sdsEncodedObject,
+    createStringObject, createRawStringObject, decrRefCount, dupStringObject, getDecodedObject, sdsEncodedObject,
     getIntFromObjectOrReply, getLongFromObjectOrReply,
 )
 from server.client.networking import checkClientPauseTimeoutAndReturnIfPaused
@@ -208,6 +213,8 @@ def dbOverwrite(db, key, val):
     de.val = val
     if server.lazyfree_lazy_server_del:
         freeObjAsync(key, old)
+    elif old.type != OBJ_STRING:
+        decrRefCount(old)                       # dictFreeVal; nothing to do for a string
 
 
 def genericSetKey(c, db, key, val, keepttl, signal):
@@ -254,8 +261,10 @@ def dbSyncDelete(db, key):
     """Delete key, value and expire -> 1, or 0 when there was no such key."""
     if dictSize(db.expires) > 0:
         dictDelete(db.expires, key.ptr)
-    if dictUnlink(db.dict, key.ptr) is None:
+    de = dictUnlink(db.dict, key.ptr)
+    if de is None:
         return 0
+    dictFreeUnlinkedEntry(db.dict, de)
     if server.cluster_enabled:
         slotToKeyDel(key.ptr)
     return 1
@@ -751,6 +760,17 @@ def shutdownCommand(c):
     addReplyError(c, b"Errors trying to SHUTDOWN. Check logs.")
 
 
+def hold_value(o):
+    """incrRefCount: a deletion of the key that holds `o` shall not take the value apart."""
+    if o.refcount == 1:
+        o.refcount = 2
+
+
+def release_value(o):
+    if o.refcount == 2:
+        o.refcount = 1
+
+
 def renameGenericCommand(c, nx):
     db = c.db
     src, dst = c.argv[1], c.argv[2]
@@ -772,7 +792,9 @@ def renameGenericCommand(c, nx):
     dbAdd(db, dst, o)
     if expire != -1:
         setExpire(c, db, dst, expire)
+    hold_value(o)
     dbDelete(db, src)
+    release_value(o)
     signalModifiedKey(c, db, src)
     signalModifiedKey(c, db, dst)
     notifyKeyspaceEvent(NOTIFY_GENERIC, b"rename_from", src, db.id)
@@ -824,7 +846,9 @@ def moveCommand(c):
     dbAdd(dst, key, o)
     if expire != -1:
         setExpire(c, dst, key, expire)
+    hold_value(o)
     dbDelete(src, key)
+    release_value(o)
     signalModifiedKey(c, src, key)
     signalModifiedKey(c, dst, key)
     notifyKeyspaceEvent(NOTIFY_GENERIC, b"move_from", key, src.id)
