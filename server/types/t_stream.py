@@ -56,3 +56,7 @@ def xdelCommand(c):
 
 def xtrimCommand(c):
     addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+
+
+def streamDup(*args):
+    raise NotImplementedError("streamDup")
