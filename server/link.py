@@ -117,3 +117,6 @@ object.addReplyError = networking_reply.addReplyError
 object.addReplyErrorFormat = networking_reply.addReplyErrorFormat
 object.addReplyErrorObject = networking_reply.addReplyErrorObject
 object.LFUGetTimeInMinutes = evict.LFUGetTimeInMinutes
+
+# server.types.t_list
+t_list.propagate = server.propagate
