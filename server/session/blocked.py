@@ -1,45 +1,386 @@
-"""blocked.py - SKELETON, to be written."""
+"""blocked.py - clients that wait for something.                 Mirrors src/blocked.c (6.2.14)
+
+Lives here   blocking and unblocking in general; waiting for keys (BLPOP, BLMOVE, BZPOPMIN, XREAD BLOCK).
+Called from  blocking commands (blockForKeys, blockClient) [command]; signalKeyAsReady: where a key gets new data
+             [command]; handleClientsBlockedOnKeys: after each command and in beforeSleep; processUnblockedClients
+             [before]; timeout.py, freeClient, CLIENT UNBLOCK, CLIENT PAUSE, REPLICAOF (unblock).
+Calls out    the type that serves a waiting client; timeout.py; server.afterCommand, propagate.
+State        client.btype, client.bpop, CLIENT_BLOCKED, CLIENT_UNBLOCKED; server.unblocked_clients, server.ready_keys;
+             redisDb.blocking_keys: key -> list_ of clients in order of arrival; redisDb.ready_keys.
+Invariant    c is in db.blocking_keys[key]  <=>  key is in c.bpop.keys.  A key is in db.ready_keys  <=>  it is in
+             server.ready_keys.
+Departures   no modules: BLOCKED_MODULE does not occur.
+Extend       a new kind of blocking: a BLOCKED_* number, unblockClient(), replyToBlockedClientTimedOut(); if it waits
+             for keys also clusterRedirectBlockedClientIfNeeded() and a serveClientsBlockedOn...().
+
+The way of a client: blockClient() sets CLIENT_BLOCKED, and its query buffer is read but no longer parsed;
+unblockClient() undoes it and puts the client on server.unblocked_clients, since what it has sent meanwhile lies in the
+buffer and no readable event will come for it; processUnblockedClients() then parses that.
+"""
+from typing import TYPE_CHECKING
+
+from ae.monotonic import getMonotonicUs
+from datastructs.adlist import (
+    list_values, listAddNodeTail, listCreate, listDelNode, listFirst, listLast, listLength, listRelease,
+    listRotateHeadToTail)
+from datastructs.dict import DICT_OK, dict_entries, dictAdd, dictDelete, dictEmpty, dictFetchValue, dictFind, dictSize
+from server.client.networking import (
+    freeClientOriginalArgv, processInputBuffer, processPendingCommandsAndResetClient, resetClient)
+from server.client.networking_reply import (
+    addReplyArrayLen, addReplyBulk, addReplyError, addReplyLongLong, addReplyMapLen, addReplyNullArray)
+from server.keyspace.db import dbDelete, lookupKeyWrite
+from server.keyspace.notify import notifyKeyspaceEvent
+from server.log import serverAssert, serverAssertWithInfo, serverPanic
+from server.object import createStringObject
+from server.server_h import (
+    BLOCKED_LIST, BLOCKED_MODULE, BLOCKED_NONE, BLOCKED_PAUSE, BLOCKED_STREAM, BLOCKED_WAIT, BLOCKED_ZSET, C_ERR,
+    CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_REPLY, CLIENT_MASTER, CLIENT_PENDING_COMMAND, CLIENT_UNBLOCKED, NOTIFY_GENERIC,
+    OBJ_LIST, OBJ_STREAM, OBJ_ZSET, PROPAGATE_AOF, PROPAGATE_REPL, ZSET_MAX, ZSET_MIN, readyList, server)
+from server.session.timeout import addClientToTimeoutTable, removeClientFromTimeoutTable
+
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from replication.replication import replicationCountAcksByOffset, unblockClientWaitingReplicas
+    from server.admin.latency import latencyAddSampleIfNeeded
+    from server.server import afterCommand, propagate, slowlogPushCurrentCommand, updateCachedTime
+    from server.types.t_list import listTypeLength, listTypePop, listTypePush, serveClientBlockedOnList
+    from server.types.t_stream import (
+        SLC_NONE, streamCompareID, streamIncrID, streamLookupCG, streamLookupConsumer,
+        streamPropagateConsumerCreation, streamPropInfo, streamReplyWithRange)
+    from server.types.t_zset import bzpopminCommand, genericZpopCommand, zsetLength
 
 
-def blockClient(*args):
-    raise NotImplementedError("blockClient")
+class bkinfo:
+    """One key a client is blocked on (value in client.bpop.keys)."""
+    __slots__ = ("listnode", "stream_id")
+
+    def __init__(self):
+        self.listnode = None       # node in db.blocking_keys[key], to leave that list in O(1)
+        self.stream_id = None      # BLOCKED_STREAM: streamID, it waits for something after this
 
 
-def updateStatsOnUnblock(*args):
-    raise NotImplementedError("updateStatsOnUnblock")
+def blockClient(c, btype):
+    """From now on the client's buffer is filled and not parsed, until unblockClient()."""
+    # The stream of the master has to go on.
+    serverAssert(not (c.flags & CLIENT_MASTER and btype != BLOCKED_MODULE and btype != BLOCKED_PAUSE))
+
+    c.flags |= CLIENT_BLOCKED
+    c.btype = btype
+    server.blocked_clients += 1
+    server.blocked_clients_by_type[btype] += 1
+    addClientToTimeoutTable(c)
+    if btype == BLOCKED_PAUSE:
+        listAddNodeTail(server.paused_clients, c)
+        c.paused_list_node = listLast(server.paused_clients)
+        c.flags |= CLIENT_PENDING_COMMAND           # parsed, to be executed when the pause ends
 
 
-def processUnblockedClients(*args):
-    raise NotImplementedError("processUnblockedClients")
+def updateStatsOnUnblock(c, blocked_us, reply_us):
+    """A blocking operation is complete: account its whole time, but for the waiting.  UNIT: us."""
+    total_cmd_duration = c.duration + blocked_us + reply_us
+    c.lastcmd.microseconds += total_cmd_duration
+    slowlogPushCurrentCommand(c, c.lastcmd, total_cmd_duration)
+    latencyAddSampleIfNeeded("command-unblocking", reply_us // 1000)
 
 
-def queueClientForReprocessing(*args):
-    raise NotImplementedError("queueClientForReprocessing")
+def processUnblockedClients():
+    """Let the clients that were unblocked go on with what they have sent meanwhile.  [before]"""
+    while listLength(server.unblocked_clients):
+        ln = listFirst(server.unblocked_clients)
+        c = ln.value
+        listDelNode(server.unblocked_clients, ln)
+        c.flags &= ~CLIENT_UNBLOCKED
+
+        # It may be blocked again by now.
+        if not c.flags & CLIENT_BLOCKED:
+            if processPendingCommandsAndResetClient(c) == C_ERR:
+                continue                            # c is dead
+            if c.querybuf:
+                processInputBuffer(c)
 
 
-def unblockClient(*args):
-    raise NotImplementedError("unblockClient")
+def queueClientForReprocessing(c):
+    """Have the client's buffer parsed in the next beforeSleep, as if data had come.  Harmless if it is queued."""
+    if not c.flags & CLIENT_UNBLOCKED:
+        c.flags |= CLIENT_UNBLOCKED
+        listAddNodeTail(server.unblocked_clients, c)
 
 
-def replyToBlockedClientTimedOut(*args):
-    raise NotImplementedError("replyToBlockedClientTimedOut")
+def unblockClient(c):
+    """End the blocking, whatever the reason; the reply is up to the caller."""
+    if c.btype == BLOCKED_LIST or c.btype == BLOCKED_ZSET or c.btype == BLOCKED_STREAM:
+        unblockClientWaitingData(c)
+    elif c.btype == BLOCKED_WAIT:
+        unblockClientWaitingReplicas(c)
+    elif c.btype == BLOCKED_PAUSE:
+        listDelNode(server.paused_clients, c.paused_list_node)
+        c.paused_list_node = None
+    else:
+        serverPanic("Unknown btype in unblockClient().")
+
+    # The vector of a blocking command is kept while it waits, for the slowlog.  A paused command has yet to run.
+    if c.btype != BLOCKED_PAUSE:
+        freeClientOriginalArgv(c)
+        resetClient(c)
+
+    server.blocked_clients -= 1
+    server.blocked_clients_by_type[c.btype] -= 1
+    c.flags &= ~CLIENT_BLOCKED
+    c.btype = BLOCKED_NONE
+    removeClientFromTimeoutTable(c)
+    queueClientForReprocessing(c)
 
 
-def disconnectAllBlockedClients(*args):
-    raise NotImplementedError("disconnectAllBlockedClients")
+def replyToBlockedClientTimedOut(c):
+    """The reply when the time is over; the caller goes on with unblockClient()."""
+    if c.btype == BLOCKED_LIST or c.btype == BLOCKED_ZSET or c.btype == BLOCKED_STREAM:
+        addReplyNullArray(c)
+    elif c.btype == BLOCKED_WAIT:
+        addReplyLongLong(c, replicationCountAcksByOffset(c.bpop.reploffset))
+    else:
+        serverPanic("Unknown btype in replyToBlockedClientTimedOut().")
 
 
-def handleClientsBlockedOnKeys(*args):
-    raise NotImplementedError("handleClientsBlockedOnKeys")
+def disconnectAllBlockedClients():
+    """This master becomes a replica: the data of the waiting clients will come from elsewhere now.  Tell them and
+    close.  Paused ones may stay: their commands have not started."""
+    for c in list_values(server.clients):
+        if c.flags & CLIENT_BLOCKED:
+            if c.btype == BLOCKED_PAUSE:
+                continue
+            addReplyError(c, b"-UNBLOCKED force unblock from blocking operation, instance state changed "
+                          b"(master -> replica?)")
+            unblockClient(c)
+            c.flags |= CLIENT_CLOSE_AFTER_REPLY
 
 
-def blockForKeys(*args):
-    raise NotImplementedError("blockForKeys")
+def serveClientsBlockedOnListKey(o, rl):
+    """Serve the clients that wait for the list, first come first served, while it has elements."""
+    de = dictFind(rl.db.blocking_keys, rl.key)
+    if de is not None:
+        clients = de.val
+        numclients = listLength(clients)
+        while numclients:
+            numclients -= 1
+            receiver = listFirst(clients).value
+
+            if receiver.btype != BLOCKED_LIST:
+                listRotateHeadToTail(clients)       # waits for another type: not met again in this loop
+                continue
+
+            dstkey = receiver.bpop.target
+            wherefrom = receiver.bpop.listpos.wherefrom
+            whereto = receiver.bpop.listpos.whereto
+            value = listTypePop(o, wherefrom)
+            if value is None:
+                break
+
+            old_client = server.current_client
+            server.current_client = receiver
+            replyTimer = getMonotonicUs()
+            if serveClientBlockedOnList(receiver, rl.key, dstkey, rl.db, value, wherefrom, whereto) == C_ERR:
+                listTypePush(o, value, wherefrom)   # the destination has a wrong type: undo the pop
+            updateStatsOnUnblock(receiver, 0, getMonotonicUs() - replyTimer)
+            unblockClient(receiver)
+            afterCommand(receiver)
+            server.current_client = old_client
+
+    if listTypeLength(o) == 0:
+        dbDelete(rl.db, rl.key)
+        notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", rl.key, rl.db.id)
+    # No signalModifiedKey(): the push that made the key ready has done that.
 
 
-def unblockClientWaitingData(*args):
-    raise NotImplementedError("unblockClientWaitingData")
+def serveClientsBlockedOnSortedSetKey(o, rl):
+    """Serve the clients that wait for the sorted set, first come first served, while it has elements."""
+    de = dictFind(rl.db.blocking_keys, rl.key)
+    if de is not None:
+        clients = de.val
+        numclients = listLength(clients)
+        zcard = zsetLength(o)
+        while numclients and zcard:
+            numclients -= 1
+            receiver = listFirst(clients).value
+
+            if receiver.btype != BLOCKED_ZSET:
+                listRotateHeadToTail(clients)
+                continue
+
+            where = ZSET_MIN if receiver.lastcmd is not None and receiver.lastcmd.proc is bzpopminCommand else ZSET_MAX
+            old_client = server.current_client
+            server.current_client = receiver
+            replyTimer = getMonotonicUs()
+            genericZpopCommand(receiver, [rl.key], 1, where, 1, None)
+            updateStatsOnUnblock(receiver, 0, getMonotonicUs() - replyTimer)
+            unblockClient(receiver)
+            afterCommand(receiver)
+            server.current_client = old_client
+            zcard -= 1
+
+            cmd = server.zpopminCommand if where == ZSET_MIN else server.zpopmaxCommand
+            argv = [createStringObject(cmd.name), rl.key]
+            propagate(cmd, receiver.db.id, argv, PROPAGATE_AOF | PROPAGATE_REPL)
 
 
-def signalKeyAsReady(*args):
-    raise NotImplementedError("signalKeyAsReady")
+def serveClientsBlockedOnStreamKey(o, rl):
+    """Give the new entries to all clients that wait for an id before the last one."""
+    de = dictFind(rl.db.blocking_keys, rl.key)
+    if de is None:
+        return
+    s = o.ptr
+    for receiver in list_values(de.val):
+        if receiver.btype != BLOCKED_STREAM:
+            continue
+        bki = dictFetchValue(receiver.bpop.keys, rl.key)
+
+        # In a group all wait for ">": whoever was served before this one has moved the group's last id.
+        group = None
+        if receiver.bpop.xread_group is not None:
+            group = streamLookupCG(s, receiver.bpop.xread_group.ptr)
+            if group is None:
+                addReplyError(receiver, b"-NOGROUP the consumer group this client was blocked on no longer exists")
+                unblockClient(receiver)
+                continue
+            bki.stream_id = group.last_id
+        gt = bki.stream_id
+
+        if streamCompareID(s.last_id, gt) > 0:
+            start = streamIncrID(gt)
+
+            consumer = None
+            noack = 0
+            if group is not None:
+                consumer, created = streamLookupConsumer(group, receiver.bpop.xread_consumer.ptr, SLC_NONE)
+                noack = receiver.bpop.xread_group_noack
+                if created and noack:
+                    streamPropagateConsumerCreation(receiver, rl.key, receiver.bpop.xread_group, consumer.name)
+
+            old_client = server.current_client
+            server.current_client = receiver
+            replyTimer = getMonotonicUs()
+            # [[key, entries]], or {key: entries} in RESP3: only this key is served.
+            if receiver.resp == 2:
+                addReplyArrayLen(receiver, 1)
+                addReplyArrayLen(receiver, 2)
+            else:
+                addReplyMapLen(receiver, 1)
+            addReplyBulk(receiver, rl.key)
+
+            pi = streamPropInfo(rl.key, receiver.bpop.xread_group)
+            streamReplyWithRange(receiver, s, start, None, receiver.bpop.xread_count, 0, group, consumer, noack, pi)
+            updateStatsOnUnblock(receiver, 0, getMonotonicUs() - replyTimer)
+
+            # ORDER: last, it empties receiver.bpop.
+            unblockClient(receiver)
+            afterCommand(receiver)
+            server.current_client = old_client
+
+
+def handleClientsBlockedOnKeys():
+    """Serve the clients that wait for keys which a command, a transaction or a script has filled.
+
+    Serving BLMOVE pushes to another key, which may be waited for too: so the list of ready keys is taken off and
+    worked through until no new one comes.  Fair, unless clients wait for different types under the same key.
+    """
+    while listLength(server.ready_keys) != 0:
+        l = server.ready_keys
+        server.ready_keys = listCreate()
+
+        while listLength(l) != 0:
+            ln = listFirst(l)
+            rl = ln.value
+
+            # ORDER: first, so that signalKeyAsReady() may queue the key again.
+            dictDelete(rl.db.ready_keys, rl.key)
+
+            # Keys expire by a fixed clock here, as within call(): the key may be looked up more than once.
+            server.fixed_time_expire += 1
+            updateCachedTime(0)
+
+            o = lookupKeyWrite(rl.db, rl.key)
+            if o is not None:
+                if o.type == OBJ_LIST:
+                    serveClientsBlockedOnListKey(o, rl)
+                elif o.type == OBJ_ZSET:
+                    serveClientsBlockedOnSortedSetKey(o, rl)
+                elif o.type == OBJ_STREAM:
+                    serveClientsBlockedOnStreamKey(o, rl)
+            server.fixed_time_expire -= 1
+
+            listDelNode(l, ln)
+        listRelease(l)
+
+
+# ---------------------------------------------------------------------------
+# Waiting for keys
+# ---------------------------------------------------------------------------
+
+def blockForKeys(c, btype, keys, numkeys, timeout, target, listpos, ids):
+    """Block the client until one of the `keys` (robj) gets data of the type `btype`, or until `timeout` (ms, 0 =
+    forever).  target, listpos: BLMOVE.  ids: BLOCKED_STREAM, for each key the id after which it wants entries.
+    """
+    c.bpop.timeout = timeout
+    c.bpop.target = target
+    if listpos is not None:
+        c.bpop.listpos.wherefrom = listpos.wherefrom
+        c.bpop.listpos.whereto = listpos.whereto
+
+    for j in range(numkeys):
+        bki = bkinfo()
+        if btype == BLOCKED_STREAM:
+            bki.stream_id = ids[j]
+        if dictAdd(c.bpop.keys, keys[j], bki) != DICT_OK:
+            continue                                # the same key twice
+
+        de = dictFind(c.db.blocking_keys, keys[j])
+        if de is None:
+            l = listCreate()
+            retval = dictAdd(c.db.blocking_keys, keys[j], l)
+            serverAssertWithInfo(c, keys[j], retval == DICT_OK)
+        else:
+            l = de.val
+        listAddNodeTail(l, c)
+        bki.listnode = listLast(l)
+    blockClient(c, btype)
+
+
+def unblockClientWaitingData(c):
+    """Part of unblockClient(): leave the lists of all the keys."""
+    serverAssertWithInfo(c, None, dictSize(c.bpop.keys) != 0)
+    for de in dict_entries(c.bpop.keys):
+        key = de.key
+        bki = de.val
+        l = dictFetchValue(c.db.blocking_keys, key)
+        serverAssertWithInfo(c, key, l is not None)
+        listDelNode(l, bki.listnode)
+        if listLength(l) == 0:
+            dictDelete(c.db.blocking_keys, key)
+
+    dictEmpty(c.bpop.keys)
+    c.bpop.target = None
+    c.bpop.xread_group = None
+    c.bpop.xread_consumer = None
+
+
+def getBlockedTypeByType(type_):
+    if type_ == OBJ_LIST:
+        return BLOCKED_LIST
+    if type_ == OBJ_ZSET:
+        return BLOCKED_ZSET
+    if type_ == OBJ_STREAM:
+        return BLOCKED_STREAM
+    return BLOCKED_NONE
+
+
+def signalKeyAsReady(db, key, type_):
+    """The key has got data of this type: if somebody waits for it, have it served after the command."""
+    btype = getBlockedTypeByType(type_)
+    if btype == BLOCKED_NONE:
+        return
+    if not server.blocked_clients_by_type[btype]:
+        return
+    if dictFind(db.blocking_keys, key) is None:
+        return
+    if dictFind(db.ready_keys, key) is not None:
+        return                                      # a second push in a script or transaction
+    listAddNodeTail(server.ready_keys, readyList(db, key))
+    serverAssert(dictAdd(db.ready_keys, key, None) == DICT_OK)
