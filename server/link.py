@@ -28,6 +28,7 @@ from server import server
 from server.session import blocked
 from server.session import multi
 from server.session import pubsub
+from server.session import timeout
 from server.session import tracking
 from server.types import t_hash
 from server.types import t_list
@@ -117,6 +118,45 @@ object.addReplyError = networking_reply.addReplyError
 object.addReplyErrorFormat = networking_reply.addReplyErrorFormat
 object.addReplyErrorObject = networking_reply.addReplyErrorObject
 object.LFUGetTimeInMinutes = evict.LFUGetTimeInMinutes
+
+# server.session.blocked
+blocked.replicationCountAcksByOffset = replication.replicationCountAcksByOffset
+blocked.unblockClientWaitingReplicas = replication.unblockClientWaitingReplicas
+blocked.latencyAddSampleIfNeeded = latency.latencyAddSampleIfNeeded
+blocked.afterCommand = server.afterCommand
+blocked.propagate = server.propagate
+blocked.slowlogPushCurrentCommand = server.slowlogPushCurrentCommand
+blocked.updateCachedTime = server.updateCachedTime
+blocked.listTypeLength = t_list.listTypeLength
+blocked.listTypePop = t_list.listTypePop
+blocked.listTypePush = t_list.listTypePush
+blocked.serveClientBlockedOnList = t_list.serveClientBlockedOnList
+blocked.SLC_NONE = t_stream.SLC_NONE
+blocked.streamCompareID = t_stream.streamCompareID
+blocked.streamIncrID = t_stream.streamIncrID
+blocked.streamLookupCG = t_stream.streamLookupCG
+blocked.streamLookupConsumer = t_stream.streamLookupConsumer
+blocked.streamPropInfo = t_stream.streamPropInfo
+blocked.streamPropagateConsumerCreation = t_stream.streamPropagateConsumerCreation
+blocked.streamReplyWithRange = t_stream.streamReplyWithRange
+blocked.bzpopminCommand = t_zset.bzpopminCommand
+blocked.genericZpopCommand = t_zset.genericZpopCommand
+blocked.zsetLength = t_zset.zsetLength
+
+# server.session.multi
+multi.feedReplicationBacklog = replication.feedReplicationBacklog
+multi.replicationFeedMonitors = replication.replicationFeedMonitors
+multi.call = server.call
+multi.propagate = server.propagate
+
+# server.session.pubsub
+pubsub.clusterPropagatePublish = cluster.clusterPropagatePublish
+pubsub.forceCommandPropagation = server.forceCommandPropagation
+
+# server.session.timeout
+timeout.clusterRedirectBlockedClientIfNeeded = cluster.clusterRedirectBlockedClientIfNeeded
+timeout.replyToBlockedClientTimedOut = blocked.replyToBlockedClientTimedOut
+timeout.unblockClient = blocked.unblockClient
 
 # server.types.t_list
 t_list.propagate = server.propagate

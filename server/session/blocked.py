@@ -79,7 +79,7 @@ def updateStatsOnUnblock(c, blocked_us, reply_us):
     total_cmd_duration = c.duration + blocked_us + reply_us
     c.lastcmd.microseconds += total_cmd_duration
     slowlogPushCurrentCommand(c, c.lastcmd, total_cmd_duration)
-    latencyAddSampleIfNeeded("command-unblocking", reply_us // 1000)
+    latencyAddSampleIfNeeded(b"command-unblocking", reply_us // 1000)
 
 
 def processUnblockedClients():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.rax import raxIterator, raxNext, raxRemove, raxSeek, raxSize, raxStart, raxStop, raxTryInsert
-from datastructs.util import LLONG_MAX, LLONG_MIN
+from datastructs.util import LLONG_MAX, LLONG_MIN, ULLONG_MAX, ldisinf, ldmul
 from server.client.networking import freeClient
 from server.client.networking_reply import addReplyError
 from server.log import serverLog
@@ -62,7 +62,7 @@ CLIENT_ST_KEYLEN = 16                # bytes: the deadline, the client id
 
 def encodeTimeoutKey(timeout, c):
     """-> the key.  Big-endian, so that the order of the keys is the order in time."""
-    return pack(">QQ", timeout, c.id)
+    return pack(">QQ", timeout & ULLONG_MAX, c.id)
 
 
 def decodeTimeoutKey(key):
@@ -116,7 +116,10 @@ def getTimeoutFromObjectOrReply(c, object_, unit):
         ok, ftval = getLongDoubleFromObjectOrReply(c, object_, b"timeout is not a float or out of range")
         if ok != C_OK:
             return C_ERR, None
-        tval = secondsToMilliseconds(ftval)
+        ftval = ldmul(ftval, 1000)
+        tval = LLONG_MIN if ldisinf(ftval) else int(ftval)
+        if tval > LLONG_MAX or tval < LLONG_MIN:
+            tval = LLONG_MIN       # what the conversion gives on x86
     else:
         ok, tval = getLongLongFromObjectOrReply(c, object_, b"timeout is not an integer or out of range")
         if ok != C_OK:
@@ -129,6 +132,5 @@ def getTimeoutFromObjectOrReply(c, object_, unit):
     if tval > 0:
         tval += mstime()
         if tval > LLONG_MAX:
-            # C: overflows to a negative deadline, which has passed at once.
-            tval -= 1 << 64
+            tval -= 1 << 64        # wraps in C; the table takes it as unsigned, far in the future
     return C_OK, tval

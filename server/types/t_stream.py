@@ -60,3 +60,34 @@ def xtrimCommand(c):
 
 def streamDup(*args):
     raise NotImplementedError("streamDup")
+
+
+SLC_NONE = 0
+
+
+def streamCompareID(*args):
+    raise NotImplementedError("streamCompareID")
+
+
+def streamIncrID(*args):
+    raise NotImplementedError("streamIncrID")
+
+
+def streamLookupCG(*args):
+    raise NotImplementedError("streamLookupCG")
+
+
+def streamLookupConsumer(*args):
+    raise NotImplementedError("streamLookupConsumer")
+
+
+def streamPropagateConsumerCreation(*args):
+    raise NotImplementedError("streamPropagateConsumerCreation")
+
+
+def streamPropInfo(*args):
+    raise NotImplementedError("streamPropInfo")
+
+
+def streamReplyWithRange(*args):
+    raise NotImplementedError("streamReplyWithRange")
