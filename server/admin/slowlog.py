@@ -37,7 +37,7 @@ class slowlogEntry:
 
 
 def slowlogCreateEntry(c, argv, argc, duration):
-    """Return an entry for the command `argv`: arguments too many or too long are cut, with a note of what is missing."""
+    """Return an entry for the command `argv`; arguments too many or too long are cut, with a note of what is gone."""
     se = slowlogEntry()
     slargc = min(argc, SLOWLOG_ENTRY_MAX_ARGC)
     se.argc = slargc
