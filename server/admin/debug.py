@@ -37,7 +37,6 @@ from server.client.networking_reply import (
 from server.client.networking_threads import killIOThreads
 from server.keyspace.db import EMPTYDB_NO_FLAGS, dbAdd, emptyDb, getExpire, lookupKeyWrite, signalModifiedKey
 from server.keyspace.evict import estimateObjectIdleTime
-from server.keyspace.object_command import objectCommandLookupOrReply
 from server.log import (
     bugReportEnd, bugReportStart, logStackTrace, printCrashReport, serverAssert, serverAssertWithInfo, serverLog,
     serverLogFromHandler, serverPanic,
@@ -57,9 +56,6 @@ from server.types.t_hash import (
 )
 from server.types.t_list import listTypeEntry, listTypeGet, listTypeInitIterator, listTypeNext, listTypeReleaseIterator
 from server.types.t_set import setTypeInitIterator, setTypeNextObject, setTypeReleaseIterator
-from server.types.t_stream import (
-    streamIterator, streamIteratorGetField, streamIteratorGetID, streamIteratorStart, streamIteratorStop,
-)
 from server.types.t_zset import zzlGetScore, zzlNext
 
 if TYPE_CHECKING:                                   # upward, or same layer above us: bound by server/link.py
@@ -127,6 +123,9 @@ def xorObjectDigest(db, keyobj, digest, o):
             xorDigest(digest, eledigest)
         hashTypeReleaseIterator(hi)
     elif o.type == OBJ_STREAM:
+        from server.types.t_stream import (
+            streamIterator, streamIteratorGetField, streamIteratorGetID, streamIteratorStart, streamIteratorStop,
+        )
         si = streamIterator()
         streamIteratorStart(si, o.ptr, None, None, 0)
         while True:
@@ -359,6 +358,7 @@ def debugCommand(c):
                                  sdslen(key), sdsavail(key), sdsZmallocSize(key),
                                  sdslen(val.ptr), sdsavail(val.ptr), getStringObjectSdsUsedMemory(val))
     elif sub == b"ziplist" and argc == 3:
+        from server.keyspace.object_command import objectCommandLookupOrReply
         o = objectCommandLookupOrReply(c, c.argv[2], shared.nokeyerr)
         if o is None:
             return
@@ -423,6 +423,7 @@ def debugCommand(c):
         stats += b"[Expires HT]\n" + dictGetStats(server.db[dbid].expires)
         addReplyVerbatim(c, stats, b"txt")
     elif sub == b"htstats-key" and argc == 3:
+        from server.keyspace.object_command import objectCommandLookupOrReply
         o = objectCommandLookupOrReply(c, c.argv[2], shared.nokeyerr)
         if o is None:
             return
