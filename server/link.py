@@ -69,6 +69,19 @@ config_table.setOOMScoreAdj = server.setOOMScoreAdj
 config_table.setupSignalHandlers = server.setupSignalHandlers
 config_table.validateProcTitleTemplate = server.validateProcTitleTemplate
 
+# server.admin.debug
+debug.flushAppendOnlyFile = aof.flushAppendOnlyFile
+debug.loadAppendOnlyFile = aof.loadAppendOnlyFile
+debug.rdbLoad = rdb.rdbLoad
+debug.rdbPopulateSaveInfo = rdb.rdbPopulateSaveInfo
+debug.rdbSave = rdb.rdbSave
+debug.rdbSavedObjectLen = rdb.rdbSavedObjectLen
+debug.changeReplicationId = replication.changeReplicationId
+debug.clearReplicationId2 = replication.clearReplicationId2
+debug.atoi = config.atoi
+debug.rewriteConfig = config.rewriteConfig
+debug.restartServer = server.restartServer
+
 # server.keyspace.db
 db.keyHashSlot = cluster.keyHashSlot
 db.killRDBChild = rdb.killRDBChild
