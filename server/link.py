@@ -171,5 +171,8 @@ timeout.clusterRedirectBlockedClientIfNeeded = cluster.clusterRedirectBlockedCli
 timeout.replyToBlockedClientTimedOut = blocked.replyToBlockedClientTimedOut
 timeout.unblockClient = blocked.unblockClient
 
+# server.types.t_hash
+t_hash.htNeedsResize = server.htNeedsResize
+
 # server.types.t_list
 t_list.propagate = server.propagate

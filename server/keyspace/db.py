@@ -22,13 +22,11 @@ from datastructs.dict import (
     dictCreate, dictAdd, dictFind, dictSize, dictDelete, dictUnlink, dictFreeUnlinkedEntry, dictAddOrFind, dictEmpty,
     dictGetFairRandomKey, dictGetSafeIterator, dictNext, dictReleaseIterator, dictScan, DICT_OK,
 )
+from datastructs.rax import raxNew, raxInsert, raxRemove, raxIterator, raxStart, raxSeek, raxNext, raxStop, raxSize
 from datastructs.util import stringmatchlen
 from datastructs.ziplist import ziplistIndex, ziplistNext, ziplistGet
 try:
     from datastructs.intset import intsetGet
-    from datastructs.rax import (
-        raxNew, raxInsert, raxRemove, raxIterator, raxStart, raxSeek, raxNext, raxStop, raxSize,
-    )
 except ImportError:
     pass
 from server.log import serverAssert, serverAssertWithInfo, serverPanic

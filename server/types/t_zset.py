@@ -272,3 +272,7 @@ def zsetZiplistValidateIntegrity(*args):
 
 def genericZpopCommand(*args):
     raise NotImplementedError("genericZpopCommand")
+
+
+def zslGetElementByRank(*args):
+    raise NotImplementedError("zslGetElementByRank")
