@@ -17,6 +17,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from datastructs.dict import DICT_OK, dictAdd, dictDelete
+from datastructs.rax import raxIterator, raxNext, raxSeek, raxStart, raxStop
 from datastructs.sds import sdscatrepr, sdssplitargs, sdssplitlen
 from datastructs.util import INT_MAX, LLONG_MAX, LLONG_MIN, memtoll, stringmatch
 from server.admin.config_table import (
@@ -654,7 +655,6 @@ def rewriteConfigUserOption(state):
     if server.acl_filename:
         rewriteConfigMarkAsProcessed(state, b"user")
         return
-    from datastructs.rax import raxIterator, raxNext, raxSeek, raxStart, raxStop
     ri = raxIterator()
     raxStart(ri, acl.Users)
     raxSeek(ri, b"^", b"")
