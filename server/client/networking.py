@@ -1,185 +1,1461 @@
-"""networking.py - SKELETON, to be written."""
-
-
-def sdsZmallocSize(*args):
-    raise NotImplementedError("sdsZmallocSize")
-
-
-def getStringObjectSdsUsedMemory(*args):
-    raise NotImplementedError("getStringObjectSdsUsedMemory")
-
-
-def dupClientReplyValue(*args):
-    raise NotImplementedError("dupClientReplyValue")
-
-
-def freeClientReplyValue(*args):
-    raise NotImplementedError("freeClientReplyValue")
-
-
-def linkClient(*args):
-    raise NotImplementedError("linkClient")
-
-
-def authRequired(*args):
-    raise NotImplementedError("authRequired")
-
-
-def createClient(*args):
-    raise NotImplementedError("createClient")
-
-
-def clientHasPendingReplies(*args):
-    raise NotImplementedError("clientHasPendingReplies")
-
-
-def acceptTcpHandler(*args):
-    raise NotImplementedError("acceptTcpHandler")
-
-
-def acceptTLSHandler(*args):
-    raise NotImplementedError("acceptTLSHandler")
-
-
-def acceptUnixHandler(*args):
-    raise NotImplementedError("acceptUnixHandler")
-
-
-def freeClientOriginalArgv(*args):
-    raise NotImplementedError("freeClientOriginalArgv")
-
-
-def disconnectSlaves(*args):
-    raise NotImplementedError("disconnectSlaves")
-
-
-def unlinkClient(*args):
-    raise NotImplementedError("unlinkClient")
-
-
-def freeClient(*args):
-    raise NotImplementedError("freeClient")
-
-
-def freeClientAsync(*args):
-    raise NotImplementedError("freeClientAsync")
-
-
-def freeClientsInAsyncFreeQueue(*args):
-    raise NotImplementedError("freeClientsInAsyncFreeQueue")
-
-
-def lookupClientByID(*args):
-    raise NotImplementedError("lookupClientByID")
-
-
-def writeToClient(*args):
-    raise NotImplementedError("writeToClient")
-
-
-def sendReplyToClient(*args):
-    raise NotImplementedError("sendReplyToClient")
-
-
-def handleClientsWithPendingWrites(*args):
-    raise NotImplementedError("handleClientsWithPendingWrites")
-
-
-def resetClient(*args):
-    raise NotImplementedError("resetClient")
-
-
-def protectClient(*args):
-    raise NotImplementedError("protectClient")
-
-
-def unprotectClient(*args):
-    raise NotImplementedError("unprotectClient")
-
-
-def processPendingCommandsAndResetClient(*args):
-    raise NotImplementedError("processPendingCommandsAndResetClient")
-
-
-def processInputBuffer(*args):
-    raise NotImplementedError("processInputBuffer")
-
-
-def readQueryFromClient(*args):
-    raise NotImplementedError("readQueryFromClient")
-
-
-def getClientsMaxBuffers(*args):
-    raise NotImplementedError("getClientsMaxBuffers")
-
-
-def getClientPeerId(*args):
-    raise NotImplementedError("getClientPeerId")
-
-
-def catClientInfoString(*args):
-    raise NotImplementedError("catClientInfoString")
-
-
-def getAllClientsInfoString(*args):
-    raise NotImplementedError("getAllClientsInfoString")
-
-
-def redactClientCommandArgument(*args):
-    raise NotImplementedError("redactClientCommandArgument")
-
-
-def rewriteClientCommandVector(*args):
-    raise NotImplementedError("rewriteClientCommandVector")
-
-
-def replaceClientCommandVector(*args):
-    raise NotImplementedError("replaceClientCommandVector")
-
-
-def rewriteClientCommandArgument(*args):
-    raise NotImplementedError("rewriteClientCommandArgument")
-
-
-def getClientOutputBufferMemoryUsage(*args):
-    raise NotImplementedError("getClientOutputBufferMemoryUsage")
-
-
-def getClientType(*args):
-    raise NotImplementedError("getClientType")
-
-
-def getClientTypeByName(*args):
-    raise NotImplementedError("getClientTypeByName")
-
-
-def getClientTypeName(*args):
-    raise NotImplementedError("getClientTypeName")
-
-
-def closeClientOnOutputBufferLimitReached(*args):
-    raise NotImplementedError("closeClientOnOutputBufferLimitReached")
-
-
-def flushSlavesOutputBuffers(*args):
-    raise NotImplementedError("flushSlavesOutputBuffers")
-
-
-def pauseClients(*args):
-    raise NotImplementedError("pauseClients")
-
-
-def unpauseClients(*args):
-    raise NotImplementedError("unpauseClients")
-
-
-def areClientsPaused(*args):
-    raise NotImplementedError("areClientsPaused")
-
-
-def checkClientPauseTimeoutAndReturnIfPaused(*args):
-    raise NotImplementedError("checkClientPauseTimeoutAndReturnIfPaused")
-
-
-def processEventsWhileBlocked(*args):
-    raise NotImplementedError("processEventsWhileBlocked")
+"""networking.py - clients: made, read, parsed, written, freed.    Mirrors src/networking.c (6.2.14), its parts in this order:
+
+                 networking.py           createClient ... processInputBuffer, readQueryFromClient; client lists; limits; pause
+                 networking_reply.py     addReply* and the output buffers
+                 networking_client.py    CLIENT, HELLO, RESET
+                 networking_threads.py   IO threads
+Called from  ae through connection.py [accept, read, write]; beforeSleep [before]; clientsCron [cron].
+Calls out    server.processCommand; and up, where a dying client leaves its traces (blocked, multi, pubsub, replication).
+State        server.clients, clients_index, clients_pending_write, clients_to_close, current_client; client.
+Invariant    after C_ERR from processCommandAndResetClient, writeToClient or a handler the client may be freed.
+             server.current_client is the client whose command runs; unlinkClient sets it to None.
+Departures   querybuf is `bytes` most of the time, and a bytearray only while a big argument comes in: whoever
+             empties it assigns, nobody changes it in place.  Parsing outcomes: C_OK = a command is in argv, C_ERR =
+             more to read, or a protocol error (then CLIENT_CLOSE_AFTER_REPLY is set).
+             What a command raises is caught in processCommandAndResetClient: bug report in the log, error to the client.
+"""
+import os
+import traceback
+from errno import EWOULDBLOCK
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ae.ae import (
+    AE_CALL_AFTER_SLEEP, AE_CALL_BEFORE_SLEEP, AE_DONT_WAIT, AE_FILE_EVENTS, aeProcessEvents,
+)
+from ae.anet import ANET_ERR, FD_TO_PEER_NAME, FD_TO_SOCK_NAME, anetCloexec, anetErrno, anetTcpAccept, anetUnixAccept
+from datastructs.adlist import (
+    listAddNodeTail, listCreate, listDelNode, listRelease, listSearchKey, listSetFreeMethod, listSetMatchMethod,
+)
+from datastructs.dict import dictCreate, dictRelease, dictSize
+from datastructs.rax import raxFind, raxInsert, raxNotFound, raxRemove
+from datastructs.sds import sdscatrepr, sdssplitargs
+from datastructs.util import string2ll
+from server.client.connection import (
+    CONN_STATE_ACCEPTING, CONN_STATE_CONNECTED, CONN_STATE_ERROR, connAccept, connClose, connCreateAcceptedSocket,
+    connEnableTcpNoDelay, connFormatFdAddr, connGetInfo, connGetLastError, connGetPrivateData, connGetState,
+    connHasReadHandler, connHasWriteHandler, connKeepAlive, connNonBlock, connPeerToString, connSetPrivateData,
+    connSetReadHandler, connSetWriteHandler, connSetWriteHandlerWithBarrier, connWrite, connection,
+)
+from server.client.networking_reply import (
+    addReplyError, addReplyErrorFormat, clientInstallWriteHandler,
+)
+from server.client.tls import connCreateAcceptedTLS
+from server.log import bugReportStart, serverAssert, serverAssertWithInfo, serverLog, serverLogRaw
+from server.object import createObject, equalStringObjects
+from server.server_h import (
+    AOF_FSYNC_ALWAYS, AOF_ON, BLOCKED_NONE, C_ERR, C_OK, CHILD_TYPE_RDB, CLIENT_ASKING, CLIENT_BLOCKED,
+    CLIENT_CLOSE_AFTER_REPLY, CLIENT_CLOSE_ASAP, CLIENT_DENY_BLOCKING, CLIENT_DIRTY_CAS, CLIENT_LUA, CLIENT_MASTER,
+    CLIENT_MONITOR, CLIENT_MULTI, CLIENT_PAUSE_OFF, CLIENT_PENDING_COMMAND, CLIENT_PENDING_READ,
+    CLIENT_PENDING_WRITE, CLIENT_PROTECTED, CLIENT_PROTOCOL_ERROR, CLIENT_PUBSUB, CLIENT_READONLY,
+    CLIENT_REPLY_SKIP, CLIENT_REPLY_SKIP_NEXT, CLIENT_SLAVE, CLIENT_TRACKING, CLIENT_TRACKING_BCAST,
+    CLIENT_TRACKING_BROKEN_REDIR, CLIENT_TRACKING_CACHING, CLIENT_TYPE_MASTER, CLIENT_TYPE_NORMAL,
+    CLIENT_TYPE_PUBSUB, CLIENT_TYPE_SLAVE, CLIENT_UNBLOCKED, CLIENT_UNIX_SOCKET, LL_RAW, LL_VERBOSE, LL_WARNING,
+    MAXMEMORY_FLAG_LFU, NET_MAX_WRITES_PER_EVENT, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW, OBJ_STRING,
+    PROTO_INLINE_MAX_SIZE, PROTO_IOBUF_LEN, PROTO_MBULK_BIG_ARG, PROTO_REQ_INLINE, PROTO_REQ_MULTIBULK,
+    RDB_CHILD_TYPE_DISK, REPL_STATE_NONE, SLAVE_STATE_ONLINE, SLAVE_STATE_SEND_BULK, SLAVE_STATE_WAIT_BGSAVE_END,
+    USER_FLAG_DISABLED, USER_FLAG_NOPASS, client, robj, server, shared,
+)
+from server.zmalloc import zmalloc_size, zmalloc_used_memory
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from cluster.cluster import getClusterConnectionsCount
+    from cluster.cluster_command import askingCommand
+    from persistence.rdb import killRDBChild
+    from replication.replication import (
+        rdbPipeWriteHandlerConnRemoved, refreshGoodSlavesCount, replicationCacheMaster,
+        replicationFeedSlavesFromMasterStream, replicationGetSlaveName, replicationHandleMasterDisconnection,
+    )
+    from server.client.gopher import processGopherRequest
+    from server.client.networking_client import clientCommand
+    from server.client.networking_threads import postponeClientRead
+    from server.keyspace.db import selectDb
+    from server.keyspace.evict import LFUGetTimeInMinutes
+    from server.server import (
+        lookupCommandOrOriginal, objectKeyHeapPointerValueDictType, objectKeyPointerValueDictType, processCommand,
+        updateCachedTime, whileBlockedCron,
+    )
+    from server.session import acl
+    from server.session.blocked import unblockClient
+    from server.session.multi import freeClientMultiState, initClientMultiState, unwatchAllKeys
+    from server.session.pubsub import pubsubUnsubscribeAllChannels, pubsubUnsubscribeAllPatterns
+    from server.session.tracking import disableTracking
+
+ProcessingEventsWhileBlocked = 0       # 1 inside processEventsWhileBlocked
+
+# Bytes of C's listNode and clientReplyBlock on a 64 bit machine: output limits count them per block.
+LIST_ITEM_SIZE = 24 + 16
+
+LFU_INIT_VAL = 5                       # C: server.h; access counter of a new object
+
+
+def sdsZmallocSize(s):
+    """Bytes that a string takes, with everything around it."""
+    return zmalloc_size(s)
+
+
+def getStringObjectSdsUsedMemory(o):
+    """Bytes that the string of a string object takes; 0 for an integer."""
+    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.encoding == OBJ_ENCODING_RAW or o.encoding == OBJ_ENCODING_EMBSTR:
+        return zmalloc_size(o.ptr)
+    return 0
+
+
+def getStringObjectLen(o):
+    """Bytes in a string object; 0 for an integer."""
+    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.encoding == OBJ_ENCODING_RAW or o.encoding == OBJ_ENCODING_EMBSTR:
+        return len(o.ptr)
+    return 0
+
+
+def dupClientReplyValue(o):
+    """Copy a node of client.reply."""
+    from server.server_h import clientReplyBlock
+    buf = clientReplyBlock()
+    buf.size = o.size
+    buf.used = o.used
+    buf.buf += o.buf
+    return buf
+
+
+def freeClientReplyValue(o):
+    """A node of client.reply dies: nothing to do here, C frees the block."""
+
+
+def listMatchObjects(a, b):
+    return equalStringObjects(a, b)
+
+
+def linkClient(c):
+    """Enter the client into the lists of connected clients; unlinkClient takes it out."""
+    listAddNodeTail(server.clients, c)
+    c.client_list_node = server.clients.tail        # so that unlinking needs no search
+    raxInsert(server.clients_index, c.id.to_bytes(8, "big"), c)
+
+
+def clientSetDefaultAuth(c):
+    """Make the client the default user; authenticated if that user needs no password."""
+    c.user = acl.DefaultUser
+    c.authenticated = int(c.user.flags & USER_FLAG_NOPASS and not c.user.flags & USER_FLAG_DISABLED)
+
+
+def authRequired(c):
+    """1 if the client has to authenticate first."""
+    flags = acl.DefaultUser.flags
+    return int((not flags & USER_FLAG_NOPASS or flags & USER_FLAG_DISABLED) != 0 and not c.authenticated)
+
+
+def createClient(conn):
+    """Return a new client; with conn None a fake one (scripts, AOF), which is not linked anywhere."""
+    c = client()
+    if conn is not None:
+        connNonBlock(conn)
+        connEnableTcpNoDelay(conn)
+        if server.tcpkeepalive:
+            connKeepAlive(conn, server.tcpkeepalive)
+        connSetReadHandler(conn, readQueryFromClient)
+        connSetPrivateData(conn, c)
+
+    # What is not set here has its start value from the struct.
+    selectDb(c, 0)
+    c.id = server.next_client_id
+    server.next_client_id += 1
+    c.conn = conn
+    c.querybuf = b""
+    c.pending_querybuf = bytearray()
+    c.ctime = c.lastinteraction = server.unixtime
+    clientSetDefaultAuth(c)
+    c.replstate = REPL_STATE_NONE
+    c.reply = listCreate()
+    listSetFreeMethod(c.reply, freeClientReplyValue)
+    c.reply.dup = dupClientReplyValue
+    c.btype = BLOCKED_NONE
+    c.bpop.keys = dictCreate(objectKeyHeapPointerValueDictType)
+    c.watched_keys = listCreate()
+    c.pubsub_channels = dictCreate(objectKeyPointerValueDictType)
+    c.pubsub_patterns = listCreate()
+    listSetMatchMethod(c.pubsub_patterns, listMatchObjects)
+    c.client_cron_last_memory_type = CLIENT_TYPE_NORMAL
+    if conn is not None:
+        linkClient(c)
+    initClientMultiState(c)
+    return c
+
+
+# clientInstallWriteHandler ... deferredAfterErrorReply: networking_reply.py
+
+
+def clientHasPendingReplies(c):
+    """True if there is something to write to the socket."""
+    return c.bufpos or c.reply.len
+
+
+PROTECTED_MODE_ERR = (
+    b"-DENIED Redis is running in protected mode because protected "
+    b"mode is enabled, no bind address was specified, no "
+    b"authentication password is requested to clients. In this mode "
+    b"connections are only accepted from the loopback interface. "
+    b"If you want to connect from external computers to Redis you "
+    b"may adopt one of the following solutions: "
+    b"1) Just disable protected mode sending the command "
+    b"'CONFIG SET protected-mode no' from the loopback interface "
+    b"by connecting to Redis from the same host the server is "
+    b"running, however MAKE SURE Redis is not publicly accessible "
+    b"from internet if you do so. Use CONFIG REWRITE to make this "
+    b"change permanent. "
+    b"2) Alternatively you can just disable the protected mode by "
+    b"editing the Redis configuration file, and setting the protected "
+    b"mode option to 'no', and then restarting the server. "
+    b"3) If you started the server manually just for testing, restart "
+    b"it with the '--protected-mode no' option. "
+    b"4) Setup a bind address or an authentication password. "
+    b"NOTE: You only need to do one of the above things in order for "
+    b"the server to start accepting connections from the outside.\r\n")
+
+
+def clientAcceptHandler(conn):
+    """The connection is up (for TLS: after the handshake)."""
+    c = connGetPrivateData(conn)
+
+    if connGetState(conn) != CONN_STATE_CONNECTED:
+        serverLog(LL_WARNING, "Error accepting a client connection: %s", connGetLastError(conn))
+        freeClientAsync(c)
+        return
+
+    # Protected mode: no password, no chosen interface, and a caller from outside.  Tell him what to do.
+    if (server.protected_mode and server.bindaddr_count == 0 and acl.DefaultUser.flags & USER_FLAG_NOPASS and
+            not c.flags & CLIENT_UNIX_SOCKET):
+        _, cip, _ = connPeerToString(conn)
+        if cip != "127.0.0.1" and cip != "::1":
+            connWrite(c.conn, PROTECTED_MODE_ERR)   # best effort
+            server.stat_rejected_conn += 1
+            freeClientAsync(c)
+            return
+
+    server.stat_numconnections += 1
+
+
+MAX_ACCEPTS_PER_CALL = 1000
+
+
+def acceptCommonHandler(conn, flags, ip):
+    """Make a client of an accepted connection, if there is room for one more."""
+    if connGetState(conn) != CONN_STATE_ACCEPTING:
+        serverLog(LL_VERBOSE, "Accepted client connection in error state: %s (conn: %s)",
+                  connGetLastError(conn), connGetInfo(conn))
+        connClose(conn)
+        return
+
+    # ORDER: before createClient and connAccept: who is rejected costs neither a client nor a TLS handshake.
+    if server.clients.len + getClusterConnectionsCount() >= server.maxclients:
+        if server.cluster_enabled:
+            err = b"-ERR max number of clients + cluster connections reached\r\n"
+        else:
+            err = b"-ERR max number of clients reached\r\n"
+        connWrite(conn, err)                        # best effort; over TLS nothing can be said yet
+        server.stat_rejected_conn += 1
+        connClose(conn)
+        return
+
+    c = createClient(conn)
+    c.flags |= flags            # last chance: connAccept may free the client
+
+    # clientAcceptHandler runs now or later.  ORDER: so nothing may follow.
+    if connAccept(conn, clientAcceptHandler) == C_ERR:
+        if connGetState(conn) == CONN_STATE_ERROR:
+            serverLog(LL_WARNING, "Error accepting a client connection: %s (conn: %s)",
+                      connGetLastError(conn), connGetInfo(conn))
+        c = connGetPrivateData(conn)
+        if c is not None:
+            freeClient(c)
+
+
+def acceptTcpHandler(el, fd, privdata, mask):
+    """A listening socket is readable."""
+    for _ in range(MAX_ACCEPTS_PER_CALL):
+        cfd, server.neterr, cip, cport = anetTcpAccept(fd)
+        if cfd == ANET_ERR:
+            if anetErrno() != EWOULDBLOCK:
+                serverLog(LL_WARNING, "Accepting client connection: %s", server.neterr)
+            return
+        anetCloexec(cfd)
+        serverLog(LL_VERBOSE, "Accepted %s:%d", cip, cport)
+        acceptCommonHandler(connCreateAcceptedSocket(cfd), 0, cip)
+
+
+def acceptTLSHandler(el, fd, privdata, mask):
+    for _ in range(MAX_ACCEPTS_PER_CALL):
+        cfd, server.neterr, cip, cport = anetTcpAccept(fd)
+        if cfd == ANET_ERR:
+            if anetErrno() != EWOULDBLOCK:
+                serverLog(LL_WARNING, "Accepting client connection: %s", server.neterr)
+            return
+        anetCloexec(cfd)
+        serverLog(LL_VERBOSE, "Accepted %s:%d", cip, cport)
+        acceptCommonHandler(connCreateAcceptedTLS(cfd, server.tls_auth_clients), 0, cip)
+
+
+def acceptUnixHandler(el, fd, privdata, mask):
+    for _ in range(MAX_ACCEPTS_PER_CALL):
+        cfd, server.neterr = anetUnixAccept(fd)
+        if cfd == ANET_ERR:
+            if anetErrno() != EWOULDBLOCK:
+                serverLog(LL_WARNING, "Accepting client connection: %s", server.neterr)
+            return
+        anetCloexec(cfd)
+        serverLog(LL_VERBOSE, "Accepted connection to %s", server.unixsocket)
+        acceptCommonHandler(connCreateAcceptedSocket(cfd), CLIENT_UNIX_SOCKET, None)
+
+
+def freeClientOriginalArgv(c):
+    """Forget the arguments as they were before the command rewrote them."""
+    c.original_argv = None
+    c.original_argc = 0
+
+
+def freeClientArgv(c):
+    c.argv = []
+    c.argc = 0
+    c.cmd = None
+    c.argv_len_sum = 0
+
+
+def disconnectSlaves():
+    """Close the links of all replicas: they have to resync with us, because we did with our master."""
+    ln = server.slaves.head
+    while ln is not None:
+        next_ = ln.next
+        freeClient(ln.value)
+        ln = next_
+
+
+def anyOtherSlaveWaitRdb(except_me):
+    """1 if a replica other than this one waits for the RDB being made."""
+    ln = server.slaves.head
+    while ln is not None:
+        slave = ln.value
+        if slave is not except_me and slave.replstate == SLAVE_STATE_WAIT_BGSAVE_END:
+            return 1
+        ln = ln.next
+    return 0
+
+
+def unlinkClient(c):
+    """Close the connection and take the client out of the global lists, but for Pub/Sub.
+
+    For freeClient, and replicationCacheMaster, which keeps the client.
+    """
+    if server.current_client is c:
+        server.current_client = None
+
+    # A fake client has no connection, nor has one that was unlinked before.
+    if c.conn is not None:
+        if c.client_list_node is not None:
+            raxRemove(server.clients_index, c.id.to_bytes(8, "big"))
+            listDelNode(server.clients, c.client_list_node)
+            c.client_list_node = None
+
+        # A replica in the middle of a diskless transfer.
+        if (c.flags & CLIENT_SLAVE and c.replstate == SLAVE_STATE_WAIT_BGSAVE_END and
+                server.rdb_pipe_conns is not None):
+            for i in range(server.rdb_pipe_numconns):
+                if server.rdb_pipe_conns[i] is c.conn:
+                    rdbPipeWriteHandlerConnRemoved(c.conn)
+                    server.rdb_pipe_conns[i] = None
+                    break
+        connClose(c.conn)
+        c.conn = None
+
+    if c.flags & CLIENT_PENDING_WRITE:
+        ln = listSearchKey(server.clients_pending_write, c)
+        serverAssert(ln is not None)
+        listDelNode(server.clients_pending_write, ln)
+        c.flags &= ~CLIENT_PENDING_WRITE
+
+    if c.flags & CLIENT_PENDING_READ:
+        ln = listSearchKey(server.clients_pending_read, c)
+        serverAssert(ln is not None)
+        listDelNode(server.clients_pending_read, ln)
+        c.flags &= ~CLIENT_PENDING_READ
+
+    # Just unblocked, and about to be looked at by processUnblockedClients.
+    if c.flags & CLIENT_UNBLOCKED:
+        ln = listSearchKey(server.unblocked_clients, c)
+        serverAssert(ln is not None)
+        listDelNode(server.unblocked_clients, ln)
+        c.flags &= ~CLIENT_UNBLOCKED
+
+    if c.flags & CLIENT_TRACKING:
+        disableTracking(c)
+
+
+def freeClient(c):
+    """Let the client die now, and with it its connection and every trace of it.
+
+    A protected client only dies later (freeClientAsync), and our master's client may be kept for a partial resync.
+    """
+    if c.flags & CLIENT_PROTECTED:
+        freeClientAsync(c)
+        return
+
+    # ORDER: before replicationCacheMaster, which must not find it in the queue.
+    if c.flags & CLIENT_CLOSE_ASAP:
+        ln = listSearchKey(server.clients_to_close, c)
+        serverAssert(ln is not None)
+        listDelNode(server.clients_to_close, ln)
+
+    # Our master is lost: keep its state, in case the same place in its stream can be found again.
+    if server.master is not None and c.flags & CLIENT_MASTER:
+        serverLog(LL_WARNING, "Connection with master lost.")
+        if not c.flags & (CLIENT_PROTOCOL_ERROR | CLIENT_BLOCKED):
+            c.flags &= ~(CLIENT_CLOSE_ASAP | CLIENT_CLOSE_AFTER_REPLY)
+            replicationCacheMaster(c)
+            return
+
+    if getClientType(c) == CLIENT_TYPE_SLAVE:
+        serverLog(LL_WARNING, "Connection with replica %s lost.", replicationGetSlaveName(c))
+
+    c.querybuf = b""
+    c.pending_querybuf = None
+
+    if c.flags & CLIENT_BLOCKED:
+        unblockClient(c)
+    dictRelease(c.bpop.keys)
+
+    unwatchAllKeys(c)
+    listRelease(c.watched_keys)
+
+    pubsubUnsubscribeAllChannels(c, 0)
+    pubsubUnsubscribeAllPatterns(c, 0)
+    dictRelease(c.pubsub_channels)
+    listRelease(c.pubsub_patterns)
+
+    listRelease(c.reply)
+    freeClientArgv(c)
+    freeClientOriginalArgv(c)
+    if c.deferred_reply_errors is not None:
+        listRelease(c.deferred_reply_errors)
+        c.deferred_reply_errors = None
+
+    # Closes the socket, too.
+    unlinkClient(c)
+
+    # Master/slave cleanup, case 1: a replica, or a monitor, is gone.
+    if c.flags & CLIENT_SLAVE:
+        # Nobody else waits for the RDB that the child makes, and no `save` point wants it either: stop the child,
+        # and the next full resync can start at once.
+        if (server.saveparamslen == 0 and c.replstate == SLAVE_STATE_WAIT_BGSAVE_END and
+                server.child_type == CHILD_TYPE_RDB and server.rdb_child_type == RDB_CHILD_TYPE_DISK and
+                anyOtherSlaveWaitRdb(c) == 0):
+            killRDBChild()
+        if c.replstate == SLAVE_STATE_SEND_BULK:
+            if c.repldbfd != -1:
+                os.close(c.repldbfd)
+                c.repldbfd = -1
+            c.replpreamble = None
+        l = server.monitors if c.flags & CLIENT_MONITOR else server.slaves
+        ln = listSearchKey(l, c)
+        serverAssert(ln is not None)
+        listDelNode(l, ln)
+        # Without replicas for a while, the backlog is dropped: remember since when.
+        if getClientType(c) == CLIENT_TYPE_SLAVE and server.slaves.len == 0:
+            server.repl_no_slaves_since = server.unixtime
+        refreshGoodSlavesCount()
+
+    # Case 2: our master is gone.
+    if c.flags & CLIENT_MASTER:
+        replicationHandleMasterDisconnection()
+
+    server.stat_clients_type_memory[c.client_cron_last_memory_type] -= c.client_cron_last_memory_usage
+
+    c.name = None
+    freeClientMultiState(c)
+    c.peerid = None
+    c.sockname = None
+    c.slave_addr = None
+    # C frees the struct.  Here references to it may go on for a while: leave it empty.
+    c.buf = bytearray()
+    c.bufpos = 0
+    c.db = None
+    c.user = None
+    c.lastcmd = None
+    c.client_tracking_prefixes = None
+
+
+async_free_queue_mutex = Lock()
+
+
+def freeClientAsync(c):
+    """Let the client die in beforeSleep or serverCron: for callers that still need it.
+
+    The only place where IO threads may touch server.clients_to_close.
+    """
+    if c.flags & CLIENT_CLOSE_ASAP or c.flags & CLIENT_LUA:
+        return
+    c.flags |= CLIENT_CLOSE_ASAP
+    if server.io_threads_num == 1:
+        listAddNodeTail(server.clients_to_close, c)
+        return
+    with async_free_queue_mutex:
+        listAddNodeTail(server.clients_to_close, c)
+
+
+def freeClientsInAsyncFreeQueue():
+    """Free the clients that freeClientAsync marked; returns how many."""
+    freed = 0
+    ln = server.clients_to_close.head
+    while ln is not None:
+        next_ = ln.next
+        c = ln.value
+        if not c.flags & CLIENT_PROTECTED:
+            c.flags &= ~CLIENT_CLOSE_ASAP
+            freeClient(c)
+            listDelNode(server.clients_to_close, ln)
+            freed += 1
+        ln = next_
+    return freed
+
+
+def lookupClientByID(id):
+    """Return the connected client of that id, or None."""
+    if not 0 <= id <= 0xffffffffffffffff:
+        id &= 0xffffffffffffffff                    # C: a long long becomes a uint64_t
+    c = raxFind(server.clients_index, id.to_bytes(8, "big"))
+    return None if c is raxNotFound else c
+
+
+def writeToClient(c, handler_installed):
+    """Send from the output buffers what the socket takes -> C_OK, or C_ERR: freed, or about to be.   HOT
+
+    handler_installed: the write handler called us; it is removed when all is sent.  IO threads call this, too, always
+    with 0: everything on that path must be thread safe.
+    """
+    server.stat_total_writes_processed += 1
+    conn = c.conn
+    write = conn.type.write
+    reply = c.reply
+    nwritten = totwritten = 0
+
+    while True:
+        if c.bufpos > 0:
+            buf = c.buf
+            sentlen = c.sentlen
+            if sentlen:
+                with memoryview(buf) as view:
+                    nwritten = write(conn, view[sentlen:])
+            else:
+                nwritten = write(conn, buf)
+            if nwritten <= 0:
+                break
+            totwritten += nwritten
+            sentlen += nwritten
+            if sentlen == c.bufpos:
+                c.buf = bytearray()
+                c.bufpos = 0
+                sentlen = 0
+            c.sentlen = sentlen
+        elif reply.len:
+            o = reply.head.value
+            objlen = o.used
+            if objlen == 0:
+                c.reply_bytes -= o.size
+                listDelNode(reply, reply.head)
+                continue
+            sentlen = c.sentlen
+            with memoryview(o.buf) as view:
+                nwritten = write(conn, view[sentlen:])
+            if nwritten <= 0:
+                break
+            totwritten += nwritten
+            sentlen += nwritten
+            if sentlen == objlen:
+                c.reply_bytes -= o.size
+                listDelNode(reply, reply.head)
+                sentlen = 0
+                if not reply.len:
+                    serverAssert(c.reply_bytes == 0)
+            c.sentlen = sentlen
+        else:
+            break
+        # A fast reader of a huge reply must not keep the others waiting; unless memory is short and the reply is
+        # better sent than kept.  Replicas and monitors are always served in full: their buffers would only grow.
+        if (totwritten > NET_MAX_WRITES_PER_EVENT and
+                (server.maxmemory == 0 or zmalloc_used_memory() < server.maxmemory) and
+                not c.flags & CLIENT_SLAVE):
+            break
+
+    server.stat_net_output_bytes += totwritten
+    if nwritten == -1:
+        if connGetState(conn) != CONN_STATE_CONNECTED:
+            serverLog(LL_VERBOSE, "Error writing to client: %s", connGetLastError(conn))
+            freeClientAsync(c)
+            return C_ERR
+    flags = c.flags
+    if totwritten > 0:
+        # To the master we write REPLCONF ACK all the time; only what it says shows that it lives.
+        if not flags & CLIENT_MASTER:
+            c.lastinteraction = server.unixtime
+    if not c.bufpos and not reply.len:
+        c.sentlen = 0
+        if handler_installed:
+            connSetWriteHandler(conn, None)
+
+        if flags & CLIENT_CLOSE_AFTER_REPLY:
+            freeClientAsync(c)
+            return C_ERR
+    return C_OK
+
+
+def sendReplyToClient(conn):
+    """Write handler: the socket has room again."""
+    writeToClient(connGetPrivateData(conn), 1)
+
+
+def handleClientsWithPendingWrites():
+    """Send the replies of this turn; returns the number of clients.   HOT
+
+    Most replies fit into the socket's buffer, and cost no epoll_ctl and no extra turn this way.
+    """
+    pending = server.clients_pending_write
+    processed = pending.len
+    # C deletes node by node.  Nothing below adds to the list or looks into it, so it is emptied in one go.
+    ln = pending.head
+    pending.head = pending.tail = None
+    pending.len = 0
+    while ln is not None:
+        c = ln.value
+        next_ = ln.next
+        ln.prev = ln.next = None                    # no cycle may be left
+        ln = next_
+        flags = c.flags & ~CLIENT_PENDING_WRITE
+        c.flags = flags
+
+        # Protected: its handlers were taken away, and must not come back here.  Closing: not worth it.
+        if flags & (CLIENT_PROTECTED | CLIENT_CLOSE_ASAP):
+            continue
+
+        if writeToClient(c, 0) == C_ERR:
+            continue
+
+        if c.bufpos or c.reply.len:
+            # appendfsync always: no answer may leave before beforeSleep has synced what it acknowledges; so this
+            # client must not be read and written in one turn.
+            ae_barrier = int(server.aof_state == AOF_ON and server.aof_fsync == AOF_FSYNC_ALWAYS)
+            if connSetWriteHandlerWithBarrier(c.conn, sendReplyToClient, ae_barrier) == C_ERR:
+                freeClientAsync(c)
+    return processed
+
+
+# Flags that resetClient has to look at.
+RESET_SLOW = CLIENT_ASKING | CLIENT_TRACKING_CACHING | CLIENT_REPLY_SKIP | CLIENT_REPLY_SKIP_NEXT
+
+
+def resetClient(c):
+    """Make the client ready for its next command.   HOT"""
+    flags = c.flags
+    if flags & RESET_SLOW:
+        prevcmd = c.cmd.proc if c.cmd is not None else None
+        # ASKING holds for one command, or one transaction; CLIENT CACHING likewise.
+        if not flags & CLIENT_MULTI and prevcmd is not askingCommand:
+            flags &= ~CLIENT_ASKING
+        if not flags & CLIENT_MULTI and prevcmd is not clientCommand:
+            flags &= ~CLIENT_TRACKING_CACHING
+        # CLIENT REPLY SKIP silences the command that comes after it.
+        flags &= ~CLIENT_REPLY_SKIP
+        if flags & CLIENT_REPLY_SKIP_NEXT:
+            flags |= CLIENT_REPLY_SKIP
+            flags &= ~CLIENT_REPLY_SKIP_NEXT
+        c.flags = flags
+
+    c.argv = []                                     # freeClientArgv
+    c.argc = 0
+    c.cmd = None
+    c.argv_len_sum = 0
+    c.reqtype = 0
+    c.multibulklen = 0
+    c.bulklen = -1
+    if c.deferred_reply_errors is not None:
+        listRelease(c.deferred_reply_errors)
+        c.deferred_reply_errors = None
+
+
+def protectClient(c):
+    """Keep the client alive over a nested run of the event loop (DEBUG RELOAD, a slow script).
+
+    Its handlers go, so that no error on the socket can free it, and freeClient only marks it.
+    """
+    c.flags |= CLIENT_PROTECTED
+    if c.conn is not None:
+        connSetReadHandler(c.conn, None)
+        connSetWriteHandler(c.conn, None)
+
+
+def unprotectClient(c):
+    """Undo protectClient."""
+    if c.flags & CLIENT_PROTECTED:
+        c.flags &= ~CLIENT_PROTECTED
+        if c.conn is not None:
+            connSetReadHandler(c.conn, readQueryFromClient)
+            if clientHasPendingReplies(c):
+                clientInstallWriteHandler(c)
+
+
+def processInlineBuffer(c):
+    """Parse one line typed by hand into argv -> C_OK; C_ERR: no whole line yet, or protocol error."""
+    buf = c.querybuf
+    qb_pos = c.qb_pos
+    newline = buf.find(b"\n", qb_pos)
+
+    if newline == -1:
+        if len(buf) - qb_pos > PROTO_INLINE_MAX_SIZE:
+            addReplyError(c, b"Protocol error: too big inline request")
+            setProtocolError("too big inline request", c)
+        return C_ERR
+
+    linefeed_chars = 1
+    if newline != qb_pos and buf[newline - 1] == 13:            # \r
+        newline -= 1
+        linefeed_chars = 2
+
+    aux = bytes(buf[qb_pos:newline])
+    querylen = len(aux)
+    nul = aux.find(b"\0")
+    argv = sdssplitargs(aux if nul == -1 else aux[:nul])        # C's string ends at a NUL
+    if argv is None:
+        addReplyError(c, b"Protocol error: unbalanced quotes in request")
+        setProtocolError("unbalanced quotes in inline request", c)
+        return C_ERR
+
+    # An empty line is how a replica that loads a big RDB says it is alive.
+    if querylen == 0 and getClientType(c) == CLIENT_TYPE_SLAVE:
+        c.repl_ack_time = server.unixtime
+
+    # A master sends RESP, or an empty line to keep the link alive.  Text means that we have lost our place.
+    if querylen != 0 and c.flags & CLIENT_MASTER:
+        serverLog(LL_WARNING, "WARNING: Receiving inline protocol from master, master stream corruption? "
+                              "Closing the master connection and discarding the cached master.")
+        setProtocolError("Master using the inline protocol. Desync?", c)
+        return C_ERR
+
+    c.qb_pos = qb_pos + querylen + linefeed_chars
+
+    if argv:
+        c.argv_len_sum = sum(map(len, argv))
+    c.argv = [createObject(OBJ_STRING, arg) for arg in argv]
+    c.argc = len(argv)
+    return C_OK
+
+
+PROTO_DUMP_LEN = 128
+
+# What isprint() refuses becomes a dot.
+_PRINTABLE = bytes(ch if 32 <= ch < 127 else 46 for ch in range(256))
+
+
+def setProtocolError(errstr, c):
+    """Log what came in, and close the connection after the reply."""
+    if server.verbosity <= LL_VERBOSE or c.flags & CLIENT_MASTER:
+        info = catClientInfoString(b"", c)
+
+        pending = bytes(c.querybuf[c.qb_pos:])
+        if len(pending) < PROTO_DUMP_LEN:
+            sample = b"Query buffer during protocol error: '%b'" % pending.split(b"\0", 1)[0]
+        else:
+            half = PROTO_DUMP_LEN // 2
+            sample = b"Query buffer during protocol error: '%b' (... more %d bytes ...) '%b'" % (
+                pending[:half].split(b"\0", 1)[0], len(pending) - PROTO_DUMP_LEN,
+                pending[-half:].split(b"\0", 1)[0])
+        sample = sample[:255].translate(_PRINTABLE)
+
+        loglevel = LL_WARNING if c.flags & CLIENT_MASTER else LL_VERBOSE
+        serverLog(loglevel, "Protocol error (%s) from client: %s. %s", errstr, info, sample)
+    c.flags |= CLIENT_CLOSE_AFTER_REPLY | CLIENT_PROTOCOL_ERROR
+
+
+# "*3\r\n" -> 3, "$12\r\n" -> 12: the headers of nearly all commands, found by their first four or five bytes.
+_MBULK4 = {b"*%d\r\n" % n: n for n in range(1, 10)}
+_BULK4 = {b"$%d\r\n" % n: n for n in range(10)}
+_BULK5 = {b"$%d\r\n" % n: n for n in range(10, 100)}
+
+
+def processMultibulkBuffer(c):
+    """Parse one command in RESP into argv -> C_OK; C_ERR: not all here yet, or protocol error.   HOT
+
+    Resumes where it stopped: multibulklen arguments are missing, bulklen is the length of the one being read.
+    Cost: no byte is looked at twice, but for the line end of a header that was cut.
+    """
+    buf = c.querybuf
+    qb_pos = c.qb_pos
+    qblen = len(buf)
+
+    multibulklen = c.multibulklen
+    if multibulklen == 0:
+        serverAssertWithInfo(c, None, c.argc == 0)
+
+        multibulklen = _MBULK4.get(bytes(buf[qb_pos:qb_pos + 4]))
+        if multibulklen is not None:                            # *<n>\r\n
+            qb_pos += 4
+        else:
+            newline = buf.find(b"\r", qb_pos)
+            if newline == -1:
+                if qblen - qb_pos > PROTO_INLINE_MAX_SIZE:
+                    addReplyError(c, b"Protocol error: too big mbulk count string")
+                    setProtocolError("too big mbulk count string", c)
+                return C_ERR
+            if newline + 2 > qblen:                             # the \n is missing
+                return C_ERR
+
+            ok, ll = string2ll(bytes(buf[qb_pos + 1:newline]))
+            if not ok or ll > 1024 * 1024:
+                addReplyError(c, b"Protocol error: invalid multibulk length")
+                setProtocolError("invalid mbulk count", c)
+                return C_ERR
+            if ll > 10 and authRequired(c):
+                addReplyError(c, b"Protocol error: unauthenticated multibulk length")
+                setProtocolError("unauth mbulk count", c)
+                return C_ERR
+            qb_pos = newline + 2
+            if ll <= 0:
+                c.qb_pos = qb_pos
+                return C_OK
+            multibulklen = ll
+        argv = c.argv = []
+        argv_len_sum = 0
+    else:
+        argv = c.argv
+        argv_len_sum = c.argv_len_sum
+
+    # C: createStringObject.  The clock is read once a command.
+    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
+        lru = LFUGetTimeInMinutes() << 8 | LFU_INIT_VAL
+    else:
+        lru = server.lruclock
+    bulklen = c.bulklen
+    ret = C_OK
+    while multibulklen:
+        if bulklen == -1:
+            header = bytes(buf[qb_pos:qb_pos + 4])
+            bulklen = _BULK4.get(header)
+            if bulklen is not None:                             # $<n>\r\n
+                qb_pos += 4
+            else:
+                bulklen = _BULK5.get(bytes(buf[qb_pos:qb_pos + 5]))
+                if bulklen is not None:                         # $<nn>\r\n
+                    qb_pos += 5
+                else:
+                    # Any other header.  c.* must be right for the error paths.
+                    c.qb_pos = qb_pos
+                    bulklen, qb_pos, err = processMultibulkBuffer_bulkheader(c, buf, qb_pos)
+                    if bulklen == -1:
+                        ret = C_ERR
+                        break
+                    if bulklen >= PROTO_MBULK_BIG_ARG and qblen - qb_pos <= bulklen + 2:
+                        # All that is left belongs to this argument: let it begin the buffer, which from now on is a
+                        # bytearray, since it will be appended to many times.
+                        buf = c.querybuf = bytearray(memoryview(buf)[qb_pos:])
+                        qb_pos = 0
+                        qblen = len(buf)
+
+        end = qb_pos + bulklen
+        if end + 2 > qblen:                                     # +2: the line end
+            ret = C_ERR
+            break
+        if bulklen >= PROTO_MBULK_BIG_ARG:
+            if qb_pos == 0 and qblen == bulklen + 2:
+                # The buffer is just this argument: it gives its bytes away and starts anew.
+                with memoryview(buf) as view:
+                    arg = bytes(view[:bulklen])
+                buf = c.querybuf = b""
+                qblen = 0
+            else:
+                with memoryview(buf) as view:
+                    arg = bytes(view[qb_pos:end])
+                qb_pos = end + 2
+        else:
+            arg = bytes(buf[qb_pos:end])
+            qb_pos = end + 2
+        argv.append(robj(OBJ_STRING, OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW, arg, lru))
+        argv_len_sum += bulklen
+        bulklen = -1
+        multibulklen -= 1
+
+    c.qb_pos = qb_pos
+    c.bulklen = bulklen
+    c.multibulklen = multibulklen
+    c.argc = len(argv)
+    c.argv_len_sum = argv_len_sum
+    return ret
+
+
+def processMultibulkBuffer_bulkheader(c, buf, qb_pos):
+    """The header of an argument, the long way -> (bulklen, qb_pos after it, error); -1: not here yet, or error."""
+    newline = buf.find(b"\r", qb_pos)
+    if newline == -1:
+        if len(buf) - qb_pos > PROTO_INLINE_MAX_SIZE:
+            addReplyError(c, b"Protocol error: too big bulk count string")
+            setProtocolError("too big bulk count string", c)
+            return -1, qb_pos, 1
+        return -1, qb_pos, 0
+    if newline + 2 > len(buf):                                  # the \n is missing
+        return -1, qb_pos, 0
+
+    if buf[qb_pos] != 36:                                       # $
+        addReplyErrorFormat(c, b"Protocol error: expected '$', got '%c'", buf[qb_pos])
+        setProtocolError("expected $ but got something else", c)
+        return -1, qb_pos, 1
+
+    ok, ll = string2ll(bytes(buf[qb_pos + 1:newline]))
+    if not ok or ll < 0 or (not c.flags & CLIENT_MASTER and ll > server.proto_max_bulk_len):
+        addReplyError(c, b"Protocol error: invalid bulk length")
+        setProtocolError("invalid bulk length", c)
+        return -1, qb_pos, 1
+    if ll > 16384 and authRequired(c):
+        addReplyError(c, b"Protocol error: unauthenticated bulk length")
+        setProtocolError("unauth bulk length", c)
+        return -1, qb_pos, 1
+    return ll, newline + 2, 0
+
+
+def commandProcessed(c):
+    """After a command: reset the client; if it is our master, move on in its stream and hand it to our replicas.
+
+    A blocked (or paused) client keeps its arguments: its command has not been applied, unblockClient resets it.
+    """
+    if c.flags & CLIENT_BLOCKED:
+        return
+
+    resetClient(c)
+
+    if c.flags & CLIENT_MASTER:
+        prev_offset = c.reploff
+        if not c.flags & CLIENT_MULTI:
+            c.reploff = c.read_reploff - len(c.querybuf) + c.qb_pos
+        # What was applied goes on, byte by byte as it came, to the replicas of this replica and to the backlog.
+        applied = c.reploff - prev_offset
+        if applied:
+            replicationFeedSlavesFromMasterStream(server.slaves, c.pending_querybuf, applied)
+            del c.pending_querybuf[:applied]
+
+
+def processCommandAndResetClient(c):
+    """Execute the command in argv -> C_OK; C_ERR: the client has been freed by it.   HOT
+
+    The one place where an exception of a command ends: see commandRaised.
+    """
+    old_client = server.current_client
+    server.current_client = c
+    bufpos = c.bufpos
+    try:
+        if processCommand(c) == C_OK:
+            # commandProcessed, inlined for the common case
+            if c.flags & (CLIENT_BLOCKED | CLIENT_MASTER):
+                commandProcessed(c)
+            else:
+                resetClient(c)
+    except Exception as exc:
+        commandRaised(c, exc, old_client, bufpos)
+    deadclient = server.current_client is None
+    # A slow script serves events while it runs, and so comes here a second time: its own client must stay current.
+    server.current_client = old_client
+    return C_ERR if deadclient else C_OK
+
+
+def commandRaised(c, exc, old_client, bufpos):
+    """A command raised (C would have crashed here): report the bug, clean up, answer an error, and go on.
+
+    What the command had replied so far is taken back where it can be, or the client would lose the thread.
+    """
+    logUnexpectedException(exc)
+    if old_client is None:
+        # Nothing that the half-run command has counted up may outlive it.
+        server.fixed_time_expire = 0
+        server.in_nested_call = 0
+        server.in_exec = 0
+        server.in_eval = 0
+        server.lua_caller = None
+        server.propagate_in_transaction = 0
+        server.client_pause_in_transaction = 0
+        server.blocking_op_nesting = 0
+        server.also_propagate.ops = []
+        server.also_propagate.numops = 0
+    if server.current_client is not c:
+        return                                      # freed
+    c.flags &= ~CLIENT_DENY_BLOCKING
+    if not c.reply.len and 0 <= bufpos <= c.bufpos:
+        del c.buf[bufpos:]
+        c.bufpos = len(c.buf)
+    else:
+        # Replies are in the list already: a length may be missing among them, so this connection has to end.
+        ln = c.reply.head
+        while ln is not None:
+            next_ = ln.next
+            if ln.value is None:
+                listDelNode(c.reply, ln)
+            ln = next_
+        c.flags |= CLIENT_CLOSE_ASAP if c.conn is None else 0
+        freeClientAsync(c)
+    if c.bufpos == 0:
+        c.sentlen = 0
+    addReplyErrorFormat(c, b"internal error, see the log of the server: %s", type(exc).__name__)
+    if not c.flags & CLIENT_BLOCKED:
+        commandProcessed(c)
+
+
+def logUnexpectedException(exc):
+    """Log an exception in the form of Redis's bug report."""
+    serverLogRaw(LL_WARNING | LL_RAW, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n")
+    text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+    serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n" + text)
+    c = server.current_client
+    if c is not None:
+        try:
+            serverLog(LL_WARNING, "client: %s", catClientInfoString(b"", c))
+            for j, o in enumerate(c.argv):
+                serverLog(LL_WARNING, "argv[%d]: '%.128s'", j, "%.100r" % (o.ptr,))
+        except Exception as e:                      # the state is damaged by definition
+            serverLogRaw(LL_WARNING | LL_RAW, "(client not available: %r)\n" % e)
+    serverLogRaw(LL_WARNING | LL_RAW,
+                 "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n")
+
+
+def eventRaised(el, clientData, exc):
+    """An event handler raised, outside of any command (aeSetExceptionProc): report it and close the client, if any."""
+    logUnexpectedException(exc)
+    server.current_client = None
+    if isinstance(clientData, connection) and isinstance(clientData.private_data, client):
+        freeClientAsync(clientData.private_data)
+
+
+def processPendingCommandsAndResetClient(c):
+    """Execute the command that an IO thread has parsed, if any -> C_ERR: the client has been freed by it."""
+    if c.flags & CLIENT_PENDING_COMMAND:
+        c.flags &= ~CLIENT_PENDING_COMMAND
+        if processCommandAndResetClient(c) == C_ERR:
+            return C_ERR
+    return C_OK
+
+
+# Flags under which processInputBuffer stops: blocked; a command of an IO thread waits; closing (the reply must not grow).
+INPUT_STOP = CLIENT_BLOCKED | CLIENT_PENDING_COMMAND | CLIENT_CLOSE_AFTER_REPLY | CLIENT_CLOSE_ASAP
+
+
+def processInputBuffer(c):
+    """Execute the commands in the query buffer, as far as they are complete.   HOT
+
+    Called after a read, and for a client that was blocked and may have more in its buffer.
+    """
+    while c.qb_pos < len(c.querybuf):
+        flags = c.flags
+        if flags & INPUT_STOP:
+            break
+
+        # A busy script: the master's stream is collected, and applied later (others get -BUSY).
+        if server.lua_timedout and flags & CLIENT_MASTER:
+            break
+
+        reqtype = c.reqtype
+        if not reqtype:
+            reqtype = c.reqtype = PROTO_REQ_MULTIBULK if c.querybuf[c.qb_pos] == 42 else PROTO_REQ_INLINE   # *
+
+        if reqtype == PROTO_REQ_MULTIBULK:
+            if processMultibulkBuffer(c) != C_OK:
+                break
+        else:
+            if processInlineBuffer(c) != C_OK:
+                break
+            # Gopher: one argument that starts with a slash, or none.
+            if (server.gopher_enabled and not server.io_threads_do_reads and
+                    (c.argc == 0 or (c.argc == 1 and c.argv[0].ptr.startswith(b"/")))):
+                processGopherRequest(c)
+                resetClient(c)
+                c.flags |= CLIENT_CLOSE_AFTER_REPLY
+                break
+
+        if c.argc == 0:
+            resetClient(c)                          # "*0", or an empty line
+        else:
+            # In an IO thread: leave the command to the main thread.
+            if flags & CLIENT_PENDING_READ:
+                c.flags |= CLIENT_PENDING_COMMAND
+                break
+
+            if processCommandAndResetClient(c) == C_ERR:
+                return                              # freed: do not touch it again
+
+    # Trim to pos
+    qb_pos = c.qb_pos
+    if qb_pos:
+        buf = c.querybuf
+        c.querybuf = buf[qb_pos:] if qb_pos < len(buf) else b""
+        c.qb_pos = 0
+
+
+def readQueryFromClient(conn):
+    """Read handler of a client: read once, then execute what is complete.   HOT"""
+    c = conn.private_data
+
+    # With IO threads, the read may be left to them.
+    if server.io_threads_active and postponeClientRead(c):
+        return
+
+    server.stat_total_reads_processed += 1
+
+    readlen = PROTO_IOBUF_LEN
+    buf = c.querybuf
+    qblen = len(buf)
+    if qblen:
+        # A big argument: read up to its end and no further, so that the buffer will hold nothing else.
+        if c.bulklen >= PROTO_MBULK_BIG_ARG and c.reqtype == PROTO_REQ_MULTIBULK and c.multibulklen:
+            remaining = c.bulklen + 2 - qblen
+            # Can be 0, e.g. for a client that was paused.
+            if 0 < remaining < readlen:
+                readlen = remaining
+        if c.querybuf_peak < qblen:
+            c.querybuf_peak = qblen
+
+    data = conn.type.read(conn, readlen)
+    if not data:
+        if data is None:
+            if conn.state == CONN_STATE_CONNECTED:
+                return
+            serverLog(LL_VERBOSE, "Reading from client: %s", connGetLastError(conn))
+        else:
+            serverLog(LL_VERBOSE, "Client closed connection")
+        freeClientAsync(c)
+        return
+
+    nread = len(data)
+    if c.flags & CLIENT_MASTER:
+        # A copy of what is not applied yet, for our own replicas: see commandProcessed.
+        c.pending_querybuf += data
+        c.read_reploff += nread
+
+    if qblen:
+        if isinstance(buf, bytearray):
+            buf += data
+        else:
+            c.querybuf = buf + data
+    else:
+        c.querybuf = data
+    c.lastinteraction = server.unixtime
+    server.stat_net_input_bytes += nread
+    if qblen + nread > server.client_max_querybuf_len:
+        ci = catClientInfoString(b"", c)
+        serverLog(LL_WARNING, "Closing client that reached max query buffer length: %s (qbuf initial bytes: %s)",
+                  ci, sdscatrepr(b"", bytes(c.querybuf[:64])))
+        freeClientAsync(c)
+        return
+
+    processInputBuffer(c)
+
+
+def getClientsMaxBuffers():
+    """Return (longest output list, biggest input buffer) over all clients."""
+    lol = bib = 0
+    ln = server.clients.head
+    while ln is not None:
+        c = ln.value
+        if c.reply.len > lol:
+            lol = c.reply.len
+        if len(c.querybuf) > bib:
+            bib = len(c.querybuf)
+        ln = ln.next
+    return lol, bib
+
+
+def genClientAddrString(client, fd_to_str_type):
+    """Return the address of one end as bytes: ip:port, [ipv6]:port, or path:0 of a unix socket; "?:0" if unknown."""
+    if client.flags & CLIENT_UNIX_SOCKET:
+        return os.fsencode("%s:0" % server.unixsocket)
+    return connFormatFdAddr(client.conn, fd_to_str_type).encode()
+
+
+def getClientPeerId(c):
+    """Return the peer's address; made once, since it needs a system call."""
+    if c.peerid is None:
+        c.peerid = genClientAddrString(c, FD_TO_PEER_NAME)
+    return c.peerid
+
+
+def getClientSockname(c):
+    """Return the address of our end; made once."""
+    if c.sockname is None:
+        c.sockname = genClientAddrString(c, FD_TO_SOCK_NAME)
+    return c.sockname
+
+
+def catClientInfoString(s, client):
+    """Return `s` (bytes) with a line about the client appended: the format of CLIENT LIST."""
+    client_flags = client.flags
+    flags = b""
+    if client_flags & CLIENT_SLAVE:
+        flags += b"O" if client_flags & CLIENT_MONITOR else b"S"
+    for bit, letter in ((CLIENT_MASTER, b"M"), (CLIENT_PUBSUB, b"P"), (CLIENT_MULTI, b"x"), (CLIENT_BLOCKED, b"b"),
+                        (CLIENT_TRACKING, b"t"), (CLIENT_TRACKING_BROKEN_REDIR, b"R"), (CLIENT_TRACKING_BCAST, b"B"),
+                        (CLIENT_DIRTY_CAS, b"d"), (CLIENT_CLOSE_AFTER_REPLY, b"c"), (CLIENT_UNBLOCKED, b"u"),
+                        (CLIENT_CLOSE_ASAP, b"A"), (CLIENT_UNIX_SOCKET, b"U"), (CLIENT_READONLY, b"r")):
+        if client_flags & bit:
+            flags += letter
+    flags = flags or b"N"
+
+    events = b""
+    if client.conn is not None:
+        if connHasReadHandler(client.conn):
+            events += b"r"
+        if connHasWriteHandler(client.conn):
+            events += b"w"
+
+    obufmem = getClientOutputBufferMemoryUsage(client)
+    querybuf = client.querybuf
+    qbuf_free = querybuf.__alloc__() - len(querybuf) - 1 if isinstance(querybuf, bytearray) and querybuf else 0
+    # Of the arguments only the bytes are counted: keeping exact books of them would cost too much.
+    total_mem = (obufmem + zmalloc_size(client) + zmalloc_size(client.buf) + sdsZmallocSize(querybuf) +
+                 client.argv_len_sum + (zmalloc_size(client.argv) if client.argv else 0))
+
+    return s + (
+        b"id=%d addr=%b laddr=%b %b name=%b age=%d idle=%d flags=%b db=%d sub=%d psub=%d multi=%d qbuf=%d "
+        b"qbuf-free=%d argv-mem=%d obl=%d oll=%d omem=%d tot-mem=%d events=%b cmd=%b user=%b redir=%d" % (
+            client.id, getClientPeerId(client), getClientSockname(client), connGetInfo(client.conn).encode(),
+            client.name.ptr if client.name is not None else b"",
+            server.unixtime - client.ctime, server.unixtime - client.lastinteraction, flags, client.db.id,
+            dictSize(client.pubsub_channels), client.pubsub_patterns.len,
+            client.mstate.count if client_flags & CLIENT_MULTI else -1,
+            len(querybuf), qbuf_free, client.argv_len_sum, client.bufpos, client.reply.len,
+            obufmem,                                # without client.buf: 0 for who only gets small replies
+            total_mem, events, client.lastcmd.name if client.lastcmd is not None else b"NULL",
+            client.user.name if client.user is not None else b"(superuser)",
+            client.client_tracking_redirection if client_flags & CLIENT_TRACKING else -1))
+
+
+def getAllClientsInfoString(type):
+    """Return the lines of all clients, or of those of one CLIENT_TYPE_* (-1 = all)."""
+    lines = []
+    ln = server.clients.head
+    while ln is not None:
+        client = ln.value
+        if type == -1 or getClientType(client) == type:
+            lines.append(catClientInfoString(b"", client))
+            lines.append(b"\n")
+        ln = ln.next
+    return b"".join(lines)
+
+
+# clientSetNameOrReply ... securityWarningCommand: networking_client.py
+
+
+def retainOriginalCommandVector(c):
+    """Keep the arguments as the client sent them, for the slow log."""
+    if c.original_argv is not None:
+        return                                      # rewritten before
+    c.original_argc = c.argc
+    c.original_argv = list(c.argv)
+
+
+def redactClientCommandArgument(c, argc):
+    """Hide an argument (a password) from the slow log and MONITOR's like."""
+    retainOriginalCommandVector(c)
+    c.original_argv[argc] = shared.redacted
+
+
+def rewriteClientCommandVector(c, *objs):
+    """Replace the whole command by these objects."""
+    replaceClientCommandVector(c, list(objs))
+
+
+def replaceClientCommandVector(c, argv):
+    """Replace the whole command by the list `argv`, which becomes the client's."""
+    retainOriginalCommandVector(c)
+    c.argv = argv
+    c.argc = len(argv)
+    c.argv_len_sum = 0
+    for o in argv:
+        if o is not None:
+            c.argv_len_sum += getStringObjectLen(o)
+    c.cmd = lookupCommandOrOriginal(c.argv[0].ptr)
+    serverAssertWithInfo(c, None, c.cmd is not None)
+
+
+def rewriteClientCommandArgument(c, i, newval):
+    """Replace one argument; `i` may lie beyond the end, then the caller fills what is between."""
+    retainOriginalCommandVector(c)
+    if i >= c.argc:
+        c.argv += [None] * (i + 1 - len(c.argv))
+        c.argc = i + 1
+    oldval = c.argv[i]
+    if oldval is not None:
+        c.argv_len_sum -= getStringObjectLen(oldval)
+    if newval is not None:
+        c.argv_len_sum += getStringObjectLen(newval)
+    c.argv[i] = newval
+
+    if i == 0:
+        c.cmd = lookupCommandOrOriginal(c.argv[0].ptr)
+        serverAssertWithInfo(c, None, c.cmd is not None)
+
+
+def getClientOutputBufferMemoryUsage(c):
+    """Bytes of replies that wait beyond the fixed buffer: what the output limits are about."""
+    return c.reply_bytes + LIST_ITEM_SIZE * c.reply.len
+
+
+def getClientType(c):
+    """The class of a client for limits and statistics: CLIENT_TYPE_*."""
+    flags = c.flags
+    if flags & CLIENT_MASTER:
+        return CLIENT_TYPE_MASTER
+    # A monitor is marked as a replica, but to the outside it is a normal client.
+    if flags & CLIENT_SLAVE and not flags & CLIENT_MONITOR:
+        return CLIENT_TYPE_SLAVE
+    if flags & CLIENT_PUBSUB:
+        return CLIENT_TYPE_PUBSUB
+    return CLIENT_TYPE_NORMAL
+
+
+CLIENT_TYPE_NAMES = {"normal": CLIENT_TYPE_NORMAL, "slave": CLIENT_TYPE_SLAVE, "replica": CLIENT_TYPE_SLAVE,
+                     "pubsub": CLIENT_TYPE_PUBSUB, "master": CLIENT_TYPE_MASTER}
+
+
+def getClientTypeByName(name):
+    """CLIENT_TYPE_* of a name (bytes or str, any case), or -1."""
+    if not isinstance(name, str):
+        name = name.decode("latin-1")
+    return CLIENT_TYPE_NAMES.get(name.lower(), -1)
+
+
+def getClientTypeName(class_):
+    """Return "normal", "slave", "pubsub", "master", or None."""
+    if class_ == CLIENT_TYPE_NORMAL:
+        return "normal"
+    if class_ == CLIENT_TYPE_SLAVE:
+        return "slave"
+    if class_ == CLIENT_TYPE_PUBSUB:
+        return "pubsub"
+    if class_ == CLIENT_TYPE_MASTER:
+        return "master"
+    return None
+
+
+def checkClientOutputBufferLimits(c):
+    """True if the client is over the hard limit, or has been over the soft one for too long."""
+    used_mem = getClientOutputBufferMemoryUsage(c)
+    class_ = getClientType(c)
+    if class_ == CLIENT_TYPE_MASTER:                # no limits of its own
+        class_ = CLIENT_TYPE_NORMAL
+    limits = server.client_obuf_limits[class_]
+
+    hard = limits.hard_limit_bytes and used_mem >= limits.hard_limit_bytes
+    soft = limits.soft_limit_bytes and used_mem >= limits.soft_limit_bytes
+
+    if soft:
+        if c.obuf_soft_limit_reached_time == 0:
+            c.obuf_soft_limit_reached_time = server.unixtime
+            soft = 0                                # seen for the first time
+        elif server.unixtime - c.obuf_soft_limit_reached_time <= limits.soft_limit_seconds:
+            soft = 0
+    else:
+        c.obuf_soft_limit_reached_time = 0
+    return soft or hard
+
+
+def closeClientOnOutputBufferLimitReached(c, async_):
+    """Close a client that does not read its replies -> 1 if so, else 0.
+
+    With async_ it is only marked (CLIENT_CLOSE_ASAP): the low-level reply functions call this in the middle of a
+    command.  The cron passes 0, and the client is gone on return.
+    """
+    if c.conn is None:
+        return 0
+    if c.reply_bytes == 0 or c.flags & CLIENT_CLOSE_ASAP:
+        return 0
+    if checkClientOutputBufferLimits(c):
+        info = catClientInfoString(b"", c)
+        if async_:
+            freeClientAsync(c)
+            serverLog(LL_WARNING, "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
+                      info)
+        else:
+            freeClient(c)
+            serverLog(LL_WARNING, "Client %s closed for overcoming of output buffer limits.", info)
+        return 1
+    return 0
+
+
+def flushSlavesOutputBuffers():
+    """Try to send to the replicas what they have to get, outside of the event loop: when memory is short, and at exit."""
+    ln = server.slaves.head
+    while ln is not None:
+        next_ = ln.next
+        slave = ln.value
+        can_receive_writes = connHasWriteHandler(slave.conn) or slave.flags & CLIENT_PENDING_WRITE
+        # Without either, or before it is online, the replica is not ready for the stream.
+        if (slave.replstate == SLAVE_STATE_ONLINE and can_receive_writes and not slave.repl_put_online_on_ack and
+                clientHasPendingReplies(slave)):
+            writeToClient(slave, 0)
+        ln = next_
+
+
+def pauseClients(end, type):
+    """Hold back commands (CLIENT_PAUSE_WRITE or _ALL) until `end`, ms of the wall clock.
+
+    For CLIENT PAUSE, and for failovers that must lose nothing.  A pause in force is only made stricter or longer.
+    """
+    if type > server.client_pause_type:
+        server.client_pause_type = type
+    if end > server.client_pause_end_time:
+        server.client_pause_end_time = end
+
+    # Inside EXEC, what the transaction still writes is propagated all the same.
+    if server.in_exec:
+        server.client_pause_in_transaction = 1
+
+
+def unpauseClients():
+    """End the pause; the clients that wait are processed again."""
+    server.client_pause_type = CLIENT_PAUSE_OFF
+    server.client_pause_end_time = 0
+    ln = server.paused_clients.head
+    while ln is not None:
+        next_ = ln.next
+        unblockClient(ln.value)
+        ln = next_
+
+
+def areClientsPaused():
+    return server.client_pause_type != CLIENT_PAUSE_OFF
+
+
+def checkClientPauseTimeoutAndReturnIfPaused():
+    """End a pause whose time is over; true if clients are paused after that."""
+    if server.client_pause_type == CLIENT_PAUSE_OFF:            # areClientsPaused
+        return 0
+    if server.client_pause_end_time < server.mstime:
+        unpauseClients()
+    return areClientsPaused()
+
+
+def processEventsWhileBlocked():
+    """Serve a few events in the middle of something long: loading, a slow script.
+
+    So clients get -LOADING or -BUSY instead of silence.  Up to four turns, as long as something happens: accept,
+    read, write, close.
+    """
+    global ProcessingEventsWhileBlocked
+
+    # Interaction times of clients are taken from the cached clock.
+    updateCachedTime(0)
+
+    # While this is set, reads are not handed to IO threads.
+    ProcessingEventsWhileBlocked = 1
+    for _ in range(4):
+        startval = server.events_processed_while_blocked
+        ae_events = aeProcessEvents(server.el, AE_FILE_EVENTS | AE_DONT_WAIT |
+                                    AE_CALL_BEFORE_SLEEP | AE_CALL_AFTER_SLEEP)
+        # Handlers that run a nested loop count there, too.
+        server.events_processed_while_blocked += ae_events
+        if server.events_processed_while_blocked == startval:
+            break
+
+    whileBlockedCron()
+
+    ProcessingEventsWhileBlocked = 0
