@@ -5,6 +5,7 @@ Called from  every entry point, and tests/conftest.py, by being imported [startu
 Extend       do not edit: `python -m tests.support.genlink --write`.
 """
 from cluster import cluster
+from cluster import cluster_command
 from persistence import aof
 from persistence import rdb
 from replication import replication
@@ -15,8 +16,11 @@ from server.admin import debug
 from server.admin import info
 from server.admin import latency
 from server.client import connection
+from server.client import gopher
 from server.client import networking
+from server.client import networking_client
 from server.client import networking_reply
+from server.client import networking_threads
 from server.keyspace import db
 from server.keyspace import evict
 from server.keyspace import expire
@@ -25,6 +29,7 @@ from server.keyspace import notify
 from server import log
 from server import object
 from server import server
+from server.session import acl
 from server.session import blocked
 from server.session import multi
 from server.session import pubsub
@@ -81,6 +86,62 @@ debug.clearReplicationId2 = replication.clearReplicationId2
 debug.atoi = config.atoi
 debug.rewriteConfig = config.rewriteConfig
 debug.restartServer = server.restartServer
+
+# server.client.gopher
+gopher.lookupKeyRead = db.lookupKeyRead
+
+# server.client.networking
+networking.getClusterConnectionsCount = cluster.getClusterConnectionsCount
+networking.askingCommand = cluster_command.askingCommand
+networking.killRDBChild = rdb.killRDBChild
+networking.rdbPipeWriteHandlerConnRemoved = replication.rdbPipeWriteHandlerConnRemoved
+networking.refreshGoodSlavesCount = replication.refreshGoodSlavesCount
+networking.replicationCacheMaster = replication.replicationCacheMaster
+networking.replicationFeedSlavesFromMasterStream = replication.replicationFeedSlavesFromMasterStream
+networking.replicationGetSlaveName = replication.replicationGetSlaveName
+networking.replicationHandleMasterDisconnection = replication.replicationHandleMasterDisconnection
+networking.processGopherRequest = gopher.processGopherRequest
+networking.clientCommand = networking_client.clientCommand
+networking.postponeClientRead = networking_threads.postponeClientRead
+networking.selectDb = db.selectDb
+networking.LFUGetTimeInMinutes = evict.LFUGetTimeInMinutes
+networking.lookupCommandOrOriginal = server.lookupCommandOrOriginal
+networking.processCommand = server.processCommand
+networking.updateCachedTime = server.updateCachedTime
+networking.whileBlockedCron = server.whileBlockedCron
+networking.DefaultUser = acl.DefaultUser
+networking.unblockClient = blocked.unblockClient
+networking.freeClientMultiState = multi.freeClientMultiState
+networking.initClientMultiState = multi.initClientMultiState
+networking.unwatchAllKeys = multi.unwatchAllKeys
+networking.pubsubUnsubscribeAllChannels = pubsub.pubsubUnsubscribeAllChannels
+networking.pubsubUnsubscribeAllPatterns = pubsub.pubsubUnsubscribeAllPatterns
+networking.disableTracking = tracking.disableTracking
+
+# server.client.networking_client
+networking_client.selectDb = db.selectDb
+networking_client.ACLAuthenticateUser = acl.ACLAuthenticateUser
+networking_client.ACLGetUserByName = acl.ACLGetUserByName
+networking_client.replyToBlockedClientTimedOut = blocked.replyToBlockedClientTimedOut
+networking_client.unblockClient = blocked.unblockClient
+networking_client.discardTransaction = multi.discardTransaction
+networking_client.pubsubUnsubscribeAllChannels = pubsub.pubsubUnsubscribeAllChannels
+networking_client.pubsubUnsubscribeAllPatterns = pubsub.pubsubUnsubscribeAllPatterns
+networking_client.getTimeoutFromObjectOrReply = timeout.getTimeoutFromObjectOrReply
+networking_client.checkPrefixCollisionsOrReply = tracking.checkPrefixCollisionsOrReply
+networking_client.disableTracking = tracking.disableTracking
+networking_client.enableTracking = tracking.enableTracking
+
+# server.client.networking_reply
+networking_reply.showLatestBacklog = replication.showLatestBacklog
+networking_reply.catClientInfoString = networking.catClientInfoString
+networking_reply.closeClientOnOutputBufferLimitReached = networking.closeClientOnOutputBufferLimitReached
+networking_reply.freeClientAsync = networking.freeClientAsync
+networking_reply.getClientType = networking.getClientType
+networking_reply.incrementErrorCount = server.incrementErrorCount
+
+# server.client.networking_threads
+networking_threads.redisSetCpuAffinity = server.redisSetCpuAffinity
 
 # server.keyspace.db
 db.keyHashSlot = cluster.keyHashSlot

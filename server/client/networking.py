@@ -71,10 +71,9 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.keyspace.db import selectDb
     from server.keyspace.evict import LFUGetTimeInMinutes
     from server.server import (
-        lookupCommandOrOriginal, objectKeyHeapPointerValueDictType, objectKeyPointerValueDictType, processCommand,
-        updateCachedTime, whileBlockedCron,
+        lookupCommandOrOriginal, processCommand, updateCachedTime, whileBlockedCron,
     )
-    from server.session import acl
+    from server.session.acl import DefaultUser
     from server.session.blocked import unblockClient
     from server.session.multi import freeClientMultiState, initClientMultiState, unwatchAllKeys
     from server.session.pubsub import pubsubUnsubscribeAllChannels, pubsubUnsubscribeAllPatterns
@@ -136,13 +135,13 @@ def linkClient(c):
 
 def clientSetDefaultAuth(c):
     """Make the client the default user; authenticated if that user needs no password."""
-    c.user = acl.DefaultUser
+    c.user = DefaultUser
     c.authenticated = int(c.user.flags & USER_FLAG_NOPASS and not c.user.flags & USER_FLAG_DISABLED)
 
 
 def authRequired(c):
     """1 if the client has to authenticate first."""
-    flags = acl.DefaultUser.flags
+    flags = DefaultUser.flags
     return int((not flags & USER_FLAG_NOPASS or flags & USER_FLAG_DISABLED) != 0 and not c.authenticated)
 
 
@@ -157,6 +156,7 @@ def createClient(conn):
         connSetReadHandler(conn, readQueryFromClient)
         connSetPrivateData(conn, c)
 
+    from server.server import objectKeyHeapPointerValueDictType, objectKeyPointerValueDictType
     # What is not set here has its start value from the struct.
     selectDb(c, 0)
     c.id = server.next_client_id
@@ -224,7 +224,7 @@ def clientAcceptHandler(conn):
         return
 
     # Protected mode: no password, no chosen interface, and a caller from outside.  Tell him what to do.
-    if (server.protected_mode and server.bindaddr_count == 0 and acl.DefaultUser.flags & USER_FLAG_NOPASS and
+    if (server.protected_mode and server.bindaddr_count == 0 and DefaultUser.flags & USER_FLAG_NOPASS and
             not c.flags & CLIENT_UNIX_SOCKET):
         _, cip, _ = connPeerToString(conn)
         if cip != "127.0.0.1" and cip != "::1":
