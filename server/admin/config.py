@@ -450,8 +450,8 @@ def configGetCommand(c):
         words = []
         for j in range(CLIENT_TYPE_OBUF_COUNT):
             limits = server.client_obuf_limits[j]
-            words.append(b"%s %d %d %d" % (getClientTypeName(j), limits.hard_limit_bytes, limits.soft_limit_bytes,
-                                           limits.soft_limit_seconds))
+            words.append(b"%s %d %d %d" % (getClientTypeName(j).encode(), limits.hard_limit_bytes,
+                                           limits.soft_limit_bytes, limits.soft_limit_seconds))
         addReplyBulkCString(c, b"client-output-buffer-limit")
         addReplyBulkCString(c, b" ".join(words))
         matches += 1
@@ -470,7 +470,7 @@ def configGetCommand(c):
         matches += 1
     if stringmatch(pattern, b"notify-keyspace-events", 1):
         addReplyBulkCString(c, b"notify-keyspace-events")
-        addReplyBulkSds(c, keyspaceEventsFlagsToString(server.notify_keyspace_events))
+        addReplyBulkSds(c, keyspaceEventsFlagsToString(server.notify_keyspace_events).encode())
         matches += 1
     if stringmatch(pattern, b"bind", 1):
         addReplyBulkCString(c, b"bind")
@@ -657,7 +657,7 @@ def rewriteConfigUserOption(state):
         return
     ri = raxIterator()
     raxStart(ri, acl.Users)
-    raxSeek(ri, b"^", b"")
+    raxSeek(ri, "^", b"")
     while raxNext(ri):
         u = ri.data
         rewriteConfigRewriteLine(state, b"user", b"user %s %s" % (u.name, ACLDescribeUser(u)), 1)
@@ -685,7 +685,7 @@ def rewriteConfigSlaveofOption(state, option):
 
 def rewriteConfigNotifykeyspaceeventsOption(state):
     option = b"notify-keyspace-events"
-    flags = keyspaceEventsFlagsToString(server.notify_keyspace_events)
+    flags = keyspaceEventsFlagsToString(server.notify_keyspace_events).encode()
     rewriteConfigRewriteLine(state, option, sdscatrepr(option + b" ", flags), server.notify_keyspace_events != 0)
 
 
@@ -698,9 +698,9 @@ def rewriteConfigClientoutputbufferlimitOption(state):
                  or limits.soft_limit_bytes != defaults.soft_limit_bytes
                  or limits.soft_limit_seconds != defaults.soft_limit_seconds)
         typename = getClientTypeName(j)
-        if typename == b"slave":
-            typename = b"replica"
-        line = b"%s %s %s %s %d" % (option, typename, rewriteConfigFormatMemory(limits.hard_limit_bytes),
+        if typename == "slave":
+            typename = "replica"
+        line = b"%s %s %s %s %d" % (option, typename.encode(), rewriteConfigFormatMemory(limits.hard_limit_bytes),
                                     rewriteConfigFormatMemory(limits.soft_limit_bytes), limits.soft_limit_seconds)
         rewriteConfigRewriteLine(state, option, line, force)
 
