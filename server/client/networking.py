@@ -35,13 +35,13 @@ from server.client.connection import (
     CONN_STATE_ACCEPTING, CONN_STATE_CONNECTED, CONN_STATE_ERROR, connAccept, connClose, connCreateAcceptedSocket,
     connEnableTcpNoDelay, connFormatFdAddr, connGetInfo, connGetLastError, connGetPrivateData, connGetState,
     connHasReadHandler, connHasWriteHandler, connKeepAlive, connNonBlock, connPeerToString, connSetPrivateData,
-    connSetReadHandler, connSetWriteHandler, connSetWriteHandlerWithBarrier, connWrite, connection,
+    connSetReadHandler, connSetWriteHandler, connSetWriteHandlerWithBarrier, connWrite,
 )
 from server.client.networking_reply import (
     addReplyError, addReplyErrorFormat, clientInstallWriteHandler,
 )
 from server.client.tls import connCreateAcceptedTLS
-from server.log import bugReportStart, serverAssert, serverAssertWithInfo, serverLog, serverLogRaw
+from server.log import serverAssert, serverAssertWithInfo, serverLog, serverLogRaw
 from server.object import createObject, equalStringObjects
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_ON, BLOCKED_NONE, C_ERR, C_OK, CHILD_TYPE_RDB, CLIENT_ASKING, CLIENT_BLOCKED,
@@ -953,6 +953,8 @@ def processCommandAndResetClient(c):
                 commandProcessed(c)
             else:
                 resetClient(c)
+    except AssertionError:
+        raise                                       # serverAssert: the server ends, as in C
     except Exception as exc:
         commandRaised(c, exc, old_client, bufpos)
     deadclient = server.current_client is None
@@ -993,7 +995,6 @@ def commandRaised(c, exc, old_client, bufpos):
             if ln.value is None:
                 listDelNode(c.reply, ln)
             ln = next_
-        c.flags |= CLIENT_CLOSE_ASAP if c.conn is None else 0
         freeClientAsync(c)
     if c.bufpos == 0:
         c.sentlen = 0
@@ -1017,14 +1018,6 @@ def logUnexpectedException(exc):
             serverLogRaw(LL_WARNING | LL_RAW, "(client not available: %r)\n" % e)
     serverLogRaw(LL_WARNING | LL_RAW,
                  "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n")
-
-
-def eventRaised(el, clientData, exc):
-    """An event handler raised, outside of any command (aeSetExceptionProc): report it and close the client, if any."""
-    logUnexpectedException(exc)
-    server.current_client = None
-    if isinstance(clientData, connection) and isinstance(clientData.private_data, client):
-        freeClientAsync(clientData.private_data)
 
 
 def processPendingCommandsAndResetClient(c):
