@@ -1278,7 +1278,7 @@ def getKeysInSlot(hashslot, count):
     indexed = hashslot.to_bytes(2, "big")
     iter_ = raxIterator()
     raxStart(iter_, server.cluster.slots_to_keys)
-    raxSeek(iter_, b">=", indexed)
+    raxSeek(iter_, ">=", indexed)
     while count > 0 and raxNext(iter_):
         count -= 1
         if iter_.key[:2] != indexed:
@@ -1295,7 +1295,7 @@ def delKeysInSlot(hashslot):
     iter_ = raxIterator()
     raxStart(iter_, server.cluster.slots_to_keys)
     while server.cluster.slots_keys_count[hashslot]:
-        raxSeek(iter_, b">=", indexed)
+        raxSeek(iter_, ">=", indexed)
         raxNext(iter_)
         key = createStringObject(bytes(iter_.key[2:]))
         dbDelete(server.db[0], key)
