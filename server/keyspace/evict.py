@@ -1,45 +1,411 @@
-"""evict.py - SKELETON, to be written."""
+"""evict.py - keys that must go when memory is full.     Mirrors src/evict.c (6.2.14)
+
+Lives here   the LRU clock, the pool of eviction candidates, LFU counters, the state of maxmemory, performEvictions.
+Called from  processCommand, before every command while maxmemory is set [command]; evictionTimeProc [timer];
+             lookupKey for the LFU functions; CONFIG SET maxmemory.
+Calls out    dbSyncDelete, dbAsyncDelete, propagateExpire, signalModifiedKey, notifyKeyspaceEvent.
+State        EvictionPoolLRU, the C statics next_db and isEvictionProcRunning.
+Invariant    pool entries with a key stand left of the empty ones, in ascending order of idle.
+Departures   mem_freed adds the computed size of each evicted key instead of the difference of two exact readings
+             (a reading costs too much, see zmalloc.py); the gauges correct it at their next reading.
+"""
+import random
+import time
+from typing import TYPE_CHECKING
+
+from ae.ae import AE_NOMORE, aeCreateTimeEvent
+from ae.monotonic import getMonotonicUs, mstime
+from datastructs.dict import dictFind, dictGetRandomKey, dictGetSomeKeys, dictSize
+from datastructs.sds import sdsalloc
+from datastructs.util import ULONG_MAX
+from server.bio import BIO_LAZY_FREE, bioPendingJobsOfType
+from server.log import serverAssert, serverPanic
+from server.object import LFU_INIT_VAL, createStringObject
+from server.server_h import (
+    AOF_OFF, C_ERR, C_OK, LRU_CLOCK_MAX, LRU_CLOCK_RESOLUTION, MAXMEMORY_ALLKEYS_RANDOM, MAXMEMORY_FLAG_ALLKEYS,
+    MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_LRU, MAXMEMORY_NO_EVICTION, MAXMEMORY_VOLATILE_RANDOM, MAXMEMORY_VOLATILE_TTL,
+    NOTIFY_EVICTED, server,
+)
+from server.zmalloc import zmalloc_estimate_used_memory, zmalloc_note_freed, zmalloc_used_memory
+
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from persistence.aof import aofRewriteBufferSize
+    from server.admin.latency import latencyAddSampleIfNeeded
+    from server.client.networking import (
+        checkClientPauseTimeoutAndReturnIfPaused, flushSlavesOutputBuffers, getClientOutputBufferMemoryUsage,
+    )
+    from server.keyspace.db import dbSyncDelete, propagateExpire, signalModifiedKey
+    from server.keyspace.lazyfree import LAZYFREE_THRESHOLD, dbAsyncDelete, lazyfreeGetFreeEffort
+    from server.keyspace.notify import notifyKeyspaceEvent
+    from server.keyspace.object_command import dict_entry_blocks, objectComputeBlocks
+
+# ----------------------------------------------------------------------------
+# Data structures
+# ----------------------------------------------------------------------------
+
+#: Results of performEvictions()
+EVICT_OK = 0
+EVICT_RUNNING = 1
+EVICT_FAIL = 2
+
+#: Keys are sampled, not ordered; keeping the best candidates from one sampling to the next comes close to true LRU.
+EVPOOL_SIZE = 16
+EVPOOL_CACHED_SDS_SIZE = 255
 
 
-def getLRUClock(*args):
-    raise NotImplementedError("getLRUClock")
+class evictionPoolEntry:
+    __slots__ = ("idle", "key", "dbid")
+
+    def __init__(self):
+        self.idle = 0              # ms of idleness; 255 - frequency for LFU; ULLONG_MAX - ms for TTL
+        self.key = None            # bytes; None = empty
+        self.dbid = 0
 
 
-def LRU_CLOCK(*args):
-    raise NotImplementedError("LRU_CLOCK")
+EvictionPoolLRU = None             # list of EVPOOL_SIZE evictionPoolEntry
+ULLONG_MAX = ULONG_MAX
+
+# ----------------------------------------------------------------------------
+# LRU: clock and candidates
+# ----------------------------------------------------------------------------
 
 
-def estimateObjectIdleTime(*args):
-    raise NotImplementedError("estimateObjectIdleTime")
+def getLRUClock():
+    return (mstime() // LRU_CLOCK_RESOLUTION) & LRU_CLOCK_MAX
 
 
-def evictionPoolAlloc(*args):
-    raise NotImplementedError("evictionPoolAlloc")
+def LRU_CLOCK():
+    """The clock kept by serverCron, if that runs often enough for the resolution; createObject() relies on it."""
+    if 1000 // server.hz <= LRU_CLOCK_RESOLUTION:
+        return server.lruclock
+    return getLRUClock()
 
 
-def LFUGetTimeInMinutes(*args):
-    raise NotImplementedError("LFUGetTimeInMinutes")
+def estimateObjectIdleTime(o):
+    """Milliseconds since the last access, at least."""
+    lruclock = LRU_CLOCK()
+    if lruclock >= o.lru:
+        return (lruclock - o.lru) * LRU_CLOCK_RESOLUTION
+    return (lruclock + (LRU_CLOCK_MAX - o.lru)) * LRU_CLOCK_RESOLUTION
 
 
-def LFULogIncr(*args):
-    raise NotImplementedError("LFULogIncr")
+def evictionPoolAlloc():
+    global EvictionPoolLRU
+    EvictionPoolLRU = [evictionPoolEntry() for _ in range(EVPOOL_SIZE)]
 
 
-def LFUDecrAndReturn(*args):
-    raise NotImplementedError("LFUDecrAndReturn")
+def evictionPoolPopulate(dbid, sampledict, keydict, pool):
+    """Sample a few keys; put those that are better candidates than one in the pool (or find room) into it.
+
+    Ascending order: the worst candidate is at the left, the best one at the right end of the filled part.
+    """
+    policy = server.maxmemory_policy
+    for de in dictGetSomeKeys(sampledict, server.maxmemory_samples):
+        key = de.key
+        o = None
+        if policy != MAXMEMORY_VOLATILE_TTL:
+            if sampledict is not keydict:
+                de = dictFind(keydict, key)
+            o = de.val
+
+        if policy & MAXMEMORY_FLAG_LRU:
+            idle = estimateObjectIdleTime(o)
+        elif policy & MAXMEMORY_FLAG_LFU:
+            idle = 255 - LFUDecrAndReturn(o)                # the rarest first
+        elif policy == MAXMEMORY_VOLATILE_TTL:
+            idle = ULLONG_MAX - de.val                      # the soonest first
+        else:
+            serverPanic("Unknown eviction policy in evictionPoolPopulate()")
+
+        k = 0
+        while k < EVPOOL_SIZE and pool[k].key is not None and pool[k].idle < idle:
+            k += 1
+        if k == 0 and pool[EVPOOL_SIZE - 1].key is not None:
+            continue                                        # worse than the worst, and no room
+        if k < EVPOOL_SIZE and pool[k].key is None:
+            entry = pool[k]
+        elif pool[EVPOOL_SIZE - 1].key is None:
+            entry = pool.pop()                              # room at the right: shift the better ones
+            pool.insert(k, entry)
+        else:
+            k -= 1                                          # full: drop the worst one
+            entry = pool.pop(0)
+            pool.insert(k, entry)
+        entry.key = key
+        entry.idle = idle
+        entry.dbid = dbid
 
 
-def freeMemoryGetNotCountedMemory(*args):
-    raise NotImplementedError("freeMemoryGetNotCountedMemory")
+# ----------------------------------------------------------------------------
+# LFU: robj.lru holds 16 bits of minutes (last decrement) and 8 bits of a logarithmic counter
+# ----------------------------------------------------------------------------
+
+def LFUGetTimeInMinutes():
+    return (server.unixtime // 60) & 65535
 
 
-def getMaxmemoryState(*args):
-    raise NotImplementedError("getMaxmemoryState")
+def LFUTimeElapsed(ldt):
+    """Minutes since `ldt`, which may have wrapped around once."""
+    now = LFUGetTimeInMinutes()
+    if now >= ldt:
+        return now - ldt
+    return 65535 - ldt + now
 
 
-def overMaxmemoryAfterAlloc(*args):
-    raise NotImplementedError("overMaxmemoryAfterAlloc")
+def LFULogIncr(counter):
+    """Count an access with a probability that falls as the counter grows; 255 is the end.
+
+    New keys start at LFU_INIT_VAL, so that they get a chance to be used before they are the rarest of all.
+    """
+    if counter == 255:
+        return 255
+    baseval = counter - LFU_INIT_VAL
+    if baseval < 0:
+        baseval = 0
+    if random.random() < 1.0 / (baseval * server.lfu_log_factor + 1):
+        counter += 1
+    return counter
 
 
-def performEvictions(*args):
-    raise NotImplementedError("performEvictions")
+def LFUDecrAndReturn(o):
+    """The counter of `o` after its decay, one for each lfu-decay-time minutes; `o` is not changed."""
+    ldt = o.lru >> 8
+    counter = o.lru & 255
+    num_periods = LFUTimeElapsed(ldt) // server.lfu_decay_time if server.lfu_decay_time else 0
+    if num_periods:
+        counter = 0 if num_periods > counter else counter - num_periods
+    return counter
+
+
+# ----------------------------------------------------------------------------
+# The state of memory, and the eviction loop
+# ----------------------------------------------------------------------------
+
+def freeMemoryGetNotCountedMemory():
+    """Bytes in the AOF buffers and the output buffers of replicas.
+
+    Evicting keys writes to both: if they counted, eviction would feed on itself until the dataset is empty.
+    """
+    overhead = 0
+    slaves = server.slaves
+    if slaves.len:
+        node = slaves.head
+        while node is not None:
+            overhead += getClientOutputBufferMemoryUsage(node.value)
+            node = node.next
+    if server.aof_state != AOF_OFF:
+        overhead += sdsalloc(server.aof_buf) + aofRewriteBufferSize()
+    return overhead
+
+
+def getMaxmemoryState(want_level=0):
+    """Is memory below maxmemory?  Returns (C_OK or C_ERR, total, logical, tofree, level).
+
+    total    bytes in use
+    logical  total without the buffers that do not count; 0 with C_OK
+    tofree   bytes to free to get below the limit; 0 with C_OK
+    level    share of maxmemory in use, may be above 1; 0.0 unless want_level
+    """
+    mem_reported = zmalloc_estimate_used_memory() if server.maxmemory else zmalloc_used_memory()
+    return_ok_asap = not server.maxmemory or mem_reported <= server.maxmemory
+    if return_ok_asap and not want_level:
+        return C_OK, mem_reported, 0, 0, 0.0
+
+    overhead = freeMemoryGetNotCountedMemory()
+    mem_used = mem_reported - overhead if mem_reported > overhead else 0
+    level = 0.0
+    if want_level and server.maxmemory:
+        level = mem_used / server.maxmemory
+    if return_ok_asap or mem_used <= server.maxmemory:
+        return C_OK, mem_reported, 0, 0, level
+    return C_ERR, mem_reported, mem_used, mem_used - server.maxmemory, level
+
+
+def overMaxmemoryAfterAlloc(moremem):
+    """1 if `moremem` bytes more would break the limit."""
+    if not server.maxmemory:
+        return 0
+    mem_used = zmalloc_used_memory()
+    if mem_used + moremem <= server.maxmemory:
+        return 0
+    overhead = freeMemoryGetNotCountedMemory()
+    mem_used = mem_used - overhead if mem_used > overhead else 0
+    return 1 if mem_used + moremem > server.maxmemory else 0
+
+
+isEvictionProcRunning = 0
+
+
+def evictionTimeProc(eventLoop, id_, clientData):
+    """Timer: go on evicting, a slice each turn of the loop, until memory is fine or nothing is left."""
+    global isEvictionProcRunning
+    if performEvictions() == EVICT_RUNNING:
+        return 0
+    isEvictionProcRunning = 0
+    return AE_NOMORE
+
+
+def startEvictionTimeProc():
+    global isEvictionProcRunning
+    if not isEvictionProcRunning:
+        isEvictionProcRunning = 1
+        aeCreateTimeEvent(server.el, 0, evictionTimeProc, None, None)
+
+
+def isSafeToPerformEvictions():
+    """0 while a script has timed out, data are loading, on a replica (it follows its master), or in a pause."""
+    if server.lua_timedout or server.loading:
+        return 0
+    if server.masterhost is not None and server.repl_slave_ignore_maxmemory:
+        return 0
+    if checkClientPauseTimeoutAndReturnIfPaused():
+        return 0
+    return 1
+
+
+def evictionTimeLimitUs():
+    """Microseconds one call may evict, by maxmemory-eviction-tenacity: 0..500 up to 10, then 15 % more a step."""
+    tenacity = server.maxmemory_eviction_tenacity
+    serverAssert(tenacity >= 0)
+    serverAssert(tenacity <= 100)
+    if tenacity <= 10:
+        return 50 * tenacity
+    if tenacity < 100:
+        return int(500.0 * 1.15 ** (tenacity - 10.0))
+    return ULONG_MAX
+
+
+_performEvictions_next_db = 0
+
+
+def performEvictions():
+    """Evict keys until memory is below maxmemory, for a limited time.  Called before commands are executed.
+
+    EVICT_OK       memory is fine, or evicting is not allowed now
+    EVICT_RUNNING  still over the limit, the time is over; evictionTimeProc goes on
+    EVICT_FAIL     still over the limit, and nothing to evict: commands that need memory must be refused
+    """
+    global _performEvictions_next_db
+    if not isSafeToPerformEvictions():
+        return EVICT_OK
+    keys_freed = 0
+    slaves = server.slaves.len
+    result = EVICT_FAIL
+
+    ok, _, _, mem_tofree, _ = getMaxmemoryState()
+    if ok == C_OK:
+        return EVICT_OK
+    if server.maxmemory_policy == MAXMEMORY_NO_EVICTION:
+        return EVICT_FAIL
+
+    eviction_time_limit_us = evictionTimeLimitUs()
+    mem_freed = 0
+    policy = server.maxmemory_policy
+    latency = mstime() if server.latency_monitor_threshold else 0
+    evictionTimer = getMonotonicUs()
+
+    while mem_freed < mem_tofree:
+        bestkey = None
+        bestdbid = 0
+
+        if policy & (MAXMEMORY_FLAG_LRU | MAXMEMORY_FLAG_LFU) or policy == MAXMEMORY_VOLATILE_TTL:
+            pool = EvictionPoolLRU
+            while bestkey is None:
+                total_keys = 0
+                for i in range(server.dbnum):               # all databases compete in one pool
+                    db = server.db[i]
+                    d = db.dict if policy & MAXMEMORY_FLAG_ALLKEYS else db.expires
+                    keys = dictSize(d)
+                    if keys != 0:
+                        evictionPoolPopulate(i, d, db.dict, pool)
+                        total_keys += keys
+                if not total_keys:
+                    break
+                for k in range(EVPOOL_SIZE - 1, -1, -1):    # best candidate first
+                    entry = pool[k]
+                    if entry.key is None:
+                        continue
+                    bestdbid = entry.dbid
+                    db = server.db[bestdbid]
+                    de = dictFind(db.dict if policy & MAXMEMORY_FLAG_ALLKEYS else db.expires, entry.key)
+                    entry.key = None
+                    entry.idle = 0
+                    if de is not None:                      # else a ghost: it went in the meantime
+                        bestkey = de.key
+                        break
+        elif policy == MAXMEMORY_ALLKEYS_RANDOM or policy == MAXMEMORY_VOLATILE_RANDOM:
+            for _ in range(server.dbnum):                   # databases take turns
+                _performEvictions_next_db += 1
+                j = _performEvictions_next_db % server.dbnum
+                db = server.db[j]
+                d = db.dict if policy == MAXMEMORY_ALLKEYS_RANDOM else db.expires
+                if dictSize(d) != 0:
+                    bestkey = dictGetRandomKey(d).key
+                    bestdbid = j
+                    break
+
+        if bestkey is None:
+            break                                           # cant_free
+        db = server.db[bestdbid]
+        keyobj = createStringObject(bestkey)
+        propagateExpire(db, keyobj, server.lazyfree_lazy_eviction)
+        # What propagation and invalidation messages take is not subtracted: it goes away by itself, and the loop
+        # would never end.
+        blocks, malloc_bytes = evicted_size(db, keyobj)
+        eviction_latency = mstime() if server.latency_monitor_threshold else 0
+        if server.lazyfree_lazy_eviction:
+            dbAsyncDelete(db, keyobj)
+        else:
+            dbSyncDelete(db, keyobj)
+        if server.latency_monitor_threshold:
+            latencyAddSampleIfNeeded("eviction-del", mstime() - eviction_latency)
+        mem_freed += zmalloc_note_freed(blocks, malloc_bytes)
+        server.stat_evictedkeys += 1
+        signalModifiedKey(None, db, keyobj)
+        notifyKeyspaceEvent(NOTIFY_EVICTED, b"evicted", keyobj, db.id)
+        keys_freed += 1
+
+        if keys_freed % 16 == 0:
+            if slaves:                                      # else DELs would pile up in a long loop
+                flushSlavesOutputBuffers()
+            if server.lazyfree_lazy_eviction:               # bio frees meanwhile, mem_freed does not see that
+                if getMaxmemoryState()[0] == C_OK:
+                    break
+            if getMonotonicUs() - evictionTimer > eviction_time_limit_us:
+                startEvictionTimeProc()
+                break
+    else:
+        result = EVICT_RUNNING if isEvictionProcRunning else EVICT_OK
+    if bestkey is not None:
+        result = EVICT_RUNNING if isEvictionProcRunning else EVICT_OK
+
+    if result == EVICT_FAIL:                                # values in the hands of bio_lazy_free: wait for them
+        lazyfree_latency = mstime() if server.latency_monitor_threshold else 0
+        while (bioPendingJobsOfType(BIO_LAZY_FREE) and
+                getMonotonicUs() - evictionTimer < eviction_time_limit_us):
+            if getMaxmemoryState()[0] == C_OK:
+                result = EVICT_OK
+                break
+            time.sleep(min(eviction_time_limit_us, 1000) / 1000000)
+        if server.latency_monitor_threshold:
+            latencyAddSampleIfNeeded("eviction-lazyfree", mstime() - lazyfree_latency)
+
+    if server.latency_monitor_threshold:
+        latencyAddSampleIfNeeded("eviction-cycle", mstime() - latency)
+    return result
+
+
+def evicted_size(db, keyobj):
+    """(small blocks, bytes of malloc) that deleting the key will free at once (ours)."""
+    de = dictFind(db.dict, keyobj.ptr)
+    if de is None:
+        return 0, 0
+    blocks, malloc_bytes = dict_entry_blocks(de)
+    o = de.val
+    if not (server.lazyfree_lazy_eviction and lazyfreeGetFreeEffort(keyobj, o) > LAZYFREE_THRESHOLD):
+        value_blocks, value_bytes = objectComputeBlocks(o)
+        blocks += value_blocks
+        malloc_bytes += value_bytes
+    if dictSize(db.expires) and dictFind(db.expires, keyobj.ptr) is not None:
+        blocks += 2                                         # the entry and its time
+    return blocks, malloc_bytes
