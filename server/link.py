@@ -15,6 +15,7 @@ from server.admin import config_table
 from server.admin import debug
 from server.admin import info
 from server.admin import latency
+from server import bio
 from server.client import connection
 from server.client import gopher
 from server.client import networking
@@ -26,6 +27,7 @@ from server.keyspace import evict
 from server.keyspace import expire
 from server.keyspace import lazyfree
 from server.keyspace import notify
+from server.keyspace import object_command
 from server import log
 from server import object
 from server import server
@@ -86,6 +88,9 @@ debug.clearReplicationId2 = replication.clearReplicationId2
 debug.atoi = config.atoi
 debug.rewriteConfig = config.rewriteConfig
 debug.restartServer = server.restartServer
+
+# server.bio
+bio.redisSetCpuAffinity = server.redisSetCpuAffinity
 
 # server.client.gopher
 gopher.lookupKeyRead = db.lookupKeyRead
@@ -171,12 +176,36 @@ db.setTypeDup = t_set.setTypeDup
 db.streamDup = t_stream.streamDup
 db.zsetDup = t_zset.zsetDup
 
+# server.keyspace.evict
+evict.aofRewriteBufferSize = aof.aofRewriteBufferSize
+evict.latencyAddSampleIfNeeded = latency.latencyAddSampleIfNeeded
+evict.latencyEndMonitor = latency.latencyEndMonitor
+evict.latencyStartMonitor = latency.latencyStartMonitor
+evict.dbSyncDelete = db.dbSyncDelete
+evict.propagateExpire = db.propagateExpire
+evict.signalModifiedKey = db.signalModifiedKey
+evict.LAZYFREE_THRESHOLD = lazyfree.LAZYFREE_THRESHOLD
+evict.dbAsyncDelete = lazyfree.dbAsyncDelete
+evict.lazyfreeGetFreeEffort = lazyfree.lazyfreeGetFreeEffort
+evict.notifyKeyspaceEvent = notify.notifyKeyspaceEvent
+evict.OBJ_COMPUTE_SIZE_DEF_SAMPLES = object_command.OBJ_COMPUTE_SIZE_DEF_SAMPLES
+evict.SIZEOF_DICTENTRY = object_command.SIZEOF_DICTENTRY
+evict.SIZEOF_ROBJ = object_command.SIZEOF_ROBJ
+evict.objectComputeSize = object_command.objectComputeSize
+
 # server.keyspace.expire
 expire.latencyAddSample = latency.latencyAddSample
 expire.dbAsyncDelete = lazyfree.dbAsyncDelete
 
+# server.keyspace.lazyfree
+lazyfree.slotToKeyDel = db.slotToKeyDel
+lazyfree.freeTrackingRadixTree = tracking.freeTrackingRadixTree
+
 # server.keyspace.notify
 notify.pubsubPublishMessage = pubsub.pubsubPublishMessage
+
+# server.keyspace.object_command
+object_command.aofRewriteBufferSize = aof.aofRewriteBufferSize
 
 # server.log
 log.serverLogObjectDebugInfo = debug.serverLogObjectDebugInfo

@@ -1,27 +1,26 @@
 """object.py - values: strings, their encodings, numbers in them.      Mirrors src/object.c (6.2.14), lines 30-770
 
 Lives here   createObject and its sisters, tryObjectEncoding, getDecodedObject, comparison,
-             get{Long,LongLong,Double,...}FromObjectOrReply, strEncoding, the end of values (freeXxxObject).
+             get{Long,LongLong,Double,...}FromObjectOrReply, strEncoding.
              object_command.py has the rest of object.c: memory figures, OBJECT, MEMORY.
-Called from  everywhere [command] [read]; serverCron's eviction and lazy free through freeXxxObject.
+Called from  everywhere [command] [read].
 Calls out    addReplyError* (up), the constructors of the data structures.
 State        none.
 Invariant    o.ptr fits o.encoding (see server_h.robj).  Shared objects are never changed.
-Departures   refcounts do not count: 1, or OBJ_SHARED_REFCOUNT.  A value dies when its last holder lets go of it;
-             decrRefCount() is for the few values that own reference cycles (lists, sorted sets, streams).
+Departures   refcounts do not count: 1, or OBJ_SHARED_REFCOUNT.  A value dies when its last holder lets go of it.
 """
 import locale
 from typing import TYPE_CHECKING
 
-from datastructs.dict import dictCreate, dictRelease, setDictType, zsetDictType
+from datastructs.dict import dictCreate, setDictType, zsetDictType
 from datastructs.util import (
     INT_MAX, INT_MIN, LD_STR_AUTO, LD_STR_HUMAN, LONG_MAX, ld, ld2string, string2d, string2ld, string2ll,
 )
+from datastructs.intset import intsetNew
+from datastructs.quicklist import quicklistCreate
+from datastructs.ziplist import ziplistNew
 try:
-    from datastructs.intset import intsetNew
-    from datastructs.quicklist import quicklistCreate, quicklistRelease
-    from datastructs.ziplist import ziplistNew
-    from datastructs.zskiplist import zset, zslCreate, zslFree
+    from datastructs.zskiplist import zset, zslCreate
 except ImportError:
     pass
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
@@ -176,91 +175,25 @@ def createZsetZiplistObject():
 
 
 def createStreamObject():
+    from server.types.t_stream import streamNew
     o = createObject(OBJ_STREAM, streamNew())
     o.encoding = OBJ_ENCODING_STREAM
     return o
 
 
-def freeStringObject(o):
-    o.ptr = None
-
-
-def freeListObject(o):
-    if o.encoding == OBJ_ENCODING_QUICKLIST:
-        quicklistRelease(o.ptr)
-        o.ptr = None
-    else:
-        serverPanic("Unknown list encoding type")
-
-
-def freeSetObject(o):
-    if o.encoding == OBJ_ENCODING_HT:
-        dictRelease(o.ptr)
-        o.ptr = None
-    elif o.encoding == OBJ_ENCODING_INTSET:
-        o.ptr = None
-    else:
-        serverPanic("Unknown set encoding type")
-
-
-def freeZsetObject(o):
-    if o.encoding == OBJ_ENCODING_SKIPLIST:
-        zs = o.ptr
-        dictRelease(zs.dict)
-        zslFree(zs.zsl)
-        o.ptr = None
-    elif o.encoding == OBJ_ENCODING_ZIPLIST:
-        o.ptr = None
-    else:
-        serverPanic("Unknown sorted set encoding")
-
-
-def freeHashObject(o):
-    if o.encoding == OBJ_ENCODING_HT:
-        dictRelease(o.ptr)
-        o.ptr = None
-    elif o.encoding == OBJ_ENCODING_ZIPLIST:
-        o.ptr = None
-    else:
-        serverPanic("Unknown hash encoding type")
-
-
-def freeStreamObject(o):
-    freeStream(o.ptr)
-    o.ptr = None
-
+# A value dies with its last holder.  Those with cycles inside (quicklist, zskiplist, the entries of a consumer group)
+# cut them in their own __del__, so nothing of C's freeStringObject() ... freeStreamObject() is left to do.
 
 def incrRefCount(o):
     """Nothing: see the header."""
 
 
 def decrRefCount(o):
-    """The end of a value that nobody else holds: cut the cycles inside.
-
-    Strings, and blobs are left alone: they may still be an argument of the running command or queued for
-    propagation, and they die with their last holder.
-    """
-    if o.refcount != 1 or o.ptr is None:
-        return
-    type_ = o.type
-    if type_ == OBJ_LIST:
-        if o.encoding == OBJ_ENCODING_QUICKLIST:
-            freeListObject(o)
-    elif type_ == OBJ_ZSET:
-        if o.encoding == OBJ_ENCODING_SKIPLIST:
-            freeZsetObject(o)
-    elif type_ == OBJ_STREAM:
-        freeStreamObject(o)
-    elif type_ == OBJ_SET or type_ == OBJ_HASH:
-        if o.encoding == OBJ_ENCODING_HT:
-            dictRelease(o.ptr)
-            o.ptr = None
-    elif type_ != OBJ_STRING:
-        serverPanic("Unknown object type")
+    """Nothing: see the header."""
 
 
 def decrRefCountVoid(o):
-    decrRefCount(o)
+    """Nothing: see the header."""
 
 
 def checkType(c, o, type_):

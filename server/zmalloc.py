@@ -22,6 +22,8 @@ ZMALLOC_LIB = "libc"
 ZMALLOC_STARTUP_BYTES = 1024 * 1024
 #: Average small block of a keyspace of short strings: entry 64, robj 80, key 48, value 48.
 ZMALLOC_BLOCK_BYTES = 60.0
+#: Objects up to this size are small blocks (pymalloc's SMALL_REQUEST_THRESHOLD).
+SMALL_BLOCK_MAX = 512
 #: Below this many blocks since start-up the RSS says nothing about the average.
 CALIBRATE_MIN_BLOCKS = 50000
 #: A reading that took t may be repeated after GAUGE_REST * t.
@@ -155,11 +157,11 @@ def zmalloc_estimate_used_memory():
     return used_bytes()
 
 
-def zmalloc_note_freed(blocks, malloc_bytes):
-    """Correct the estimate by what was freed just now; returns it in bytes (ours; evict.py)."""
-    small.value -= blocks
-    large.value -= malloc_bytes
-    return int(blocks * block_bytes) + malloc_bytes
+def zmalloc_note_freed(small_bytes, large_bytes):
+    """Correct the estimate by what was freed just now; returns the sum (ours; evict.py)."""
+    small.value -= small_bytes / block_bytes
+    large.value -= large_bytes
+    return small_bytes + large_bytes
 
 
 def calibrate(rss):
@@ -249,7 +251,7 @@ def zmalloc_get_memory_size():
 def zmalloc_size(ptr):
     """Bytes an object itself takes, rounded as the allocator does (ours counts the collector's header too)."""
     size = sys.getsizeof(ptr)
-    if size <= 512:
+    if size <= SMALL_BLOCK_MAX:
         return (size + 15) & ~15
     return (size + 8 + 15) & ~15
 

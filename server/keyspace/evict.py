@@ -15,29 +15,34 @@ from typing import TYPE_CHECKING
 
 from ae.ae import AE_NOMORE, aeCreateTimeEvent
 from ae.monotonic import getMonotonicUs, mstime
-from datastructs.dict import dictFind, dictGetRandomKey, dictGetSomeKeys, dictSize
+from datastructs.dict import dictFind, dictGetRandomKey, dictGetSomeKeys, dictSize, dictSlots
 from datastructs.sds import sdsalloc
 from datastructs.util import ULONG_MAX
+from server.client.networking import (
+    checkClientPauseTimeoutAndReturnIfPaused, flushSlavesOutputBuffers, getClientOutputBufferMemoryUsage,
+)
 from server.bio import BIO_LAZY_FREE, bioPendingJobsOfType
 from server.log import serverAssert, serverPanic
 from server.object import LFU_INIT_VAL, createStringObject
 from server.server_h import (
     AOF_OFF, C_ERR, C_OK, LRU_CLOCK_MAX, LRU_CLOCK_RESOLUTION, MAXMEMORY_ALLKEYS_RANDOM, MAXMEMORY_FLAG_ALLKEYS,
     MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_LRU, MAXMEMORY_NO_EVICTION, MAXMEMORY_VOLATILE_RANDOM, MAXMEMORY_VOLATILE_TTL,
-    NOTIFY_EVICTED, server,
+    NOTIFY_EVICTED, OBJ_ENCODING_HT,
+    OBJ_ENCODING_QUICKLIST, server,
 )
-from server.zmalloc import zmalloc_estimate_used_memory, zmalloc_note_freed, zmalloc_used_memory
+from server.zmalloc import (
+    SMALL_BLOCK_MAX, zmalloc_estimate_used_memory, zmalloc_note_freed, zmalloc_size, zmalloc_used_memory,
+)
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from persistence.aof import aofRewriteBufferSize
-    from server.admin.latency import latencyAddSampleIfNeeded
-    from server.client.networking import (
-        checkClientPauseTimeoutAndReturnIfPaused, flushSlavesOutputBuffers, getClientOutputBufferMemoryUsage,
-    )
+    from server.admin.latency import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
     from server.keyspace.db import dbSyncDelete, propagateExpire, signalModifiedKey
     from server.keyspace.lazyfree import LAZYFREE_THRESHOLD, dbAsyncDelete, lazyfreeGetFreeEffort
     from server.keyspace.notify import notifyKeyspaceEvent
-    from server.keyspace.object_command import dict_entry_blocks, objectComputeBlocks
+    from server.keyspace.object_command import (
+        OBJ_COMPUTE_SIZE_DEF_SAMPLES, SIZEOF_DICTENTRY, SIZEOF_ROBJ, objectComputeSize,
+    )
 
 # ----------------------------------------------------------------------------
 # Data structures
@@ -64,6 +69,7 @@ class evictionPoolEntry:
 
 EvictionPoolLRU = None             # list of EVPOOL_SIZE evictionPoolEntry
 ULLONG_MAX = ULONG_MAX
+SIZEOF_INT = 32                    # an expire time
 
 # ----------------------------------------------------------------------------
 # LRU: clock and candidates
@@ -301,7 +307,7 @@ def performEvictions():
     eviction_time_limit_us = evictionTimeLimitUs()
     mem_freed = 0
     policy = server.maxmemory_policy
-    latency = mstime() if server.latency_monitor_threshold else 0
+    latency = latencyStartMonitor()
     evictionTimer = getMonotonicUs()
 
     while mem_freed < mem_tofree:
@@ -345,21 +351,20 @@ def performEvictions():
                     break
 
         if bestkey is None:
-            break                                           # cant_free
+            break                                           # cant_free: nothing left, result stays EVICT_FAIL
         db = server.db[bestdbid]
         keyobj = createStringObject(bestkey)
         propagateExpire(db, keyobj, server.lazyfree_lazy_eviction)
         # What propagation and invalidation messages take is not subtracted: it goes away by itself, and the loop
         # would never end.
-        blocks, malloc_bytes = evicted_size(db, keyobj)
-        eviction_latency = mstime() if server.latency_monitor_threshold else 0
+        small, large = evicted_size(db, keyobj)
+        eviction_latency = latencyStartMonitor()
         if server.lazyfree_lazy_eviction:
             dbAsyncDelete(db, keyobj)
         else:
             dbSyncDelete(db, keyobj)
-        if server.latency_monitor_threshold:
-            latencyAddSampleIfNeeded("eviction-del", mstime() - eviction_latency)
-        mem_freed += zmalloc_note_freed(blocks, malloc_bytes)
+        latencyAddSampleIfNeeded("eviction-del", latencyEndMonitor(eviction_latency))
+        mem_freed += zmalloc_note_freed(small, large)
         server.stat_evictedkeys += 1
         signalModifiedKey(None, db, keyobj)
         notifyKeyspaceEvent(NOTIFY_EVICTED, b"evicted", keyobj, db.id)
@@ -370,42 +375,55 @@ def performEvictions():
                 flushSlavesOutputBuffers()
             if server.lazyfree_lazy_eviction:               # bio frees meanwhile, mem_freed does not see that
                 if getMaxmemoryState()[0] == C_OK:
+                    result = EVICT_RUNNING if isEvictionProcRunning else EVICT_OK
                     break
             if getMonotonicUs() - evictionTimer > eviction_time_limit_us:
                 startEvictionTimeProc()
+                result = EVICT_RUNNING
                 break
-    else:
-        result = EVICT_RUNNING if isEvictionProcRunning else EVICT_OK
-    if bestkey is not None:
+    else:                                                   # memory is fine
         result = EVICT_RUNNING if isEvictionProcRunning else EVICT_OK
 
     if result == EVICT_FAIL:                                # values in the hands of bio_lazy_free: wait for them
-        lazyfree_latency = mstime() if server.latency_monitor_threshold else 0
+        lazyfree_latency = latencyStartMonitor()
         while (bioPendingJobsOfType(BIO_LAZY_FREE) and
                 getMonotonicUs() - evictionTimer < eviction_time_limit_us):
             if getMaxmemoryState()[0] == C_OK:
                 result = EVICT_OK
                 break
             time.sleep(min(eviction_time_limit_us, 1000) / 1000000)
-        if server.latency_monitor_threshold:
-            latencyAddSampleIfNeeded("eviction-lazyfree", mstime() - lazyfree_latency)
+        latencyAddSampleIfNeeded("eviction-lazyfree", latencyEndMonitor(lazyfree_latency))
 
-    if server.latency_monitor_threshold:
-        latencyAddSampleIfNeeded("eviction-cycle", mstime() - latency)
+    latencyAddSampleIfNeeded("eviction-cycle", latencyEndMonitor(latency))
     return result
 
 
 def evicted_size(db, keyobj):
-    """(small blocks, bytes of malloc) that deleting the key will free at once (ours)."""
+    """(bytes in small blocks, bytes of malloc) that deleting the key will free at once (ours)."""
     de = dictFind(db.dict, keyobj.ptr)
     if de is None:
         return 0, 0
-    blocks, malloc_bytes = dict_entry_blocks(de)
     o = de.val
-    if not (server.lazyfree_lazy_eviction and lazyfreeGetFreeEffort(keyobj, o) > LAZYFREE_THRESHOLD):
-        value_blocks, value_bytes = objectComputeBlocks(o)
-        blocks += value_blocks
-        malloc_bytes += value_bytes
+    small = SIZEOF_DICTENTRY
+    large = 0
+    keysize = zmalloc_size(de.key)
+    if keysize <= SMALL_BLOCK_MAX:
+        small += keysize
+    else:
+        large += keysize
     if dictSize(db.expires) and dictFind(db.expires, keyobj.ptr) is not None:
-        blocks += 2                                         # the entry and its time
-    return blocks, malloc_bytes
+        small += SIZEOF_DICTENTRY + SIZEOF_INT
+    if o.refcount != 1:
+        return small, large                                 # a shared integer stays
+    if server.lazyfree_lazy_eviction and lazyfreeGetFreeEffort(keyobj, o) > LAZYFREE_THRESHOLD:
+        return small, large
+    size = objectComputeSize(o, OBJ_COMPUTE_SIZE_DEF_SAMPLES)
+    ptr = o.ptr
+    if ptr.__class__ is bytes or ptr.__class__ is bytearray or o.encoding == OBJ_ENCODING_QUICKLIST:
+        blob = size - SIZEOF_ROBJ
+        if blob > SMALL_BLOCK_MAX:
+            return small + SIZEOF_ROBJ, large + blob
+    elif o.encoding == OBJ_ENCODING_HT:
+        table = dictSlots(ptr) * 8
+        return small + size - table, large + table
+    return small + size, large

@@ -23,8 +23,7 @@ from server.server_h import (
 )
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from cluster.cluster import slotToKeyDel
-    from server.server import dbDictType, dbExpiresDictType
+    from server.keyspace.db import slotToKeyDel
     from server.session.tracking import freeTrackingRadixTree
 
 LAZYFREE_SLICE = 512               # elements freed before the thread lets main go on
@@ -205,8 +204,8 @@ def emptyDbAsync(db):
     """Give the database two new dicts and the old ones to bio_lazy_free."""
     oldht1 = db.dict
     oldht2 = db.expires
-    db.dict = dictCreate(dbDictType)
-    db.expires = dictCreate(dbExpiresDictType)
+    db.dict = dictCreate(oldht1.type)
+    db.expires = dictCreate(oldht2.type)
     lazyfree_count(dictSize(oldht1), 0)
     bioCreateLazyFreeJob(lazyfreeFreeDatabase, oldht1, oldht2)
 

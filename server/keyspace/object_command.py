@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from datastructs.dict import dict_entries, dictEntry, dictFind, dictSize, dictSlots
 from datastructs.adlist import listNode
 from datastructs.intset import intsetBlobLen
-from datastructs.rax import raxNext, raxSeek, raxSize, raxStart, raxStop
+from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
 from datastructs.sds import sdsAllocSize
 from datastructs.util import LLONG_MAX
 from server.client.networking_reply import (
     addReply, addReplyBulkCString, addReplyDouble, addReplyError, addReplyErrorObject, addReplyHelp, addReplyLongLong,
     addReplyMapLen, addReplyNull, addReplySubcommandSyntaxError, addReplyVerbatim,
 )
-from server.keyspace.db import SentReplyOnKeyMiss, lookupKeyReadWithFlags
+from server.keyspace.db import LOOKUP_NONOTIFY, LOOKUP_NOTOUCH, SentReplyOnKeyMiss, lookupKeyReadWithFlags
 from server.keyspace.evict import LFUDecrAndReturn, LFUGetTimeInMinutes, estimateObjectIdleTime
 from server.log import serverAssert, serverPanic
 from server.object import getLongLongFromObjectOrReply, strEncoding
@@ -35,9 +35,6 @@ from server.zmalloc import ZMALLOC_LIB, jemalloc_purge, zmalloc_size, zmalloc_us
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from persistence.aof import aofRewriteBufferSize
-
-LOOKUP_NOTOUCH = 1 << 0
-LOOKUP_NONOTIFY = 1 << 1
 
 # Sizes of the structs, as zmalloc_size() of one of them
 SIZEOF_ROBJ = zmalloc_size(robj(0, 0, None))
