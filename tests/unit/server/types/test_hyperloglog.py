@@ -145,7 +145,7 @@ def test_estimate(n):
 
 
 def test_corrupt_sparse():
-    for body in (b"", b"\x00", b"\x7f\xff\x00", b"\x7f\xfd\x80\x80\x80\x00", b"\xff" * 5000, b"\x7f"):
+    for body in (b"", b"\x00", b"\x7f\xff\x00", b"\x7f\xfe\x81", b"\xff" * 4000, b"\x7f"):
         o = createObject(OBJ_STRING, bytearray(b"HYLL\x01\0\0\0" + b"\0" * 7 + b"\x80") + body)
         assert h.hllCount(o.ptr) == (0, 1)
         assert h.hllMerge(bytearray(h.HLL_REGISTERS), o) == (C_ERR, None)
