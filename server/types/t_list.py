@@ -6,19 +6,22 @@ Called from  processCommand [command]; handleClientsBlockedOnKeys [before]; sort
 Calls out    quicklist, db, blocked.blockForKeys, networking_reply.
 State        none.
 Invariant    the keyspace holds no empty list: who takes the last element deletes the key.
-Departures   none.
+Departures   LRANGE, and LPOP with a count, hand out the elements of a node in one piece of protocol.
 """
 from typing import TYPE_CHECKING
 
 from datastructs.quicklist import (
-    AL_START_HEAD, AL_START_TAIL, QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistCompare, quicklistCount, quicklistCreateFromZiplist,
-    quicklistDelEntry, quicklistDelRange, quicklistDup, quicklistEntry, quicklistGetIteratorAtIdx, quicklistIndex,
-    quicklistInsertAfter, quicklistInsertBefore, quicklistNext, quicklistPopCustom, quicklistPush, quicklistReplaceAtIndex,
+    AL_START_HEAD, AL_START_TAIL, QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistCompare, quicklistCompress,
+    quicklistCount, quicklistCreateFromZiplist, quicklistDecompressNodeForUse, quicklistDelEntry, quicklistDelRange,
+    quicklistDup, quicklistEntry, quicklistGetIteratorAtIdx, quicklistIndex, quicklistInsertAfter,
+    quicklistInsertBefore, quicklistNext, quicklistPopCustom, quicklistPush, quicklistReplaceAtIndex,
     quicklistSetOptions)
+from datastructs.ziplist import ziplistIndex, ziplist_values
 from server.client.networking import rewriteClientCommandVector
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyDeferredLen, addReplyError,
-    addReplyErrorFormat, addReplyErrorObject, addReplyLongLong, addReplyNull, addReplyNullArray, setDeferredArrayLen)
+    addReplyErrorFormat, addReplyErrorObject, addReplyLongLong, addReplyNull, addReplyNullArray,
+    addReplyProto, setDeferredArrayLen)
 from server.keyspace.db import (
     dbAdd, dbDelete, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, lookupKeyWriteOrReply, signalModifiedKey)
 from server.keyspace.notify import notifyKeyspaceEvent
@@ -350,9 +353,10 @@ def addListRangeReply(c, o, start, end, reverse):
     rangelen = end - start + 1
     addReplyArrayLen(c, rangelen)
     if o.encoding == OBJ_ENCODING_QUICKLIST:
-        from_ = end if reverse else start
-        direction = LIST_HEAD if reverse else LIST_TAIL
-        iter_ = listTypeInitIterator(o, from_, direction)
+        if not reverse:
+            addListRangeReply_forward(c, o, start, rangelen)
+            return
+        iter_ = listTypeInitIterator(o, end, LIST_HEAD)
         entry = listTypeEntry()
         qe = entry.entry
         while rangelen:
@@ -365,6 +369,28 @@ def addListRangeReply(c, o, start, end, reverse):
         listTypeReleaseIterator(iter_)
     else:
         serverPanic("Unknown list encoding")
+
+
+def addListRangeReply_forward(c, o, start, rangelen):
+    """The loop of addListRangeReply from head to tail, node by node instead of element by element."""
+    iter_ = listTypeInitIterator(o, start, LIST_TAIL).iter
+    node = iter_.current
+    offset = iter_.offset
+    while rangelen:
+        quicklistDecompressNodeForUse(node)
+        values = ziplist_values(node.zl, ziplistIndex(node.zl, offset), rangelen)
+        rangelen -= len(values)
+        addReplyProto(c, b"".join([
+            b"$%d\r\n%b\r\n" % (len(v), v) if type(v) is bytes else bulk_integer(v) for v in values]))
+        if rangelen:
+            quicklistCompress(o.ptr, node)
+            node = node.next
+            offset = 0
+
+
+def bulk_integer(n):
+    v = b"%d" % n
+    return b"$%d\r\n%b\r\n" % (len(v), v)
 
 
 def listElementsRemoved(c, key, where, o, count):

@@ -48,6 +48,8 @@ def check(zl, model):
     assert z.ziplistValidateIntegrity(zl, len(zl), 1) == 1
     assert contents(zl) == model
     assert backward(zl) == model
+    assert [b"%d" % v if isinstance(v, int) else v for v in z.ziplist_values(zl, 10, len(model))] == model
+    assert len(z.ziplist_values(zl, 10, 2)) == min(2, len(model))
     assert z.ziplistLen(zl) == len(model)
 
 
@@ -139,7 +141,7 @@ def test_hostile(body, fixed, deep):
         contents(zl)
         backward(zl)
     elif z.ziplistValidateIntegrity(zl, len(zl), 0):
-        for call in (contents, backward, z.ziplistLen, lambda b: z.ziplistFind(b, 10, b"7", 1),
+        for call in (contents, backward, z.ziplistLen, lambda b: z.ziplist_values(b, 10, 99), lambda b: z.ziplistFind(b, 10, b"7", 1),
                      lambda b: z.ziplistFind(b, 10, b"ab", 0), lambda b: z.ziplistDeleteRange(b, 0, 3)):
             try:
                 call(bytearray(zl))
