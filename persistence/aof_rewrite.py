@@ -1,30 +1,664 @@
-"""aof_rewrite.py - SKELETON, to be written."""
-from server.client.networking_reply import addReplyErrorFormat
+"""aof_rewrite.py - the AOF rewrite in a child process.        Mirrors src/aof.c 1036-2010 (6.2.14)
+
+Lives here   commands that rebuild each type; the child's work; the three pipes between parent and child;
+             BGREWRITEAOF; what happens when the child is gone.
+Called from  bgrewriteaofCommand [command], serverCron [cron], startAppendOnly [command]; checkChildrenDone [cron].
+Calls out    rdbSaveRio (preamble), types' iterators, bio, ae.
+State        server.aof_pipe_*: parent -> child data, child -> parent "stop", parent -> child "stopped".
+             server.aof_child_diff: [child] what came through the data pipe.
+ORDER        child writes the data set; reads the diff until quiet; asks the parent to stop sending; appends the diff,
+             renames.  The parent appends what it had not sent, renames again, and goes on with the new file.
+"""
+import errno
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from ae.ae import AE_ERR, AE_READABLE, AE_WRITABLE, aeCreateFileEvent, aeDeleteFileEvent
+from ae.monotonic import mstime, ustime
+from datastructs.dict import dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize, dict_entries
+from datastructs.quicklist import (AL_START_HEAD, quicklistGetIterator, quicklistNext, quicklistReleaseIterator,
+                                   quicklistEntry)
+from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
+from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext
+from datastructs.intset import intsetGet
+from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
+from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
+from persistence.rio import (
+    rio, rioFlush, rioGetWriteError, rioInitWithFile, rioProcessedBytes, rioSetAutoSync, rioWrite, rioWriteBulkCount,
+    rioWriteBulkDouble, rioWriteBulkLongLong, rioWriteBulkString)
+from server.admin.latency import latencyAddSample
+from server.bio import bioCreateCloseJob
+from server.client.networking_reply import addReplyError, addReplyStatus
+from server.keyspace.db import dbTotalServerKeyCount, getExpire
+from server.log import serverLog, serverPanic
+from server.object import createObject, objectGetBytes
+from server.server_h import (
+    AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_ON, AOF_READ_DIFF_INTERVAL_BYTES, AOF_REWRITE_ITEMS_PER_CMD,
+    AOF_WAIT_REWRITE, C_ERR, C_OK, CHILD_INFO_TYPE_AOF_COW_SIZE, CHILD_INFO_TYPE_CURRENT_INFO, CHILD_TYPE_AOF,
+    LL_NOTICE, LL_VERBOSE, LL_WARNING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET,
+    OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_HASH_KEY,
+    OBJ_HASH_VALUE, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, REDIS_AUTOSYNC_BYTES, server)
+from server.types.t_hash import (hashTypeCurrentFromHashTable, hashTypeCurrentFromZiplist, hashTypeInitIterator,
+                                 hashTypeLength, hashTypeNext, hashTypeReleaseIterator)
+from server.types.t_list import listTypeLength
+from server.types.t_set import setTypeSize
+from server.types.t_stream import (streamDecodeID, streamID, streamIterator, streamIteratorGetField, streamIteratorGetID,
+                                   streamIteratorStart, streamIteratorStop)
+from server.types.t_zset import zsetLength, zzlGetScore, zzlNext
+
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from persistence.aof import (
+        aofRewriteBufferReset, aofRewriteBufferSize, aofRewriteBufferWrite, aofUpdateCurrentSize, aof_background_fsync)
+    from replication.replication import bg_unlink, replicationScriptCacheFlush
+    from server.server import (
+        exitFromChild, hasActiveChildProcess, redisFork, redisSetCpuAffinity, redisSetProcTitle, resetChildState,
+        sendChildCowInfo, sendChildInfo)
+
+
+def killAppendOnlyChild():
+    """Kill the rewriting child, if there is one, and clean up after it."""
+    if server.child_type != CHILD_TYPE_AOF:
+        return
+    serverLog(LL_NOTICE, "Killing running AOF rewrite child: %d", server.child_pid)
+    try:
+        os.kill(server.child_pid, signal.SIGUSR1)
+        os.waitpid(server.child_pid, 0)
+    except OSError:
+        pass
+    aofRewriteBufferReset()
+    aofRemoveTempFile(server.child_pid)
+    resetChildState()
+    server.aof_rewrite_time_start = -1
+    aofClosePipes()
+
+
+# ----------------------------------------------------------------------------
+# AOF rewrite
+#
+# The functions return nothing: an error sticks to the rio, and rewriteAppendOnlyFileRio looks at it after each key
+# (C: 0 on error).
+# -------------------------------------------------------------------------
+
+def rioWriteBulkObject(r, obj):
+    """Write a string object as a bulk string -> 1 or 0."""
+    encoding = obj.encoding
+    if encoding == OBJ_ENCODING_INT:
+        return rioWriteBulkLongLong(r, obj.ptr)
+    if encoding == OBJ_ENCODING_RAW or encoding == OBJ_ENCODING_EMBSTR:
+        return rioWriteBulkString(r, obj.ptr)
+    serverPanic("Unknown string encoding")
+    return 0
+
+
+def rewrite_items(r, cmd, key, words, items, per_item):
+    """Write `cmd key word...` for the bytes in `words`, in commands of at most AOF_REWRITE_ITEMS_PER_CMD items.
+
+    `items` is the number of items, each of `per_item` words (ours: the loop that C repeats for every type).
+    """
+    count = 0
+    words = iter(words)
+    while items > 0:
+        count = items if items < AOF_REWRITE_ITEMS_PER_CMD else AOF_REWRITE_ITEMS_PER_CMD
+        rioWriteBulkCount(r, b"*", 2 + count * per_item)
+        rioWriteBulkString(r, cmd)
+        rioWriteBulkObject(r, key)
+        for _ in range(count * per_item):
+            rioWriteBulkString(r, next(words))
+        items -= count
+
+
+def rewriteListObject(r, key, o):
+    """Write the RPUSH commands that rebuild a list."""
+    if o.encoding != OBJ_ENCODING_QUICKLIST:
+        serverPanic("Unknown list encoding")
+    rewrite_items(r, b"RPUSH", key, rewriteListObject_words(o.ptr), listTypeLength(o), 1)
+
+
+def rewriteListObject_words(ql):
+    li = quicklistGetIterator(ql, AL_START_HEAD)
+    entry = quicklistEntry()
+    while quicklistNext(li, entry):
+        yield entry.value if entry.value is not None else b"%d" % entry.longval
+    quicklistReleaseIterator(li)
+
+
+def rewriteSetObject(r, key, o):
+    """Write the SADD commands that rebuild a set."""
+    if o.encoding == OBJ_ENCODING_INTSET:
+        words = rewriteSetObject_intset(o.ptr)
+    elif o.encoding == OBJ_ENCODING_HT:
+        words = (de.key for de in dict_entries(o.ptr))
+    else:
+        serverPanic("Unknown set encoding")
+        return
+    rewrite_items(r, b"SADD", key, words, setTypeSize(o), 1)
+
+
+def rewriteSetObject_intset(is_):
+    ii = 0
+    while True:
+        found, llval = intsetGet(is_, ii)
+        if not found:
+            return
+        yield b"%d" % llval
+        ii += 1
+
+
+def rewriteSortedSetObject(r, key, o):
+    """Write the ZADD commands that rebuild a sorted set."""
+    if o.encoding == OBJ_ENCODING_ZIPLIST:
+        words = rewriteSortedSetObject_ziplist(o.ptr)
+    elif o.encoding == OBJ_ENCODING_SKIPLIST:
+        words = rewriteSortedSetObject_dict(o.ptr.dict)
+    else:
+        serverPanic("Unknown sorted zset encoding")
+        return
+    rewrite_items(r, b"ZADD", key, words, zsetLength(o), 2)
+
+
+def rewriteSortedSetObject_ziplist(zl):
+    eptr = ziplistIndex(zl, 0)
+    sptr = ziplistNext(zl, eptr)
+    while eptr is not None:
+        ele = ziplistGet(zl, eptr)
+        yield b"%.17g" % zzlGetScore(zl, sptr)
+        yield ele if type(ele) is not int else b"%d" % ele
+        eptr, sptr = zzlNext(zl, eptr, sptr)
+
+
+def rewriteSortedSetObject_dict(d):
+    for de in dict_entries(d):
+        yield b"%.17g" % de.val
+        yield de.key
+
+
+def rioWriteHashIteratorCursor(hi, what):
+    """Return the field or value under the iterator as bytes (C: writes it)."""
+    if hi.encoding == OBJ_ENCODING_ZIPLIST:
+        v = hashTypeCurrentFromZiplist(hi, what)
+        return v if type(v) is not int else b"%d" % v
+    return hashTypeCurrentFromHashTable(hi, what)
+
+
+def rewriteHashObject(r, key, o):
+    """Write the HMSET commands that rebuild a hash."""
+    rewrite_items(r, b"HMSET", key, rewriteHashObject_words(o), hashTypeLength(o), 2)
+
+
+def rewriteHashObject_words(o):
+    hi = hashTypeInitIterator(o)
+    while hashTypeNext(hi) != C_ERR:
+        yield rioWriteHashIteratorCursor(hi, OBJ_HASH_KEY)
+        yield rioWriteHashIteratorCursor(hi, OBJ_HASH_VALUE)
+    hashTypeReleaseIterator(hi)
+
+
+def rioWriteBulkStreamID(r, id_):
+    return rioWriteBulkString(r, b"%d-%d" % (id_.ms, id_.seq))
+
+
+def rio_write_command(r, *words):
+    """Write a command whose words are bytes (ours)."""
+    rioWriteBulkCount(r, b"*", len(words))
+    for w in words:
+        rioWriteBulkString(r, w)
+
+
+def rioWriteStreamPendingEntry(r, key, groupname, consumer, rawid, nack):
+    """Write the XCLAIM that puts a message into a consumer's pending list."""
+    id_ = streamDecodeID(rawid)
+    rio_write_command(r, b"XCLAIM", objectGetBytes(key), groupname, consumer.name, b"0", b"%d-%d" % (id_.ms, id_.seq),
+                      b"TIME", b"%d" % nack.delivery_time, b"RETRYCOUNT", b"%d" % nack.delivery_count, b"JUSTID",
+                      b"FORCE")
+
+
+def rioWriteStreamEmptyConsumer(r, key, groupname, consumer):
+    """Write the XGROUP CREATECONSUMER for a consumer that has nothing pending."""
+    rio_write_command(r, b"XGROUP", b"CREATECONSUMER", objectGetBytes(key), groupname, consumer.name)
+
+
+def rewriteStreamObject(r, key, o):
+    """Write the XADD, XSETID, XGROUP and XCLAIM commands that rebuild a stream with its groups."""
+    s = o.ptr
+    name = objectGetBytes(key)
+    if s.length:
+        si = streamIterator()
+        streamIteratorStart(si, s, None, None, 0)
+        while True:
+            found, id_, numfields = streamIteratorGetID(si)
+            if not found:
+                break
+            rioWriteBulkCount(r, b"*", 3 + numfields * 2)
+            rioWriteBulkString(r, b"XADD")
+            rioWriteBulkString(r, name)
+            rioWriteBulkStreamID(r, id_)
+            for _ in range(numfields):
+                field, value = streamIteratorGetField(si)
+                rioWriteBulkString(r, field)
+                rioWriteBulkString(r, value)
+        streamIteratorStop(si)
+    else:
+        # A stream may be empty and still have groups: add an entry and trim it away.
+        rio_write_command(r, b"XADD", name, b"MAXLEN", b"0", b"0-1", b"x", b"y")
+
+    # The last ID may be newer than the last entry (XDEL).
+    rio_write_command(r, b"XSETID", name, b"%d-%d" % (s.last_id.ms, s.last_id.seq))
+
+    if s.cgroups is None:
+        return
+    ri = raxIterator()
+    raxStart(ri, s.cgroups)
+    raxSeek(ri, b"^", b"")
+    while raxNext(ri):
+        group = ri.data
+        rio_write_command(r, b"XGROUP", b"CREATE", name, bytes(ri.key),
+                          b"%d-%d" % (group.last_id.ms, group.last_id.seq))
+        ri_cons = raxIterator()
+        raxStart(ri_cons, group.consumers)
+        raxSeek(ri_cons, b"^", b"")
+        while raxNext(ri_cons):
+            consumer = ri_cons.data
+            if raxSize(consumer.pel) == 0:
+                rioWriteStreamEmptyConsumer(r, key, bytes(ri.key), consumer)
+                continue
+            ri_pel = raxIterator()
+            raxStart(ri_pel, consumer.pel)
+            raxSeek(ri_pel, b"^", b"")
+            while raxNext(ri_pel):
+                rioWriteStreamPendingEntry(r, key, bytes(ri.key), consumer, bytes(ri_pel.key), ri_pel.data)
+            raxStop(ri_pel)
+        raxStop(ri_cons)
+    raxStop(ri)
+
+
+def aofReadDiffFromParent():
+    """[child] Take what the parent has sent so far into server.aof_child_diff -> bytes read."""
+    total = 0
+    while True:
+        try:
+            data = os.read(server.aof_pipe_read_data_from_parent, 65536)
+        except OSError:                             # EAGAIN: nothing more for now
+            return total
+        if not data:
+            return total
+        server.aof_child_diff += data
+        total += len(data)
+
+
+def rewriteAppendOnlyFileRio(aof):
+    """Write the data set as commands -> C_OK, C_ERR."""
+    processed = 0
+    key_count = 0
+    updated_time = 0
+    key = createObject(OBJ_STRING, b"")
+
+    for j in range(server.dbnum):
+        db = server.db[j]
+        if dictSize(db.dict) == 0:
+            continue
+        rioWrite(aof, b"*2\r\n$6\r\nSELECT\r\n")
+        rioWriteBulkLongLong(aof, j)
+
+        di = dictGetSafeIterator(db.dict)
+        while (de := dictNext(di)) is not None:
+            key.ptr = de.key
+            o = de.val
+            expiretime = getExpire(db, key)
+
+            type_ = o.type
+            if type_ == OBJ_STRING:
+                rioWrite(aof, b"*3\r\n$3\r\nSET\r\n")
+                rioWriteBulkString(aof, key.ptr)
+                rioWriteBulkObject(aof, o)
+            elif type_ == OBJ_LIST:
+                rewriteListObject(aof, key, o)
+            elif type_ == OBJ_SET:
+                rewriteSetObject(aof, key, o)
+            elif type_ == OBJ_ZSET:
+                rewriteSortedSetObject(aof, key, o)
+            elif type_ == OBJ_HASH:
+                rewriteHashObject(aof, key, o)
+            elif type_ == OBJ_STREAM:
+                rewriteStreamObject(aof, key, o)
+            else:
+                serverPanic("Unknown object type")
+            if expiretime != -1:
+                rio_write_command(aof, b"PEXPIREAT", key.ptr, b"%d" % expiretime)
+            if rioGetWriteError(aof):
+                dictReleaseIterator(di)
+                return C_ERR
+
+            if rioProcessedBytes(aof) > processed + AOF_READ_DIFF_INTERVAL_BYTES:
+                processed = rioProcessedBytes(aof)
+                aofReadDiffFromParent()
+
+            # About once a second, looking at the clock every 1024 keys.
+            if key_count & 1023 == 0:
+                now = mstime()
+                if now - updated_time >= 1000:
+                    sendChildInfo(CHILD_INFO_TYPE_CURRENT_INFO, key_count + 1, "AOF rewrite")
+                    updated_time = now
+            key_count += 1
+        dictReleaseIterator(di)
+    return C_OK
+
+
+def rewriteAppendOnlyFile(filename):
+    """[child] Write the whole data set, then the diff from the parent, to a file of that name -> C_OK, C_ERR."""
+    # Not the name that rewriteAppendOnlyFileBackground uses.
+    tmpfile = "temp-rewriteaof-%d.aof" % os.getpid()
+    try:
+        fp = open(tmpfile, "wb", buffering=0)
+    except OSError as e:
+        serverLog(LL_WARNING, "Opening the temp file for AOF rewrite in rewriteAppendOnlyFile(): %s", e.strerror)
+        return C_ERR
+
+    server.aof_child_diff = bytearray()
+    aof = rio()
+    rioInitWithFile(aof, fp)
+    if server.aof_rewrite_incremental_fsync:
+        rioSetAutoSync(aof, REDIS_AUTOSYNC_BYTES)
+    startSaving(RDBFLAGS_AOF_PREAMBLE)
+    try:
+        rewriteAppendOnlyFile_write(aof, fp)
+    except OSError as e:
+        serverLog(LL_WARNING, "Write error writing append only file on disk: %s", e.strerror)
+        fp.close()
+        os.unlink(tmpfile)
+        stopSaving(0)
+        return C_ERR
+
+    try:
+        os.rename(tmpfile, filename)
+    except OSError as e:
+        serverLog(LL_WARNING, "Error moving temp append only file on the final destination: %s", e.strerror)
+        os.unlink(tmpfile)
+        stopSaving(0)
+        return C_ERR
+    serverLog(LL_NOTICE, "SYNC append only file rewrite performed")
+    stopSaving(1)
+    return C_OK
+
+
+def rewriteAppendOnlyFile_write(aof, fp):
+    """The writing part; raises OSError where C jumps to werr."""
+    if server.aof_use_rdb_preamble:
+        retval, error = rdbSaveRio(aof, RDBFLAGS_AOF_PREAMBLE, None)
+        if retval == C_ERR:
+            raise OSError(error, os.strerror(error))
+    elif rewriteAppendOnlyFileRio(aof) == C_ERR:
+        raise OSError(aof.error, os.strerror(aof.error))
+
+    # A slow fsync now, while the parent is still sending, makes the last one fast.
+    rewriteAppendOnlyFile_flush(aof)
+    os.fsync(fp.fileno())
+
+    # Read the diff as long as it keeps coming: at most a second, and not after 20 ms of silence.
+    nodata = 0
+    start = mstime()
+    while mstime() - start < 1000 and nodata < 20:
+        if not fd_wait(server.aof_pipe_read_data_from_parent, 1):
+            nodata += 1
+            continue
+        nodata = 0
+        if aofReadDiffFromParent() == 0:
+            nodata += 1                             # the parent is gone: end of file is readable for ever
+
+    # Ask the parent to stop sending; give it five seconds to agree.
+    os.write(server.aof_pipe_write_ack_to_parent, b"!")
+    if not fd_wait(server.aof_pipe_read_ack_from_parent, 5000):
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+    if os.read(server.aof_pipe_read_ack_from_parent, 1) != b"!":
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    serverLog(LL_NOTICE, "Parent agreed to stop sending diffs. Finalizing AOF...")
+
+    aofReadDiffFromParent()
+    diff = server.aof_child_diff
+    serverLog(LL_NOTICE, "Concatenating %.2f MB of AOF diff received from parent.", len(diff) / (1024 * 1024))
+
+    cow_updated_time = mstime()
+    key_count = dbTotalServerKeyCount()
+    for pos in range(0, len(diff), 8 << 20):
+        rioWrite(aof, diff[pos:pos + (8 << 20)])
+        now = mstime()
+        if now - cow_updated_time >= 1000:
+            sendChildInfo(CHILD_INFO_TYPE_CURRENT_INFO, key_count, "AOF rewrite")
+            cow_updated_time = now
+
+    rewriteAppendOnlyFile_flush(aof)
+    os.fsync(fp.fileno())
+    fp.close()
+
+
+def rewriteAppendOnlyFile_flush(aof):
+    if rioFlush(aof) == 0:
+        raise OSError(aof.error, os.strerror(aof.error))
+
+
+def fd_wait(fd, milliseconds):
+    """Wait until `fd` can be read -> false after the time (C: aeWait; syncRead in the case of the ack)."""
+    p = select.poll()
+    p.register(fd, select.POLLIN)
+    return bool(p.poll(milliseconds))
+
+
+# ----------------------------------------------------------------------------
+# AOF rewrite pipes for IPC
+# --------------------------------------------------------------------------
+
+def aofChildPipeReadable(el, fd, privdata, mask):
+    """The child asks us to stop sending: agree."""
+    try:
+        byte = os.read(fd, 1)
+    except OSError:
+        byte = b""
+    if byte == b"!":
+        serverLog(LL_NOTICE, "AOF rewrite child asks to stop sending diffs.")
+        server.aof_stop_sending_diff = 1
+        try:
+            os.write(server.aof_pipe_write_ack_to_child, b"!")
+        except OSError as e:                        # the child will time out, or is dead already
+            serverLog(LL_WARNING, "Can't send ACK to AOF child: %s", e.strerror)
+    aeDeleteFileEvent(server.el, server.aof_pipe_read_ack_from_child, AE_READABLE)
+
+
+def aofCreatePipes():
+    """Make the three pipes -> C_OK, C_ERR."""
+    fds = []
+    try:
+        fds += os.pipe()                            # parent -> child: data
+        fds += os.pipe()                            # child -> parent: ack
+        fds += os.pipe()                            # parent -> child: ack
+        os.set_blocking(fds[0], False)
+        os.set_blocking(fds[1], False)
+        if aeCreateFileEvent(server.el, fds[2], AE_READABLE, aofChildPipeReadable, None) == AE_ERR:
+            raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
+    except OSError as e:
+        serverLog(LL_WARNING, "Error opening /setting AOF rewrite IPC pipes: %s", e.strerror)
+        for fd in fds:
+            os.close(fd)
+        return C_ERR
+
+    server.aof_pipe_write_data_to_child = fds[1]
+    server.aof_pipe_read_data_from_parent = fds[0]
+    server.aof_pipe_write_ack_to_parent = fds[3]
+    server.aof_pipe_read_ack_from_child = fds[2]
+    server.aof_pipe_write_ack_to_child = fds[5]
+    server.aof_pipe_read_ack_from_parent = fds[4]
+    server.aof_stop_sending_diff = 0
+    return C_OK
+
+
+def aofClosePipes():
+    aeDeleteFileEvent(server.el, server.aof_pipe_read_ack_from_child, AE_READABLE)
+    aeDeleteFileEvent(server.el, server.aof_pipe_write_data_to_child, AE_WRITABLE)
+    os.close(server.aof_pipe_write_data_to_child)
+    os.close(server.aof_pipe_read_data_from_parent)
+    os.close(server.aof_pipe_write_ack_to_parent)
+    os.close(server.aof_pipe_read_ack_from_child)
+    os.close(server.aof_pipe_write_ack_to_child)
+    os.close(server.aof_pipe_read_ack_from_parent)
+
+
+# ----------------------------------------------------------------------------
+# AOF background rewrite
+# -------------------------------------------------------------------------
+
+def rewriteAppendOnlyFileBackground():
+    """Fork a child that rewrites the AOF -> C_OK, C_ERR.  See the ORDER in the head of this file."""
+    if hasActiveChildProcess():
+        return C_ERR
+    if aofCreatePipes() != C_OK:
+        return C_ERR
+    childpid = redisFork(CHILD_TYPE_AOF)
+    if childpid == 0:
+        redisSetProcTitle("redis-aof-rewrite")
+        redisSetCpuAffinity(server.aof_rewrite_cpulist)
+        tmpfile = "temp-rewriteaof-bg-%d.aof" % os.getpid()
+        if rewriteAppendOnlyFile(tmpfile) == C_OK:
+            sendChildCowInfo(CHILD_INFO_TYPE_AOF_COW_SIZE, "AOF rewrite")
+            exitFromChild(0)
+        else:
+            exitFromChild(1)
+    if childpid == -1:
+        serverLog(LL_WARNING, "Can't rewrite append only file in background: fork: %s", os.strerror(errno.EAGAIN))
+        aofClosePipes()
+        return C_ERR
+    serverLog(LL_NOTICE, "Background append only file rewriting started by pid %d", childpid)
+    server.aof_rewrite_scheduled = 0
+    server.aof_rewrite_time_start = int(time.time())
+
+    # The diff must begin with a SELECT, since it is put behind the child's last database.
+    server.aof_selected_db = -1
+    replicationScriptCacheFlush()
+    return C_OK
 
 
 def bgrewriteaofCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """BGREWRITEAOF -> status   [admin, noscript]"""
+    if server.child_type == CHILD_TYPE_AOF:
+        addReplyError(c, b"Background append only file rewriting already in progress")
+    elif hasActiveChildProcess():
+        server.aof_rewrite_scheduled = 1
+        addReplyStatus(c, b"Background append only file rewriting scheduled")
+    elif rewriteAppendOnlyFileBackground() == C_OK:
+        addReplyStatus(c, b"Background append only file rewriting started")
+    else:
+        addReplyError(c, b"Can't execute an AOF background rewriting. "
+                         b"Please check the server logs for more information.")
 
 
-def killAppendOnlyChild(*args):
-    pass
+def aofRemoveTempFile(childpid):
+    bg_unlink("temp-rewriteaof-bg-%d.aof" % childpid)
+    bg_unlink("temp-rewriteaof-%d.aof" % childpid)
 
 
-def rioWriteBulkObject(*args):
-    raise NotImplementedError("rioWriteBulkObject")
+def backgroundRewriteDoneHandler(exitcode, bysignal):
+    """The rewriting child is gone: finish and install its file, or note the error."""
+    if not bysignal and exitcode == 0:
+        backgroundRewriteDoneHandler_install()
+    elif not bysignal:
+        server.aof_lastbgrewrite_status = C_ERR
+        serverLog(LL_WARNING, "Background AOF rewrite terminated with error")
+    else:
+        # SIGUSR1 is our own way to stop a child: no error.
+        if bysignal != signal.SIGUSR1:
+            server.aof_lastbgrewrite_status = C_ERR
+        serverLog(LL_WARNING, "Background AOF rewrite terminated by signal %d", bysignal)
+
+    aofClosePipes()
+    aofRewriteBufferReset()
+    aofRemoveTempFile(server.child_pid)
+    server.aof_rewrite_time_last = int(time.time()) - server.aof_rewrite_time_start
+    server.aof_rewrite_time_start = -1
+    # Still waiting for a first file: try again.
+    if server.aof_state == AOF_WAIT_REWRITE:
+        server.aof_rewrite_scheduled = 1
 
 
-def aofReadDiffFromParent(*args):
-    raise NotImplementedError("aofReadDiffFromParent")
+def backgroundRewriteDoneHandler_install():
+    """Append the rest of the diff to the child's file and put it in the place of the AOF.  An error returns early and
+    leaves the old file in use (C: goto cleanup)."""
+    now = ustime()
+    serverLog(LL_NOTICE, "Background AOF rewrite terminated with success")
+
+    latency = mstime() if server.latency_monitor_threshold else 0
+    tmpfile = "temp-rewriteaof-bg-%d.aof" % server.child_pid
+    try:
+        newfd = os.open(tmpfile, os.O_WRONLY | os.O_APPEND)
+    except OSError as e:
+        serverLog(LL_WARNING, "Unable to open the temporary AOF produced by the child: %s", e.strerror)
+        return
+    try:
+        aofRewriteBufferWrite(newfd)
+    except OSError as e:
+        serverLog(LL_WARNING, "Error trying to flush the parent diff to the rewritten AOF: %s", e.strerror)
+        os.close(newfd)
+        return
+    aof_latency("aof-rewrite-diff-write", latency)
+
+    if server.aof_fsync == AOF_FSYNC_EVERYSEC:
+        aof_background_fsync(newfd)
+    elif server.aof_fsync == AOF_FSYNC_ALWAYS:
+        latency = mstime() if server.latency_monitor_threshold else 0
+        try:
+            os.fdatasync(newfd)
+        except OSError as e:
+            serverLog(LL_WARNING, "Error trying to fsync the parent diff to the rewritten AOF: %s", e.strerror)
+            os.close(newfd)
+            return
+        aof_latency("aof-rewrite-done-fsync", latency)
+
+    serverLog(LL_NOTICE, "Residual parent diff successfully flushed to the rewritten AOF (%.2f MB)",
+              aofRewriteBufferSize() / (1024 * 1024))
+
+    # The old file loses its name in rename(2) and goes away when its last descriptor is closed, which may take long for
+    # a big file: bio does that.  Where the AOF is off nobody has it open, so it is opened for that purpose.
+    oldfd = -1
+    if server.aof_fd == -1:
+        try:
+            oldfd = os.open(server.aof_filename, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            pass                                    # there is no old file
+
+    latency = mstime() if server.latency_monitor_threshold else 0
+    try:
+        os.rename(tmpfile, server.aof_filename)
+    except OSError as e:
+        serverLog(LL_WARNING, "Error trying to rename the temporary AOF file %s into %s: %s", tmpfile,
+                  server.aof_filename, e.strerror)
+        os.close(newfd)
+        if oldfd != -1:
+            os.close(oldfd)
+        return
+    aof_latency("aof-rename", latency)
+
+    if server.aof_fd == -1:
+        os.close(newfd)                             # a rewrite on request, with the AOF off
+    else:
+        oldfd = server.aof_fd
+        server.aof_fd = newfd
+        server.aof_selected_db = -1                 # the next command must SELECT again
+        aofUpdateCurrentSize()
+        server.aof_rewrite_base_size = server.aof_current_size
+        server.aof_fsync_offset = server.aof_current_size
+        server.aof_last_fsync = server.unixtime
+        # What waits in aof_buf has just been written, out of the rewrite buffer.
+        server.aof_buf = bytearray()
+
+    server.aof_lastbgrewrite_status = C_OK
+    serverLog(LL_NOTICE, "Background AOF rewrite finished successfully")
+    if server.aof_state == AOF_WAIT_REWRITE:
+        server.aof_state = AOF_ON
+    if oldfd != -1:
+        bioCreateCloseJob(oldfd)
+    serverLog(LL_VERBOSE, "Background AOF rewrite signal handler took %dus", ustime() - now)
 
 
-def rewriteAppendOnlyFileBackground(*args):
-    raise NotImplementedError("rewriteAppendOnlyFileBackground")
-
-
-def aofRemoveTempFile(*args):
-    raise NotImplementedError("aofRemoveTempFile")
-
-
-def backgroundRewriteDoneHandler(*args):
-    raise NotImplementedError("backgroundRewriteDoneHandler")
+def aof_latency(event, start):
+    """latencyEndMonitor and latencyAddSampleIfNeeded for a start time of 0 (monitor off) or mstime() (ours)."""
+    if start and mstime() - start >= server.latency_monitor_threshold:
+        latencyAddSample(event, mstime() - start)

@@ -1,31 +1,1001 @@
-"""rdb_load.py - SKELETON, to be written."""
+"""rdb_load.py - reading the RDB format.        Mirrors the rdbLoad* half of src/rdb.c (6.2.14)
+
+Lives here   rdbReportError, the decoders of every field, rdbLoadObject, rdbLoadRio, rdbLoad, the loading state.
+             rdb_load_stream.py: streams, the longest of the types.
+Called from  main, loadAppendOnlyFile, DEBUG RELOAD [startup, command]; readSyncBulkPayload [read]; restoreCommand
+             [command]; redis_check_rdb.
+Calls out    rio, lzf, the data structures and types, processEventsWhileBlocked (clients are served while loading).
+State        server.loading*; rdbFileBeingLoaded: name of the file, for the check after an error; rdbCheckMode: 1 in
+             aeredis-check-rdb (C: redis-check-rdb.c).
+Contract     a decoder that meets the end of the stream returns None, or RDB_LENERR for a length; what is wrong inside
+             the data is told to rdbReportError, with the line of rdb.c, so that messages compare equal.
+Departures   version 10 (Redis 7.0) is loaded too: listpacks become ziplists.  rdbLoadObject -> (object, error).
+HOT          rdb_load_sds and the first branch of rdbLoadRio's loop.
+"""
+import errno
 import os
+import struct
+import sys
 import time
+from typing import TYPE_CHECKING
 
-from server.server_h import server
-if False:
-    pass
+from ae.monotonic import mstime
+from datastructs.dict import DICT_OK, dictAdd, dictCreate, dictExpand, dictTryExpand, hashDictType
+from datastructs.intset import intsetAdd, intsetLen, intsetValidateIntegrity
+from datastructs.listpack import lpFirst, lpGet, lpLength, lpNext, lpValidateIntegrity
+from datastructs.lzf import lzf_decompress
+from datastructs.quicklist import (
+    quicklistAppendValuesFromZiplist, quicklistAppendZiplist, quicklistCount, quicklistPushTail, quicklistSetOptions)
+from datastructs.util import string2ll
+from datastructs.ziplist import (ZIPLIST_TAIL, ziplistLen, ziplistNew, ziplistPush, ziplistSafeToAdd,
+                                 ziplistValidateIntegrity)
+from datastructs.zipmap import zipmapNext, zipmapRewind, zipmapValidateIntegrity
+from datastructs.zskiplist import zslInsert
+from persistence.rdb_h import (
+    RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDB_32BITLEN, RDB_64BITLEN, RDB_ENC_INT16, RDB_ENC_INT32, RDB_ENC_INT8,
+    RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC, RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN,
+    RDB_LOAD_SDS, RDB_MODULE_OPCODE_DOUBLE, RDB_MODULE_OPCODE_EOF, RDB_MODULE_OPCODE_FLOAT, RDB_MODULE_OPCODE_SINT,
+    RDB_MODULE_OPCODE_STRING, RDB_MODULE_OPCODE_UINT, RDB_OPCODE_AUX, RDB_OPCODE_EOF, RDB_OPCODE_EXPIRETIME,
+    RDB_OPCODE_EXPIRETIME_MS, RDB_OPCODE_FREQ, RDB_OPCODE_FUNCTION, RDB_OPCODE_FUNCTION2, RDB_OPCODE_IDLE,
+    RDB_OPCODE_MODULE_AUX, RDB_OPCODE_RESIZEDB, RDB_OPCODE_SELECTDB, RDB_TYPE_HASH, RDB_TYPE_HASH_LISTPACK,
+    RDB_TYPE_HASH_ZIPLIST, RDB_TYPE_HASH_ZIPMAP, RDB_TYPE_LIST, RDB_TYPE_LIST_QUICKLIST, RDB_TYPE_LIST_QUICKLIST_2,
+    RDB_TYPE_LIST_ZIPLIST, RDB_TYPE_MODULE, RDB_TYPE_MODULE_2, RDB_TYPE_SET, RDB_TYPE_SET_INTSET,
+    RDB_TYPE_STREAM_LISTPACKS, RDB_TYPE_STREAM_LISTPACKS_2, RDB_TYPE_STRING, RDB_TYPE_ZSET, RDB_TYPE_ZSET_2,
+    RDB_TYPE_ZSET_LISTPACK, RDB_TYPE_ZSET_ZIPLIST, RDB_VERSION_READABLE, rdbIsObjectType)
+from persistence.rdb_save import debugDelay
+from persistence.rio import (
+    NO_LIMIT, rio, rioGenericUpdateChecksum, rioGetReadError, rioInitWithFile, rioProcessedBytes, rioRead, rio_settle)
+from server.client.networking import processEventsWhileBlocked
+from server.keyspace.db import dbAddRDBLoad, dbSyncDelete, setExpire
+from server.keyspace.evict import LRU_CLOCK
+from server.keyspace.object_command import objectSetLRUOrLFU
+from server.log import serverLog, serverPanic
+from server.object import (
+    createHashObject, createIntsetObject, createObject, createQuicklistObject, createRawStringObject, createSetObject,
+    createStringObject, createStringObjectFromLongLongForValue, createZsetObject, tryObjectEncoding)
+from server.scripting.scripting import luaCreateFunction
+from server.server_h import (
+    C_ERR, C_OK, CLIENT_MASTER, CONFIG_RUN_ID_SIZE, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING, OBJ_ENCODING_HT,
+    OBJ_ENCODING_INTSET, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, SANITIZE_DUMP_CLIENTS, SANITIZE_DUMP_YES, server,
+    USER_FLAG_SANITIZE_PAYLOAD_SKIP)
+from server.types.t_hash import hashTypeConvert, hashTypeLength, hashZiplistValidateIntegrity
+from server.types.t_set import setTypeConvert
+from server.types.t_zset import zsetConvert, zsetLength, zsetZiplistValidateIntegrity
+from server.zmalloc import zmalloc_used_memory
+
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from persistence.rdb_load_stream import rdbLoadObject_stream
+    from persistence.redis_check_rdb import rdbCheckError, redis_check_rdb_main
+    from replication.replication import replicationSendNewlineToMaster
+    from server.server import blockingOperationEnds, blockingOperationStarts, iAmMaster
+
+rdbFileBeingLoaded = None               # str while a file is loaded
+rdbCheckMode = 0                        # 1 = we are aeredis-check-rdb, or the check after an error
+DICT_HT_INITIAL_SIZE = 4
+MAX_HINT = 1 << 22                      # buckets allocated on the word of a file whose size is not known
+
+unpack_ms = struct.Struct("<q").unpack
+unpack_i32 = struct.Struct("<i").unpack
+unpack_double = struct.Struct("<d").unpack
+unpack_float = struct.Struct("<f").unpack
 
 
-def debugDelay(usec):
-    if usec > 0:
-        time.sleep(usec / 1000000)
+def rdbReportError(corruption_error, linenum, reason, *args):
+    """Tell what is wrong.  From a file: log it, check the file, exit.  From a socket: exit if the data are wrong, return
+    if they only ended.  In RESTORE: a verbose log line.  In the checker: the checker's report."""
+    msg = "Internal error in RDB reading offset %d, function at rdb.c:%d -> " % (server.loading_loaded_bytes, linenum)
+    msg += reason % tuple(a.decode("utf-8", "surrogateescape") if isinstance(a, bytes) else a for a in args)
+
+    if not server.loading:
+        serverLog(LL_VERBOSE, "%s", msg)
+        return
+    if rdbCheckMode:
+        rdbCheckError("%s", msg)
+    elif rdbFileBeingLoaded is not None:
+        serverLog(LL_WARNING, "%s", msg)
+        redis_check_rdb_main(["", rdbFileBeingLoaded], None)
+    elif corruption_error:
+        serverLog(LL_WARNING, "%s. Failure loading rdb format", msg)
+    else:
+        serverLog(LL_WARNING, "%s. Failure loading rdb format from socket, assuming connection error, resuming "
+                              "operation.", msg)
+        return
+    serverLog(LL_WARNING, "Terminating server after rdb file reading failure.")
+    sys.exit(1)
+
+
+def rdbReportCorruptRDB(linenum, reason, *args):
+    rdbReportError(1, linenum, reason, *args)
+
+
+def rdbReportReadError(linenum, reason, *args):
+    rdbReportError(0, linenum, reason, *args)
+
+
+def rdbLoadType(rdb):
+    """Return a type or opcode, 0-255, or -1."""
+    b = rioRead(rdb, 1)
+    return b[0] if b is not None else -1
+
+
+def rdbLoadTime(rdb):
+    """Return old-style seconds, or -1."""
+    b = rioRead(rdb, 4)
+    return unpack_i32(b)[0] if b is not None else -1
+
+
+def rdbLoadMillisecondTime(rdb, rdbver):
+    """Return milliseconds; at the end of the stream LLONG_MAX, so look at rioGetReadError()."""
+    b = rioRead(rdb, 8)
+    return unpack_ms(b)[0] if b is not None else 0x7fffffffffffffff
+
+
+def rdbLoadLenByRef(rdb):
+    """Return (0 or -1, isencoded, length or encoding)."""
+    b = rioRead(rdb, 1)
+    if b is None:
+        return -1, 0, 0
+    first = b[0]
+    type_ = first >> 6
+    if type_ == 0:                                  # RDB_6BITLEN
+        return 0, 0, first
+    if type_ == 1:                                  # RDB_14BITLEN
+        b = rioRead(rdb, 1)
+        if b is None:
+            return -1, 0, 0
+        return 0, 0, (first & 0x3f) << 8 | b[0]
+    if type_ == 3:                                  # RDB_ENCVAL
+        return 0, 1, first & 0x3f
+    if first == RDB_32BITLEN:
+        b = rioRead(rdb, 4)
+    elif first == RDB_64BITLEN:
+        b = rioRead(rdb, 8)
+    else:
+        rdbReportCorruptRDB(231, "Unknown length encoding %d in rdbLoadLen()", type_)
+        return -1, 0, 0
+    if b is None:
+        return -1, 0, 0
+    return 0, 0, int.from_bytes(b, "big")
+
+
+def rdbLoadLen(rdb):
+    """Return a length, or RDB_LENERR."""
+    ret, _, n = rdbLoadLenByRef(rdb)
+    return n if ret == 0 else RDB_LENERR
+
+
+def rdbLoadIntegerObject(rdb, enctype, flags):
+    """Return an integer-encoded string, as bytes or as an object, as the flags say."""
+    size = (1, 2, 4)[enctype]                       # RDB_ENC_INT8, INT16, INT32
+    b = rioRead(rdb, size)
+    if b is None:
+        return None
+    val = int.from_bytes(b, "little", signed=True)
+    if flags & (RDB_LOAD_PLAIN | RDB_LOAD_SDS):
+        return b"%d" % val
+    if flags & RDB_LOAD_ENC:
+        return createStringObjectFromLongLongForValue(val)
+    return createObject(OBJ_STRING, b"%d" % val)
+
+
+def rdbLoadLzfStringObject(rdb, flags):
+    """Return a compressed string, as bytes or as an object."""
+    clen = rdbLoadLen(rdb)
+    if clen == RDB_LENERR:
+        return None
+    n = rdbLoadLen(rdb)
+    if n == RDB_LENERR:
+        return None
+    data = rioRead(rdb, clen)
+    if data is None:
+        return None
+    # One byte of input never makes more than 264 / 3 of output: do not ask for memory on a broken length.
+    val = lzf_decompress(data, n) if n <= clen * 132 else None
+    if val is None or len(val) != n:
+        rdbReportCorruptRDB(415, "Invalid LZF compressed string")
+        return None
+    val = bytes(val)
+    if flags & (RDB_LOAD_PLAIN | RDB_LOAD_SDS):
+        return val
+    return createObject(OBJ_STRING, val)
+
+
+def rdbGenericLoadStringObject(rdb, flags):
+    """Return a string: bytes for RDB_LOAD_PLAIN and RDB_LOAD_SDS, else an object; None at an error."""
+    ret, isencoded, n = rdbLoadLenByRef(rdb)
+    if ret == -1:
+        return None
+    if isencoded:
+        if n <= RDB_ENC_INT32:
+            return rdbLoadIntegerObject(rdb, n, flags)
+        if n == RDB_ENC_LZF:
+            return rdbLoadLzfStringObject(rdb, flags)
+        rdbReportCorruptRDB(531, "Unknown RDB string encoding type %d", n)
+        return None
+    if n == RDB_LENERR:
+        return None
+    s = rioRead(rdb, n) if n else b""
+    if s is None or flags & (RDB_LOAD_PLAIN | RDB_LOAD_SDS):
+        return s
+    return createStringObject(s) if flags & RDB_LOAD_ENC else createRawStringObject(s)
+
+
+def rdb_load_sds(rdb):
+    """rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS), with short strings in the buffer first (ours).   HOT."""
+    pos = rdb.rpos
+    buf = rdb.rbuf
+    if pos < len(buf):
+        n = buf[pos]
+        if n < 64:                                  # RDB_6BITLEN
+            pos += 1
+            end = pos + n
+            if end <= len(buf):
+                rdb.rpos = end
+                return buf[pos:end]
+    return rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
+
+
+def rdbLoadStringObject(rdb):
+    return rdbGenericLoadStringObject(rdb, RDB_LOAD_NONE)
+
+
+def rdbLoadEncodedStringObject(rdb):
+    return rdbGenericLoadStringObject(rdb, RDB_LOAD_ENC)
+
+
+def rdbLoadDoubleValue(rdb):
+    """Return (0 or -1, a double stored as text)."""
+    b = rioRead(rdb, 1)
+    if b is None:
+        return -1, 0.0
+    n = b[0]
+    if n == 255:
+        return 0, float("-inf")
+    if n == 254:
+        return 0, float("inf")
+    if n == 253:
+        return 0, float("nan")
+    b = rioRead(rdb, n)
+    if b is None:
+        return -1, 0.0
+    try:
+        return 0, float(b.split(b"\x00")[0])
+    except ValueError:
+        return -1, 0.0
+
+
+def rdbLoadBinaryDoubleValue(rdb):
+    """Return (0 or -1, double)."""
+    b = rioRead(rdb, 8)
+    return (0, unpack_double(b)[0]) if b is not None else (-1, 0.0)
+
+
+def rdbLoadBinaryFloatValue(rdb):
+    """Return (0 or -1, float)."""
+    b = rioRead(rdb, 4)
+    return (0, unpack_float(b)[0]) if b is not None else (-1, 0.0)
+
+
+def rdbLoadObjectType(rdb):
+    """Return the type of a value, or -1 also when it is none."""
+    type_ = rdbLoadType(rdb)
+    return type_ if rdbIsObjectType(type_) else -1
+
+
+ModuleTypeNameCharSet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def moduleTypeNameByID(moduleid):
+    """Return the name in a module type ID: nine letters of six bits above ten bits of version (C: module.c)."""
+    return "".join(ModuleTypeNameCharSet[moduleid >> (10 + 6 * j) & 63] for j in range(8, -1, -1))
+
+
+def rdbLoadCheckModuleValue(rdb, modulename):
+    """[check] Walk through a module's value by its opcodes -> a dummy object."""
+    while (opcode := rdbLoadLen(rdb)) != RDB_MODULE_OPCODE_EOF:
+        if opcode == RDB_MODULE_OPCODE_SINT or opcode == RDB_MODULE_OPCODE_UINT:
+            if rdbLoadLenByRef(rdb)[0] == -1:
+                rdbReportCorruptRDB(1499, "Error reading integer from module %s value", modulename)
+        elif opcode == RDB_MODULE_OPCODE_STRING:
+            if rdbGenericLoadStringObject(rdb, RDB_LOAD_NONE) is None:
+                rdbReportCorruptRDB(1505, "Error reading string from module %s value", modulename)
+        elif opcode == RDB_MODULE_OPCODE_FLOAT:
+            if rdbLoadBinaryFloatValue(rdb)[0] == -1:
+                rdbReportCorruptRDB(1512, "Error reading float from module %s value", modulename)
+        elif opcode == RDB_MODULE_OPCODE_DOUBLE:
+            if rdbLoadBinaryDoubleValue(rdb)[0] == -1:
+                rdbReportCorruptRDB(1518, "Error reading double from module %s value", modulename)
+        elif opcode == RDB_LENERR:                  # C loops here for ever on a cut file
+            rdbReportCorruptRDB(1499, "Error reading integer from module %s value", modulename)
+            break
+    return createStringObject(b"module-dummy-value")
+
+
+# ---------------------------------------------------------------------------
+# Values
+# ---------------------------------------------------------------------------
+
+def rdb_expand_hint(rdb, n):
+    """Return how many buckets to make for `n` elements, no more than the bytes to come allow (ours)."""
+    left = MAX_HINT
+    if rdb.fp is not None:
+        left = server.loading_total_bytes
+    elif rdb.wlimit == NO_LIMIT:
+        left = len(rdb.rbuf) - rdb.rpos
+    return n if n < left else left
+
+
+def deep_validation():
+    """Whether a value coming in now is checked to its last entry (C: deep_integrity_validation)."""
+    if server.sanitize_dump_payload != SANITIZE_DUMP_CLIENTS:
+        return 1 if server.sanitize_dump_payload == SANITIZE_DUMP_YES else 0
+    # `clients`: neither files, nor the master, nor a user with skip-sanitize-payload.
+    if server.loading:
+        return 0
+    c = server.current_client
+    if c is not None:
+        if c.flags & CLIENT_MASTER:
+            return 0
+        if c.user is not None and c.user.flags & USER_FLAG_SANITIZE_PAYLOAD_SKIP:
+            return 0
+    return 1
+
+
+EMPTY_KEY = (None, RDB_LOAD_ERR_EMPTY_KEY)
+OTHER_ERROR = (None, RDB_LOAD_ERR_OTHER)
+
+
+def rdbLoadObject(rdbtype, rdb, key):
+    """Read a value of that type -> (object, 0), or (None, RDB_LOAD_ERR_*).  `key` is bytes, for messages."""
+    deep = deep_validation()
+    if rdbtype == RDB_TYPE_STRING:
+        o = rdbLoadEncodedStringObject(rdb)
+        return (tryObjectEncoding(o), 0) if o is not None else OTHER_ERROR
+    if rdbtype == RDB_TYPE_LIST:
+        return rdbLoadObject_list(rdb)
+    if rdbtype == RDB_TYPE_SET:
+        return rdbLoadObject_set(rdb)
+    if rdbtype == RDB_TYPE_ZSET_2 or rdbtype == RDB_TYPE_ZSET:
+        return rdbLoadObject_zset(rdbtype, rdb)
+    if rdbtype == RDB_TYPE_HASH:
+        return rdbLoadObject_hash(rdb, deep)
+    if rdbtype == RDB_TYPE_LIST_QUICKLIST or rdbtype == RDB_TYPE_LIST_QUICKLIST_2:
+        return rdbLoadObject_quicklist(rdbtype, rdb, deep)
+    if rdbtype in (RDB_TYPE_HASH_ZIPMAP, RDB_TYPE_LIST_ZIPLIST, RDB_TYPE_SET_INTSET, RDB_TYPE_ZSET_ZIPLIST,
+                   RDB_TYPE_HASH_ZIPLIST, RDB_TYPE_HASH_LISTPACK, RDB_TYPE_ZSET_LISTPACK):
+        return rdbLoadObject_blob(rdbtype, rdb, deep)
+    if rdbtype == RDB_TYPE_STREAM_LISTPACKS or rdbtype == RDB_TYPE_STREAM_LISTPACKS_2:
+        return rdbLoadObject_stream(rdbtype, rdb, deep)
+    if rdbtype == RDB_TYPE_MODULE or rdbtype == RDB_TYPE_MODULE_2:
+        moduleid = rdbLoadLen(rdb)
+        if rioGetReadError(rdb):
+            rdbReportReadError(2263, "Short read module id")
+            return OTHER_ERROR
+        name = moduleTypeNameByID(moduleid)
+        if rdbCheckMode and rdbtype == RDB_TYPE_MODULE_2:
+            return rdbLoadCheckModuleValue(rdb, name), 0
+        rdbReportCorruptRDB(2277, "The RDB file contains module data I can't load: no matching module type '%s'", name)
+        return OTHER_ERROR
+    rdbReportReadError(2322, "Unknown RDB encoding type %d", rdbtype)
+    return OTHER_ERROR
+
+
+def rdbLoadObject_list(rdb):
+    n = rdbLoadLen(rdb)
+    if n == RDB_LENERR:
+        return OTHER_ERROR
+    if n == 0:
+        return EMPTY_KEY
+    o = createQuicklistObject()
+    ql = o.ptr
+    quicklistSetOptions(ql, server.list_max_ziplist_size, server.list_compress_depth)
+    while n:
+        n -= 1
+        ele = rdb_load_sds(rdb)
+        if ele is None:
+            return OTHER_ERROR
+        quicklistPushTail(ql, ele)
+    return o, 0
+
+
+def rdbLoadObject_set(rdb):
+    n = rdbLoadLen(rdb)
+    if n == RDB_LENERR:
+        return OTHER_ERROR
+    if n == 0:
+        return EMPTY_KEY
+    if n > min(server.set_max_intset_entries, 1 << 30):
+        o = createSetObject()
+        if n > DICT_HT_INITIAL_SIZE and dictTryExpand(o.ptr, rdb_expand_hint(rdb, n)) != DICT_OK:
+            rdbReportCorruptRDB(1587, "OOM in dictTryExpand %d", n)
+            return OTHER_ERROR
+    else:
+        o = createIntsetObject()
+
+    for _ in range(n):
+        ele = rdb_load_sds(rdb)
+        if ele is None:
+            return OTHER_ERROR
+        if o.encoding == OBJ_ENCODING_INTSET:
+            ok, llval = string2ll(ele)
+            if ok:
+                o.ptr, success = intsetAdd(o.ptr, llval)
+                if not success:
+                    rdbReportCorruptRDB(1611, "Duplicate set members detected")
+                    return OTHER_ERROR
+                continue
+            setTypeConvert(o, OBJ_ENCODING_HT)
+            if dictTryExpand(o.ptr, rdb_expand_hint(rdb, n)) != DICT_OK:
+                rdbReportCorruptRDB(1619, "OOM in dictTryExpand %d", n)
+                return OTHER_ERROR
+        if dictAdd(o.ptr, ele, None) != DICT_OK:
+            rdbReportCorruptRDB(1631, "Duplicate set members detected")
+            return OTHER_ERROR
+    return o, 0
+
+
+def rdbLoadObject_zset(rdbtype, rdb):
+    zsetlen = rdbLoadLen(rdb)
+    if zsetlen == RDB_LENERR:
+        return OTHER_ERROR
+    if zsetlen == 0:
+        return EMPTY_KEY
+    maxelelen = totelelen = 0
+    o = createZsetObject()
+    zs = o.ptr
+    if zsetlen > DICT_HT_INITIAL_SIZE and dictTryExpand(zs.dict, rdb_expand_hint(rdb, zsetlen)) != DICT_OK:
+        rdbReportCorruptRDB(1653, "OOM in dictTryExpand %d", zsetlen)
+        return OTHER_ERROR
+
+    while zsetlen:
+        zsetlen -= 1
+        ele = rdb_load_sds(rdb)
+        if ele is None:
+            return OTHER_ERROR
+        ret, score = rdbLoadBinaryDoubleValue(rdb) if rdbtype == RDB_TYPE_ZSET_2 else rdbLoadDoubleValue(rdb)
+        if ret == -1:
+            return OTHER_ERROR
+        n = len(ele)
+        if n > maxelelen:
+            maxelelen = n
+        totelelen += n
+        if score != score:                          # C's skip list takes a nan and is never in order again
+            rdbReportCorruptRDB(1689, "Zset with NAN score detected")
+            return OTHER_ERROR
+        if dictAdd(zs.dict, ele, score) != DICT_OK:
+            rdbReportCorruptRDB(1689, "Duplicate zset fields detected")
+            return OTHER_ERROR
+        zslInsert(zs.zsl, score, ele)
+
+    # ORDER: after loading, since the elements do not come in the order of a ziplist.
+    if (zsetLength(o) <= server.zset_max_ziplist_entries and maxelelen <= server.zset_max_ziplist_value and
+            ziplistSafeToAdd(None, totelelen)):
+        zsetConvert(o, OBJ_ENCODING_ZIPLIST)
+    return o, 0
+
+
+def rdbLoadObject_hash(rdb, deep):
+    n = rdbLoadLen(rdb)
+    if n == RDB_LENERR:
+        return OTHER_ERROR
+    if n == 0:
+        return EMPTY_KEY
+    o = createHashObject()
+    seen = None
+    if n > server.hash_max_ziplist_entries:
+        hashTypeConvert(o, OBJ_ENCODING_HT)
+    elif deep:
+        # A ziplist would take a field twice, and the conversion to a dict would fail later (C: dupSearchDict).
+        seen = set()
+
+    while o.encoding == OBJ_ENCODING_ZIPLIST and n > 0:
+        n -= 1
+        field = rdb_load_sds(rdb)
+        if field is None:
+            return OTHER_ERROR
+        value = rdb_load_sds(rdb)
+        if value is None:
+            return OTHER_ERROR
+        if seen is not None:
+            if field in seen:
+                rdbReportCorruptRDB(1746, "Hash with dup elements")
+                return OTHER_ERROR
+            seen.add(field)
+        limit = server.hash_max_ziplist_value
+        if len(field) > limit or len(value) > limit or not ziplistSafeToAdd(o.ptr, len(field) + len(value)):
+            hashTypeConvert(o, OBJ_ENCODING_HT)
+            if dictAdd(o.ptr, field, value) != DICT_OK:
+                rdbReportCorruptRDB(1764, "Duplicate hash fields detected")
+                return OTHER_ERROR
+            break
+        o.ptr = ziplistPush(o.ptr, field, ZIPLIST_TAIL)
+        o.ptr = ziplistPush(o.ptr, value, ZIPLIST_TAIL)
+
+    if o.encoding == OBJ_ENCODING_HT and n > DICT_HT_INITIAL_SIZE:
+        if dictTryExpand(o.ptr, rdb_expand_hint(rdb, n)) != DICT_OK:
+            rdbReportCorruptRDB(1793, "OOM in dictTryExpand %d", n)
+            return OTHER_ERROR
+    while n > 0:
+        n -= 1
+        field = rdb_load_sds(rdb)
+        if field is None:
+            return OTHER_ERROR
+        value = rdb_load_sds(rdb)
+        if value is None:
+            return OTHER_ERROR
+        if dictAdd(o.ptr, field, value) != DICT_OK:
+            rdbReportCorruptRDB(1816, "Duplicate hash fields detected")
+            return OTHER_ERROR
+    return o, 0
+
+
+def listpack_to_ziplist(lp):
+    """Return a ziplist with the elements of a listpack (ours, for files of Redis 7.0)."""
+    zl = ziplistNew()
+    p = lpFirst(lp)
+    while p is not None:
+        v = lpGet(lp, p)
+        zl = ziplistPush(zl, v if type(v) is not int else b"%d" % v, ZIPLIST_TAIL)
+        p = lpNext(lp, p)
+    return zl
+
+
+QUICKLIST_NODE_CONTAINER_PLAIN = 1      # version 10: a node that is one big element
+QUICKLIST_NODE_CONTAINER_PACKED = 2     # version 10: a node that is a listpack
+
+
+def rdbLoadObject_quicklist(rdbtype, rdb, deep):
+    n = rdbLoadLen(rdb)
+    if n == RDB_LENERR:
+        return OTHER_ERROR
+    if n == 0:
+        return EMPTY_KEY
+    o = createQuicklistObject()
+    ql = o.ptr
+    quicklistSetOptions(ql, server.list_max_ziplist_size, server.list_compress_depth)
+    while n:
+        n -= 1
+        container = QUICKLIST_NODE_CONTAINER_PACKED
+        if rdbtype == RDB_TYPE_LIST_QUICKLIST_2:
+            container = rdbLoadLen(rdb)
+            if container == RDB_LENERR:
+                return OTHER_ERROR
+            if container not in (QUICKLIST_NODE_CONTAINER_PLAIN, QUICKLIST_NODE_CONTAINER_PACKED):
+                rdbReportCorruptRDB(1844, "Quicklist integrity check failed.")
+                return OTHER_ERROR
+        blob = rdb_load_sds(rdb)
+        if blob is None:
+            return OTHER_ERROR
+        if container == QUICKLIST_NODE_CONTAINER_PLAIN:
+            quicklistPushTail(ql, blob)
+            continue
+        if deep:
+            server.stat_dump_payload_sanitizations += 1
+        if rdbtype == RDB_TYPE_LIST_QUICKLIST_2:
+            if not lpValidateIntegrity(blob, len(blob), 1):
+                rdbReportCorruptRDB(1844, "Listpack integrity check failed.")
+                return OTHER_ERROR
+            zl = listpack_to_ziplist(blob)
+        else:
+            zl = bytearray(blob)
+            if not ziplistValidateIntegrity(zl, len(zl), deep, None, None):
+                rdbReportCorruptRDB(1844, "Ziplist integrity check failed.")
+                return OTHER_ERROR
+        if ziplistLen(zl) != 0:                     # empty ones are dropped; a list of nothing else fails below
+            quicklistAppendZiplist(ql, zl)
+    return (o, 0) if quicklistCount(ql) != 0 else EMPTY_KEY
+
+
+def rdbLoadObject_blob(rdbtype, rdb, deep):
+    """Values that are one blob: ziplist, intset, zipmap; listpack of version 10.
+
+    The blob is taken over where the configuration allows so many entries.  Their sizes are not looked at: that would
+    cost a walk, and everything is converted sooner or later.
+    """
+    encoded = rdb_load_sds(rdb)
+    if encoded is None:
+        return OTHER_ERROR
+    size = len(encoded)
+    encoded = bytearray(encoded)
+    if rdbtype == RDB_TYPE_HASH_ZIPMAP:
+        return rdbLoadObject_zipmap(encoded)
+
+    if deep:
+        server.stat_dump_payload_sanitizations += 1
+    if rdbtype == RDB_TYPE_HASH_LISTPACK or rdbtype == RDB_TYPE_ZSET_LISTPACK:
+        # Converting walks through all of it anyway, so the deep check costs little.
+        if not lpValidateIntegrity(encoded, size, 1) or lpLength(encoded) & 1:
+            rdbReportCorruptRDB(1996, "%s listpack integrity check failed.",
+                                "Hash" if rdbtype == RDB_TYPE_HASH_LISTPACK else "Zset")
+            return OTHER_ERROR
+        encoded = listpack_to_ziplist(encoded)
+        size = len(encoded)
+        rdbtype = RDB_TYPE_HASH_ZIPLIST if rdbtype == RDB_TYPE_HASH_LISTPACK else RDB_TYPE_ZSET_ZIPLIST
+
+    o = createObject(OBJ_STRING, encoded)
+    if rdbtype == RDB_TYPE_LIST_ZIPLIST:
+        if not ziplistValidateIntegrity(encoded, size, deep, None, None):
+            rdbReportCorruptRDB(1940, "List ziplist integrity check failed.")
+            return OTHER_ERROR
+        if ziplistLen(encoded) == 0:
+            return EMPTY_KEY
+        # C: listTypeConvert, to a quicklist of one node.
+        o = createQuicklistObject()
+        quicklistSetOptions(o.ptr, server.list_max_ziplist_size, server.list_compress_depth)
+        quicklistAppendValuesFromZiplist(o.ptr, encoded)
+    elif rdbtype == RDB_TYPE_SET_INTSET:
+        if not intsetValidateIntegrity(encoded, size, deep):
+            rdbReportCorruptRDB(1961, "Intset integrity check failed.")
+            return OTHER_ERROR
+        o.type = OBJ_SET
+        o.encoding = OBJ_ENCODING_INTSET
+        if intsetLen(encoded) > server.set_max_intset_entries:
+            setTypeConvert(o, OBJ_ENCODING_HT)
+    elif rdbtype == RDB_TYPE_ZSET_ZIPLIST:
+        if not zsetZiplistValidateIntegrity(encoded, size, deep):
+            rdbReportCorruptRDB(1975, "Zset ziplist integrity check failed.")
+            return OTHER_ERROR
+        o.type = OBJ_ZSET
+        o.encoding = OBJ_ENCODING_ZIPLIST
+        if zsetLength(o) == 0:
+            return EMPTY_KEY
+        if zsetLength(o) > server.zset_max_ziplist_entries:
+            zsetConvert(o, OBJ_ENCODING_SKIPLIST)
+    elif rdbtype == RDB_TYPE_HASH_ZIPLIST:
+        if not hashZiplistValidateIntegrity(encoded, size, deep):
+            rdbReportCorruptRDB(1996, "Hash ziplist integrity check failed.")
+            return OTHER_ERROR
+        o.type = OBJ_HASH
+        o.encoding = OBJ_ENCODING_ZIPLIST
+        if hashTypeLength(o) == 0:
+            return EMPTY_KEY
+        if hashTypeLength(o) > server.hash_max_ziplist_entries:
+            hashTypeConvert(o, OBJ_ENCODING_HT)
+    return o, 0
+
+
+def rdbLoadObject_zipmap(zm):
+    """A hash of Redis 2.4 becomes a ziplist, or a dict where that would be too big."""
+    if not zipmapValidateIntegrity(zm, len(zm), 1):
+        rdbReportCorruptRDB(1887, "Zipmap integrity check failed.")
+        return OTHER_ERROR
+    zl = ziplistNew()
+    seen = set()
+    maxlen = 0
+    zi, field, value = zipmapNext(zm, zipmapRewind(zm))
+    while zi is not None:
+        maxlen = max(maxlen, len(field), len(value))
+        if field in seen or not ziplistSafeToAdd(zl, len(field) + len(value)):
+            rdbReportCorruptRDB(1911, "Hash zipmap with dup elements, or big length (%d)", len(field))
+            return OTHER_ERROR
+        seen.add(field)
+        zl = ziplistPush(zl, field, ZIPLIST_TAIL)
+        zl = ziplistPush(zl, value, ZIPLIST_TAIL)
+        zi, field, value = zipmapNext(zm, zi)
+    o = createObject(OBJ_HASH, zl)
+    o.encoding = OBJ_ENCODING_ZIPLIST
+    if hashTypeLength(o) > server.hash_max_ziplist_entries or maxlen > server.hash_max_ziplist_value:
+        hashTypeConvert(o, OBJ_ENCODING_HT)
+    return o, 0
+
+
+# ---------------------------------------------------------------------------
+# Loading state
+# ---------------------------------------------------------------------------
+
+def startLoading(size, rdbflags):
+    """A load of `size` bytes begins (0: not known): INFO shows it, most commands answer LOADING."""
+    server.loading = 1
+    server.loading_start_time = int(time.time())
+    server.loading_loaded_bytes = 0
+    server.loading_total_bytes = size
+    server.loading_rdb_used_mem = 0
+    blockingOperationStarts()
+
+
+def startLoadingFile(fp, filename, rdbflags):
+    """The same for a file; its name is kept for the check after an error."""
+    global rdbFileBeingLoaded
+    try:
+        size = os.fstat(fp.fileno()).st_size
+    except OSError:
+        size = 0
+    rdbFileBeingLoaded = filename
+    startLoading(size, rdbflags)
 
 
 def loadingProgress(pos):
     server.loading_loaded_bytes = pos
-
-
-def rdbLoadRio(*args):
-    raise NotImplementedError("rdbLoadRio")
-
-
-def startLoadingFile(fp, filename, rdbflags):
-    server.loading = 1
-    server.loading_start_time = int(time.time())
-    server.loading_loaded_bytes = 0
-    server.loading_total_bytes = os.fstat(fp.fileno()).st_size
+    used = zmalloc_used_memory()
+    if server.stat_peak_memory < used:
+        server.stat_peak_memory = used
 
 
 def stopLoading(success):
+    global rdbFileBeingLoaded
     server.loading = 0
+    blockingOperationEnds()
+    rdbFileBeingLoaded = None
+
+
+def rdbLoadProgressCallback(r, data):
+    """Sum the data up, and every loading-process-events-interval-bytes serve the clients."""
+    if server.rdb_checksum:
+        rioGenericUpdateChecksum(r, data)
+    interval = server.loading_process_events_interval_bytes
+    before = r.settled
+    if interval and (before + len(data)) // interval > before // interval:
+        if server.masterhost and server.repl_state == REPL_STATE_TRANSFER:
+            replicationSendNewlineToMaster()        # or the master takes us for dead
+        loadingProgress(before)
+        processEventsWhileBlocked()
+
+
+# ---------------------------------------------------------------------------
+# Files
+# ---------------------------------------------------------------------------
+
+def rdb_atoi(s):
+    """C's atoi of an aux value."""
+    digits = s.split(b"\x00")[0].strip()
+    n = 1 if digits[:1] in (b"-", b"+") else 0
+    while digits[n:n + 1].isdigit():
+        n += 1
+    try:
+        return int(digits[:n])
+    except ValueError:
+        return 0
+
+
+def rdbLoadRio(rdb, rdbflags, rsi):
+    """Load everything from the stream into the databases -> C_OK, or C_ERR where rdbReportError comes back.
+
+    What opcodes say about the next key (expire, idle, freq) is kept until that key has been read.
+    """
+    db = server.db[0]
+    empty_keys_skipped = expired_keys_skipped = keys_loaded = 0
+
+    rdb.update_cksum = rdbLoadProgressCallback
+    rdb.max_processing_chunk = server.loading_process_events_interval_bytes
+    buf = rioRead(rdb, 9)
+    if buf is None:
+        return rdbLoadRio_eoferr()
+    if buf[:5] != b"REDIS":
+        serverLog(LL_WARNING, "Wrong signature trying to load DB from file")
+        return C_ERR
+    rdbver = rdb_atoi(buf[5:])
+    if rdbver < 1 or rdbver > RDB_VERSION_READABLE:
+        serverLog(LL_WARNING, "Can't handle RDB format version %d", rdbver)
+        return C_ERR
+
+    lru_idle = lfu_freq = expiretime = -1
+    now = mstime()
+    lru_clock = LRU_CLOCK()
+    skip_expired = iAmMaster() and not rdbflags & RDBFLAGS_AOF_PREAMBLE
+    keyobj = createObject(OBJ_STRING, b"")
+
+    while True:
+        # Fast lane: a short key with a short plain string, all of it in the buffer, nothing hanging on it.
+        buf = rdb.rbuf
+        pos = rdb.rpos
+        if pos + 200 < len(buf) and buf[pos] == RDB_TYPE_STRING and buf[pos + 1] < 64:
+            pos += 2
+            end = pos + buf[pos - 1]
+            n = buf[end]
+            if n < 64:
+                key = buf[pos:end]
+                pos = end + 1
+                rdb.rpos = end = pos + n
+                val = createStringObject(buf[pos:end])
+                if n <= 20 and 45 <= buf[pos] <= 57:            # '-', digits: perhaps a long integer
+                    val = tryObjectEncoding(val)
+                type_ = RDB_TYPE_STRING
+                error = 0
+            else:
+                key = None
+        else:
+            key = None
+
+        if key is None:
+            type_ = rdbLoadType(rdb)
+            if type_ >= RDB_OPCODE_FUNCTION2 or type_ == -1:
+                if type_ == -1:
+                    return rdbLoadRio_eoferr()
+                if type_ == RDB_OPCODE_EXPIRETIME:
+                    expiretime = rdbLoadTime(rdb) * 1000
+                    if rioGetReadError(rdb):
+                        return rdbLoadRio_eoferr()
+                    continue
+                if type_ == RDB_OPCODE_EXPIRETIME_MS:
+                    expiretime = rdbLoadMillisecondTime(rdb, rdbver)
+                    if rioGetReadError(rdb):
+                        return rdbLoadRio_eoferr()
+                    continue
+                if type_ == RDB_OPCODE_FREQ:
+                    b = rioRead(rdb, 1)
+                    if b is None:
+                        return rdbLoadRio_eoferr()
+                    lfu_freq = b[0]
+                    continue
+                if type_ == RDB_OPCODE_IDLE:
+                    lru_idle = rdbLoadLen(rdb)
+                    if lru_idle == RDB_LENERR:
+                        return rdbLoadRio_eoferr()
+                    continue
+                if type_ == RDB_OPCODE_EOF:
+                    break
+                if type_ == RDB_OPCODE_SELECTDB:
+                    dbid = rdbLoadLen(rdb)
+                    if dbid == RDB_LENERR:
+                        return rdbLoadRio_eoferr()
+                    if dbid >= server.dbnum:
+                        serverLog(LL_WARNING, "FATAL: Data file was created with a Redis server configured to handle "
+                                              "more than %d databases. Exiting\n", server.dbnum)
+                        sys.exit(1)
+                    db = server.db[dbid]
+                    continue
+                if type_ == RDB_OPCODE_RESIZEDB:
+                    db_size = rdbLoadLen(rdb)
+                    expires_size = rdbLoadLen(rdb) if db_size != RDB_LENERR else RDB_LENERR
+                    if expires_size == RDB_LENERR:
+                        return rdbLoadRio_eoferr()
+                    dictExpand(db.dict, rdb_expand_hint(rdb, db_size))
+                    dictExpand(db.expires, rdb_expand_hint(rdb, expires_size))
+                    continue
+                if type_ == RDB_OPCODE_AUX:
+                    if rdbLoadRio_aux(rdb, rsi) == C_ERR:
+                        return rdbLoadRio_eoferr()
+                    continue
+                if type_ == RDB_OPCODE_MODULE_AUX:
+                    if rdbLoadRio_moduleaux(rdb) == C_ERR:
+                        return rdbLoadRio_eoferr()
+                    continue
+                if type_ == RDB_OPCODE_FUNCTION or type_ == RDB_OPCODE_FUNCTION2:
+                    rdbReportReadError(2322, "Unknown RDB encoding type %d: a library of functions (Redis 7.0)", type_)
+                    return rdbLoadRio_eoferr()
+
+            key = rdb_load_sds(rdb)
+            if key is None:
+                return rdbLoadRio_eoferr()
+            val, error = rdbLoadObject(type_, rdb, key)
+
+        if val is None:
+            # Old bugs could leave empty keys behind: they are dropped, not fatal.
+            if error != RDB_LOAD_ERR_EMPTY_KEY:
+                return rdbLoadRio_eoferr()
+            if empty_keys_skipped < 10:
+                serverLog(LL_WARNING, "rdbLoadObject skipping empty key: %s", key)
+            empty_keys_skipped += 1
+        elif skip_expired and expiretime != -1 and expiretime < now:
+            # A replica waits for the master's DEL; an AOF tail counts on every key of its preamble.
+            expired_keys_skipped += 1
+        else:
+            keys_loaded += 1
+            if not dbAddRDBLoad(db, key, val):
+                if not rdbflags & RDBFLAGS_ALLOW_DUP:
+                    serverLog(LL_WARNING, "RDB has duplicated key '%s' in DB %d", key, db.id)
+                    serverPanic("Duplicated key found in RDB file")
+                keyobj.ptr = key
+                dbSyncDelete(db, keyobj)
+                dbAddRDBLoad(db, key, val)
+            if expiretime != -1:
+                keyobj.ptr = key
+                setExpire(None, db, keyobj, expiretime)
+            if lfu_freq != -1 or lru_idle != -1:
+                objectSetLRUOrLFU(val, lfu_freq, lru_idle, lru_clock, 1000)
+
+        if server.key_load_delay:
+            debugDelay(server.key_load_delay)
+        expiretime = lfu_freq = lru_idle = -1
+
+    if rdbver >= 5:
+        rio_settle(rdb)
+        expected = rdb.cksum
+        b = rioRead(rdb, 8)
+        if b is None:
+            return rdbLoadRio_eoferr()
+        if server.rdb_checksum and not server.skip_checksum_validation:
+            cksum = int.from_bytes(b, "little")
+            if cksum == 0:
+                serverLog(LL_WARNING, "RDB file was saved with checksum disabled: no check performed.")
+            elif cksum != expected:
+                serverLog(LL_WARNING, "Wrong RDB checksum expected: (%x) but got (%x). Aborting now.", expected, cksum)
+                rdbReportCorruptRDB(2726, "RDB CRC error")
+                return C_ERR
+
+    if empty_keys_skipped:
+        serverLog(LL_WARNING, "Done loading RDB, keys loaded: %d, keys expired: %d, empty keys skipped: %d.",
+                  keys_loaded, expired_keys_skipped, empty_keys_skipped)
+    else:
+        serverLog(LL_WARNING, "Done loading RDB, keys loaded: %d, keys expired: %d.", keys_loaded,
+                  expired_keys_skipped)
+    return C_OK
+
+
+def rdbLoadRio_eoferr():
+    """The stream ended too early (C: label eoferr): fatal, but for a socket, where the caller may try again."""
+    serverLog(LL_WARNING, "Short read or OOM loading DB. Unrecoverable error, aborting now.")
+    rdbReportReadError(2750, "Unexpected EOF reading RDB file")
+    return C_ERR
+
+
+def rdbLoadRio_aux(rdb, rsi):
+    """A pair of strings about the file.  Those we do not know are passed over, as the format promises."""
+    auxkey = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
+    auxval = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS) if auxkey is not None else None
+    if auxval is None:
+        return C_ERR
+    name = auxkey.lower()
+    if auxkey[:1] == b"%":
+        serverLog(LL_NOTICE, "RDB '%s': %s", auxkey, auxval)
+    elif name == b"repl-stream-db":
+        if rsi is not None:
+            rsi.repl_stream_db = rdb_atoi(auxval)
+    elif name == b"repl-id":
+        if rsi is not None and len(auxval) == CONFIG_RUN_ID_SIZE:
+            rsi.repl_id = auxval
+            rsi.repl_id_is_set = 1
+    elif name == b"repl-offset":
+        if rsi is not None:
+            rsi.repl_offset = rdb_atoi(auxval)
+    elif name == b"lua":
+        if luaCreateFunction(None, server.lua, createObject(OBJ_STRING, auxval)) is None:
+            rdbReportCorruptRDB(2546, "Can't load Lua script from RDB file! BODY: %s", auxval)
+    elif name == b"redis-ver":
+        serverLog(LL_NOTICE, "Loading RDB produced by version %s", auxval)
+    elif name == b"ctime":
+        serverLog(LL_NOTICE, "RDB age %d seconds", max(0, int(time.time()) - rdb_atoi(auxval)))
+    elif name == b"used-mem":
+        usedmem = rdb_atoi(auxval)
+        serverLog(LL_NOTICE, "RDB memory usage when created %.2f Mb", usedmem / (1024 * 1024))
+        server.loading_rdb_used_mem = usedmem
+    elif name == b"aof-preamble":
+        if rdb_atoi(auxval):
+            serverLog(LL_NOTICE, "RDB has an AOF tail")
+    elif name != b"redis-bits":
+        serverLog(LL_DEBUG, "Unrecognized RDB AUX field: '%s'", auxkey)
+    return C_OK
+
+
+def rdbLoadRio_moduleaux(rdb):
+    """Data of a module beside the keys: only the checker can pass over them."""
+    moduleid = rdbLoadLen(rdb)
+    when_opcode = rdbLoadLen(rdb)
+    rdbLoadLen(rdb)                                 # when
+    if rioGetReadError(rdb):
+        return C_ERR
+    if when_opcode != RDB_MODULE_OPCODE_UINT:
+        rdbReportReadError(2587, "bad when_opcode")
+        return C_ERR
+    name = moduleTypeNameByID(moduleid)
+    if not rdbCheckMode:
+        serverLog(LL_WARNING, "The RDB file contains AUX module data I can't load: no matching module '%s'", name)
+        sys.exit(1)
+    rdbLoadCheckModuleValue(rdb, name)
+    return C_OK
+
+
+def rdbLoad(filename, rsi, rdbflags):
+    """Load a file -> C_OK, or C_ERR with the reason in rdbLoadErrno().  rsi, if not None, gets its replication facts."""
+    global _rdbLoad_errno
+    try:
+        fp = open(filename, "rb", buffering=0)
+    except OSError as e:
+        _rdbLoad_errno = e.errno
+        return C_ERR
+    with fp:
+        startLoadingFile(fp, filename, rdbflags)
+        rdb = rio()
+        rioInitWithFile(rdb, fp)
+        retval = rdbLoadRio(rdb, rdbflags, rsi)
+    stopLoading(retval == C_OK)
+    _rdbLoad_errno = 0 if retval == C_OK else errno.EINVAL
+    return retval
+
+
+_rdbLoad_errno = 0
+
+
+def rdbLoadErrno():
+    """Return the errno of the last rdbLoad that gave C_ERR (ours)."""
+    return _rdbLoad_errno

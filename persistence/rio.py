@@ -23,6 +23,7 @@ RIO_FLAG_READ_ERROR = (1 << 0)
 RIO_FLAG_WRITE_ERROR = (1 << 1)
 
 RIO_CHUNK = 256 * 1024                  # bytes collected before the target and the checksum see them
+RIO_READ_MAX = 16 * 1024 * 1024         # bytes asked of a target at once
 NO_LIMIT = 1 << 62
 
 
@@ -30,7 +31,7 @@ class rio:
     """One stream, reading or writing, never both."""
     __slots__ = ("fill", "drain", "update_cksum", "cksum", "flags", "processed_bytes", "max_processing_chunk",
                  "fp", "buffered", "autosync", "conn", "read_limit", "fd", "wbuf", "wlimit", "rbuf", "rpos",
-                 "cksum_pos", "eof", "error")
+                 "cksum_pos", "settled", "eof", "error")
 
     def __init__(self):
         self.fill = None           # fill(r, n) -> up to n more bytes, b"" at the end (C: read)
@@ -55,6 +56,7 @@ class rio:
         self.rbuf = b""            # read from the target
         self.rpos = 0              # first byte of rbuf not given out yet
         self.cksum_pos = 0         # first byte of rbuf not in cksum yet; <= rpos
+        self.settled = 0           # read: bytes that update_cksum has been given
         self.eof = 0               # 1 = a fill came back empty (C: feof)
         self.error = 0             # errno of the call that set a flag
 
@@ -119,9 +121,8 @@ def rioConnRead(r, n):
             return b""
         want = min(want, left)
     data = connRead(r.conn, want)
-    if type(data) is not bytes:             # -1: connRead left the reason in conn.last_errno
-        err = r.conn.last_errno
-        r.error = errno.ETIMEDOUT if err == errno.EWOULDBLOCK else err
+    if data is None:                        # an error, or the receive timeout
+        r.error = r.conn.last_errno or errno.ETIMEDOUT
         return b""
     return data
 
@@ -242,7 +243,7 @@ def rio_fill(r, n):
         chunk = RIO_CHUNK
     pieces = [rest] if rest else []
     while have < n:
-        data = r.fill(r, max(chunk, n - have) if n - have > RIO_CHUNK else chunk)
+        data = r.fill(r, max(chunk, min(n - have, RIO_READ_MAX)))   # a length may be a lie: ask bit by bit
         if not data:
             r.eof = 1
             r.flags |= RIO_FLAG_READ_ERROR
@@ -259,15 +260,14 @@ def rio_settle(r):
     if r.update_cksum is None or r.cksum_pos == r.rpos:
         return
     step = r.max_processing_chunk or NO_LIMIT
-    rbuf, start, end = r.rbuf, r.cksum_pos, r.rpos
-    whole = start == 0 and end == len(rbuf) and end <= step
+    start, end = r.cksum_pos, r.rpos
     r.cksum_pos = end                       # ORDER: update_cksum may serve clients, which may look at this rio
-    if whole:
-        r.update_cksum(r, rbuf)
-        return
-    view = memoryview(rbuf)
-    for at in range(start, end, step):
-        r.update_cksum(r, view[at:min(at + step, end)])
+    view = memoryview(r.rbuf)
+    while start < end:
+        piece = view[start:min(start + step, end)]
+        r.update_cksum(r, piece)
+        r.settled += len(piece)
+        start += len(piece)
 
 
 def rioProcessedBytes(r):
