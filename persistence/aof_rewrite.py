@@ -23,7 +23,6 @@ from datastructs.quicklist import (AL_START_HEAD, quicklistGetIterator, quicklis
                                    quicklistEntry)
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
 from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext
-from datastructs.intset import intsetGet
 from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
 from persistence.rio import (
@@ -45,9 +44,17 @@ from server.types.t_hash import (hashTypeCurrentFromHashTable, hashTypeCurrentFr
                                  hashTypeLength, hashTypeNext, hashTypeReleaseIterator)
 from server.types.t_list import listTypeLength
 from server.types.t_set import setTypeSize
-from server.types.t_stream import (streamDecodeID, streamID, streamIterator, streamIteratorGetField, streamIteratorGetID,
-                                   streamIteratorStart, streamIteratorStop)
 from server.types.t_zset import zsetLength, zzlGetScore, zzlNext
+
+try:
+    from datastructs.intset import intsetGet
+except ImportError:
+    pass
+try:
+    from server.types.t_stream import (streamDecodeID, streamID, streamIterator, streamIteratorGetField, streamIteratorGetID,
+                                       streamIteratorStart, streamIteratorStop)
+except ImportError:
+    pass
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from persistence.aof import (

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.dict import dictFind, dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize, dict_entries
-from datastructs.lzf import lzf_compress
 from datastructs.quicklist import quicklistGetLzf, quicklistNodeIsCompressed
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
 from persistence.rdb_h import (
@@ -27,14 +26,18 @@ from persistence.rdb_h import (
 from persistence.rio import (
     RIO_CHUNK, RIO_FLAG_WRITE_ERROR, rio, rioGenericUpdateChecksum, rioGetWriteError, rioInitWithBuffer,
     rioProcessedBytes, rioWrite, rio_write_out)
-from server.keyspace.evict import LFUDecrAndReturn
+from server.keyspace.evict import LFUDecrAndReturn, estimateObjectIdleTime
 from server.log import serverPanic
-from server.object import estimateObjectIdleTime
 from server.server_h import (
     AOF_READ_DIFF_INTERVAL_BYTES, C_ERR, C_OK, CHILD_INFO_TYPE_CURRENT_INFO, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_LRU,
     OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_SKIPLIST,
     OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, REDIS_VERSION, server)
 from server.zmalloc import zmalloc_used_memory
+
+try:
+    from datastructs.lzf import lzf_compress
+except ImportError:
+    pass
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from persistence.aof_rewrite import aofReadDiffFromParent

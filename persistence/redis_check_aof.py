@@ -197,6 +197,8 @@ def redis_check_aof_main(argv):
 def main():
     """aeredis-check-aof"""
     import server.link  # noqa: F401,PLC0415  (binds the upward calls)
+    from server.server import initServerConfig  # noqa: PLC0415  (upward)
+    initServerConfig()
     redis_check_aof_main(sys.argv)
 
 

@@ -19,10 +19,6 @@ from persistence.rdb_load import (
     rdbLoadObject, rdbLoadProgressCallback, rdbLoadTime, rdbLoadType, rdb_atoi, startLoadingFile, stopLoading)
 from persistence.rio import rio, rioGetReadError, rioInitWithFile, rioProcessedBytes, rioRead, rioTell, rio_settle
 from server.server_h import C_ERR, C_OK, SANITIZE_DUMP_YES, server, shared
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import createSharedObjects
 
 
 class rdbstate_t:
@@ -259,9 +255,8 @@ def redis_check_rdb_main(argv, fp=None):
         sys.stderr.write("Usage: %s <rdb-file-name>\n" % argv[0])
         sys.exit(1)
     if shared.integers is None:
-        # A process of its own: what main() does before it comes to the configuration.
+        from server.server import createSharedObjects   # noqa: PLC0415  (upward)
         createSharedObjects()
-        check_config()
     server.loading_process_events_interval_bytes = 0
     server.sanitize_dump_payload = SANITIZE_DUMP_YES
     rdb_load.rdbCheckMode = 1
@@ -275,21 +270,11 @@ def redis_check_rdb_main(argv, fp=None):
     sys.exit(retval)
 
 
-def check_config():
-    """The few settings that loading looks at, as redis.conf has them (C: initServerConfig has run)."""
-    server.rdb_checksum = 1
-    server.hash_max_ziplist_entries = 512
-    server.hash_max_ziplist_value = 64
-    server.set_max_intset_entries = 512
-    server.zset_max_ziplist_entries = 128
-    server.zset_max_ziplist_value = 64
-    server.list_max_ziplist_size = -2
-    server.list_compress_depth = 0
-
-
 def main():
     """aeredis-check-rdb"""
     import server.link  # noqa: F401,PLC0415  (binds the upward calls; `server` here is the package)
+    from server.server import initServerConfig  # noqa: PLC0415  (upward)
+    initServerConfig()
     redis_check_rdb_main(sys.argv)
 
 

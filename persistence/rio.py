@@ -19,6 +19,11 @@ import os
 from server.client.connection import connRead
 from server.server_h import PROTO_IOBUF_LEN
 
+try:
+    from datastructs.crc64 import crc64
+except ImportError:
+    pass
+
 RIO_FLAG_READ_ERROR = (1 << 0)
 RIO_FLAG_WRITE_ERROR = (1 << 1)
 
@@ -299,7 +304,6 @@ def rioClearErrors(r):
 
 def rioGenericUpdateChecksum(r, data):
     """The update_cksum of files and memory."""
-    from datastructs.crc64 import crc64
     r.cksum = crc64(r.cksum, data)
 
 
