@@ -7,7 +7,13 @@ Extend       do not edit: `python -m tests.support.genlink --write`.
 from cluster import cluster
 from cluster import cluster_command
 from persistence import aof
+from persistence import aof_rewrite
+from persistence import childinfo
 from persistence import rdb
+from persistence import rdb_load
+from persistence import rdb_load_stream
+from persistence import rdb_save
+from persistence import redis_check_rdb
 from replication import replication
 from replication.sentinel import sentinel
 from server.admin import config
@@ -46,6 +52,52 @@ from server.types import t_zset
 # persistence.aof
 aof.hasActiveChildProcess = server.hasActiveChildProcess
 aof.lookupCommand = server.lookupCommand
+
+# persistence.aof_rewrite
+aof_rewrite.aofRewriteBufferReset = aof.aofRewriteBufferReset
+aof_rewrite.aofRewriteBufferSize = aof.aofRewriteBufferSize
+aof_rewrite.aofRewriteBufferWrite = aof.aofRewriteBufferWrite
+aof_rewrite.aofUpdateCurrentSize = aof.aofUpdateCurrentSize
+aof_rewrite.aof_background_fsync = aof.aof_background_fsync
+aof_rewrite.bg_unlink = replication.bg_unlink
+aof_rewrite.replicationScriptCacheFlush = replication.replicationScriptCacheFlush
+aof_rewrite.exitFromChild = server.exitFromChild
+aof_rewrite.hasActiveChildProcess = server.hasActiveChildProcess
+aof_rewrite.redisFork = server.redisFork
+aof_rewrite.redisSetCpuAffinity = server.redisSetCpuAffinity
+aof_rewrite.redisSetProcTitle = server.redisSetProcTitle
+aof_rewrite.resetChildState = server.resetChildState
+aof_rewrite.sendChildCowInfo = server.sendChildCowInfo
+aof_rewrite.sendChildInfo = server.sendChildInfo
+
+# persistence.childinfo
+childinfo.exitFromChild = server.exitFromChild
+
+# persistence.rdb
+rdb.bg_unlink = replication.bg_unlink
+rdb.getPsyncInitialOffset = replication.getPsyncInitialOffset
+rdb.rdbPipeReadHandler = replication.rdbPipeReadHandler
+rdb.replicationSetupSlaveForFullResync = replication.replicationSetupSlaveForFullResync
+rdb.updateSlavesWaitingBgsave = replication.updateSlavesWaitingBgsave
+rdb.exitFromChild = server.exitFromChild
+rdb.hasActiveChildProcess = server.hasActiveChildProcess
+rdb.redisFork = server.redisFork
+rdb.redisSetCpuAffinity = server.redisSetCpuAffinity
+rdb.redisSetProcTitle = server.redisSetProcTitle
+rdb.sendChildCowInfo = server.sendChildCowInfo
+
+# persistence.rdb_load
+rdb_load.rdbLoadObject_stream = rdb_load_stream.rdbLoadObject_stream
+rdb_load.rdbCheckError = redis_check_rdb.rdbCheckError
+rdb_load.redis_check_rdb_main = redis_check_rdb.redis_check_rdb_main
+rdb_load.replicationSendNewlineToMaster = replication.replicationSendNewlineToMaster
+rdb_load.blockingOperationEnds = server.blockingOperationEnds
+rdb_load.blockingOperationStarts = server.blockingOperationStarts
+rdb_load.iAmMaster = server.iAmMaster
+
+# persistence.rdb_save
+rdb_save.aofReadDiffFromParent = aof_rewrite.aofReadDiffFromParent
+rdb_save.sendChildInfo = server.sendChildInfo
 
 # server.admin.config
 config.queueSentinelConfig = sentinel.queueSentinelConfig
