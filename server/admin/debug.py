@@ -37,6 +37,7 @@ from server.client.networking_reply import (
 from server.client.networking_threads import killIOThreads
 from server.keyspace.db import EMPTYDB_NO_FLAGS, dbAdd, emptyDb, getExpire, lookupKeyWrite, signalModifiedKey
 from server.keyspace.evict import estimateObjectIdleTime
+from server.keyspace.object_command import objectCommandLookupOrReply
 from server.log import (
     bugReportEnd, bugReportStart, logStackTrace, printCrashReport, serverAssert, serverAssertWithInfo, serverLog,
     serverLogFromHandler, serverPanic,
@@ -358,7 +359,6 @@ def debugCommand(c):
                                  sdslen(key), sdsavail(key), sdsZmallocSize(key),
                                  sdslen(val.ptr), sdsavail(val.ptr), getStringObjectSdsUsedMemory(val))
     elif sub == b"ziplist" and argc == 3:
-        from server.keyspace.object_command import objectCommandLookupOrReply
         o = objectCommandLookupOrReply(c, c.argv[2], shared.nokeyerr)
         if o is None:
             return
@@ -423,7 +423,6 @@ def debugCommand(c):
         stats += b"[Expires HT]\n" + dictGetStats(server.db[dbid].expires)
         addReplyVerbatim(c, stats, b"txt")
     elif sub == b"htstats-key" and argc == 3:
-        from server.keyspace.object_command import objectCommandLookupOrReply
         o = objectCommandLookupOrReply(c, c.argv[2], shared.nokeyerr)
         if o is None:
             return
