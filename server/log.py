@@ -189,7 +189,7 @@ def logStackTrace(frame):
 
 def logServerInfo():
     serverLogRaw(LL_WARNING | LL_RAW, "\n------ INFO OUTPUT ------\n")
-    serverLogRaw(LL_WARNING | LL_RAW, genRedisInfoString("all"))
+    serverLogRaw(LL_WARNING | LL_RAW, genRedisInfoString(b"all"))
     serverLogRaw(LL_WARNING | LL_RAW, "\n------ CLIENT LIST OUTPUT ------\n")
     serverLogRaw(LL_WARNING | LL_RAW, getAllClientsInfoString(-1))
 

@@ -1,282 +1,1945 @@
-"""server.py - SKELETON, to be written."""
-from server.client.networking_reply import addReplyErrorFormat
+"""server.py - the server: start-up, commands, main.             Mirrors src/server.c (6.2.14)
+
+Parts        server_cron.py (C 1540-2490: serverCron, beforeSleep), server_process.py (C 2850-2920, 5430-6210: fork,
+             signals, title), commandtable.py (C 190-1110), admin/info.py (C 4630-5415), log.py (C 1115-1205).
+Lives here   the dictTypes of the keyspace; createSharedObjects; initServerConfig, initServer; lookupCommand,
+             processCommand, call, propagate; shutdown; PING, ECHO, TIME, COMMAND, MONITOR; main.
+Called from  __main__ [startup]; processInputBuffer through processCommand [read, command].
+Calls out    every command proc through cmd.proc(c); AOF and replicas through propagate.
+State        server, shared (server_h).  _lookupCommand_cache, _call_prev_err_count here.
+Invariant    server.also_propagate is empty between two top-level call()s.
+Departures   no modules.  An unexpected Python exception closes the client that caused it, with a bug report in the
+             log, where C would have crashed (D-core-1).
+Extend       a new command: a row in commandtable.py, its proc in the file that C has it in.
+"""
+import errno
+import gc
+import os
+import random
+import resource
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from ae.ae import (
+    AE_ERR, AE_READABLE, aeCreateEventLoop, aeCreateFileEvent, aeCreateTimeEvent, aeDeleteEventLoop,
+    aeDeleteFileEvent, aeMain, aeSetAfterSleepProc, aeSetBeforeSleepProc, aeSetExceptionProc,
+)
+from ae.anet import ANET_ERR, anetCloexec, anetNonBlock, anetTcp6Server, anetTcpServer, anetUnixServer
+from ae.monotonic import monotonicInit, mstime, ustime
+from cluster.cluster import clusterInit, clusterRedirectClient, getNodeByQuery, verifyClusterConfigWithData
+from cluster.cluster_h import CLUSTER_MODULE_FLAG_NONE, CLUSTER_NODE_SLAVE
+from datastructs.adlist import listAddNodeTail, listCreate
+from datastructs.dict import (
+    DICT_OK, dictAdd, dictCreate, dictEncObjHash, dictEncObjKeyCompare, dictFetchValue, dictObjHash,
+    dictObjKeyCompare, dictSdsCaseHash, dictSdsKeyCaseCompare, dictSize, dictType, dict_entries,
+)
+from datastructs.rax import raxFind, raxInsert, raxNew, raxNotFound
+from datastructs.sds import sdscatrepr
+from datastructs.util import getRandomHexChars
+from persistence.aof import (
+    aofRewriteBufferReset, feedAppendOnlyFile, flushAppendOnlyFile, killAppendOnlyChild, loadAppendOnlyFile,
+)
+from persistence.rdb import killRDBChild, rdbLoad, rdbPopulateSaveInfo, rdbRemoveTempFile, rdbSave
+from replication.replication import (
+    changeReplicationId, clearReplicationId2, replconfCommand, replicationCacheMasterUsingMyself,
+    replicationFeedMonitors, replicationFeedSlaves, replicationScriptCacheInit,
+)
+from server.admin.config import (
+    appendServerSaveParams, initConfigValues, loadServerConfig, resetServerSaveParams, rewriteConfig,
+)
+from server.admin.config_table import clientBufferLimitsDefaults, configOOMScoreAdjValuesDefaults
+from server.admin.latency import latencyAddSample, latencyMonitorInit
+from server.admin.slowlog import slowlogInit, slowlogPushEntryIfNeeded
+from server.bio import bioInit
+from server.client.networking import (
+    acceptTLSHandler, acceptTcpHandler, acceptUnixHandler, areClientsPaused, authRequired, flushSlavesOutputBuffers,
+    freeClientAsync, freeClientOriginalArgv,
+)
+from server.client.networking_client import helloCommand, resetCommand
+from server.client.networking_reply import (
+    addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyBulkCString, addReplyBulkLongLong,
+    addReplyDeferredLen, addReplyError, addReplyErrorFormat, addReplyErrorObject, addReplyErrorSds, addReplyHelp,
+    addReplyLongLong, addReplyNull, addReplyStatus, addReplySubcommandSyntaxError, setDeferredSetLen,
+)
+from server.client.networking_threads import initThreadedIO
+from server.client.tls import tlsConfigure, tlsInit
+from server.keyspace.db import getKeysFromCommand, selectDb, shutdownCommand
+from server.keyspace.evict import evictionPoolAlloc, getLRUClock, overMaxmemoryAfterAlloc, performEvictions
+from server.log import _serverAssert, serverAssert, serverLog, serverLogRaw, serverPanic
+from server.object import createObject, createStringObject, makeObjectShared
+from server.release import redisBuildId, redisGitDirty, redisGitSHA1
+from server.scripting.scripting import (
+    evalCommand, evalShaCommand, ldbKillForkedSessions, scriptCommand, scriptingInit,
+)
+from server.server_cron import (  # noqa: F401 (C has them in server.c: others import them from here)
+    afterSleep, allPersistenceDisabled, beforeSleep, blockingOperationEnds, blockingOperationStarts,
+    checkChildrenDone, clientsCronTrackClientsMemUsage, getExpansiveClientsInfo, getInstantaneousMetric,
+    hasActiveChildProcess, htNeedsResize, iAmMaster, isMutuallyExclusiveChildType, resetChildState, run_with_period,
+    serverCron, updateCachedTime, updateCachedTimeWithUs, updateDictResizePolicy, whileBlockedCron,
+)
+from server.server_h import (
+    server, shared, rdbSaveInfo, redisDb, redisError, redisOp, redisOpArray, socketFds, clientBufferLimitsConfig,
+    AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, BLOCKED_NUM, BLOCKED_PAUSE, CHILD_TYPE_AOF, CHILD_TYPE_NONE, CHILD_TYPE_RDB,
+    CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_COMMAND, CLIENT_CLOSE_AFTER_REPLY, CLIENT_DENY_BLOCKING, CLIENT_FORCE_AOF,
+    CLIENT_FORCE_REPL, CLIENT_LUA, CLIENT_MASTER, CLIENT_MONITOR, CLIENT_MULTI, CLIENT_PAUSE_ALL, CLIENT_PAUSE_OFF,
+    CLIENT_PAUSE_WRITE, CLIENT_PREVENT_AOF_PROP, CLIENT_PREVENT_PROP, CLIENT_PREVENT_REPL_PROP, CLIENT_PUBSUB,
+    CLIENT_SLAVE, CLIENT_TRACKING, CLIENT_TRACKING_BCAST, CLIENT_TYPE_COUNT, CMD_ADMIN, CMD_ASKING, CMD_CALL_FULL,
+    CMD_CALL_NOWRAP, CMD_CALL_PROPAGATE, CMD_CALL_PROPAGATE_AOF, CMD_CALL_PROPAGATE_REPL, CMD_CALL_SLOWLOG,
+    CMD_CALL_STATS, CMD_CATEGORY_ADMIN, CMD_CATEGORY_DANGEROUS, CMD_CATEGORY_FAST, CMD_CATEGORY_PUBSUB,
+    CMD_CATEGORY_READ, CMD_CATEGORY_SLOW, CMD_CATEGORY_WRITE, CMD_DENYOOM, CMD_FAST, CMD_LOADING, CMD_MAY_REPLICATE,
+    CMD_NOSCRIPT, CMD_NO_AUTH, CMD_PUBSUB, CMD_RANDOM, CMD_READONLY, CMD_SKIP_MONITOR, CMD_SKIP_SLOWLOG,
+    CMD_SORT_FOR_SCRIPT, CMD_STALE, CMD_WRITE, CONFIG_DEFAULT_CLUSTER_CONFIG_FILE, CONFIG_DEFAULT_HZ,
+    CONFIG_DEFAULT_LOGFILE, CONFIG_DEFAULT_UNIX_SOCKET_PERM, CONFIG_FDSET_INCR, CONFIG_MIN_RESERVED_FDS,
+    CONFIG_OOM_COUNT, CONFIG_REPL_SYNCIO_TIMEOUT, CONFIG_RUN_ID_SIZE, C_ERR, C_OK, CLIENT_TYPE_OBUF_COUNT,
+    HASHTABLE_MAX_LOAD_FACTOR, LL_NOTICE, LL_RAW, LL_WARNING, NO_FAILOVER, OBJ_ENCODING_INT, OBJ_SHARED_BULKHDR_LEN,
+    OBJ_SHARED_INTEGERS, OBJ_STRING, PROPAGATE_AOF, PROPAGATE_NONE, PROPAGATE_REPL, PROTO_SHARED_SELECT_CMDS,
+    RDB_CHILD_TYPE_NONE, REDIS_VERSION, REPL_STATE_CONNECTED, REPL_STATE_NONE, SHUTDOWN_NOFLAGS, SHUTDOWN_NOSAVE,
+    SHUTDOWN_SAVE, STATS_METRIC_COUNT, STATS_METRIC_SAMPLES, SUPERVISED_SYSTEMD, USER_FLAG_ALLCHANNELS,
+    USER_FLAG_ALLCOMMANDS, USER_FLAG_ALLKEYS,
+)
+from server.server_process import (  # noqa: F401 (as above)
+    checkIgnoreWarning, createPidFile, daemonize, exitFromChild, getAbsolutePath, launch_command, linuxMemoryWarnings,
+    readOOMScoreAdj, redisCommunicateSystemd, redisFork, redisIsSupervised, redisSetCpuAffinity, redisSetProcTitle,
+    removeSignalHandlers, sendChildCowInfo, sendChildInfo, setOOMScoreAdj, setupSignalHandlers,
+    validateProcTitleTemplate,
+)
+from server.session.acl import (
+    ACLCheckAllPerm, ACLGetCommandCategoryFlagByName, ACLGetCommandID, ACLInit, ACLLoadUsersAtStartup,
+    ACLUpdateDefaultUserPassword, addACLLogEntry, addReplyCommandCategories, authCommand,
+)
+from server.session.blocked import blockClient, handleClientsBlockedOnKeys
+from server.session.multi import (
+    discardCommand, discardTransaction, execCommand, execCommandAbort, execCommandPropagateExec,
+    execCommandPropagateMulti, flagTransaction, multiCommand, queueMultiCommand, unwatchCommand, watchCommand,
+)
+from server.session.pubsub import (
+    psubscribeCommand, punsubscribeCommand, subscribeCommand, unsubscribeCommand,
+)
+from server.session.tracking import (
+    trackingHandlePendingKeyInvalidations, trackingLimitUsedSlots, trackingRememberKeys,
+)
+from server.zmalloc import (
+    set_jemalloc_bg_thread, zmalloc_get_memory_size, zmalloc_used_memory,
+)
+if TYPE_CHECKING:                                   # same layer, imports us: bound by server/link.py
+    from server.commandtable import redisCommandTable
+
+# C: acl.h
+ACL_OK = 0
+ACL_DENIED_CMD = 1
+ACL_DENIED_KEY = 2
+ACL_DENIED_AUTH = 3
+ACL_DENIED_CHANNEL = 4
+USER_MAY_DO_ANYTHING = USER_FLAG_ALLCOMMANDS | USER_FLAG_ALLKEYS | USER_FLAG_ALLCHANNELS
+
+EVICT_FAIL = 2                       # result of performEvictions
+
+# Why writes are refused (writeCommandsDeniedByDiskError)
+DISK_ERROR_TYPE_AOF = 1
+DISK_ERROR_TYPE_RDB = 2
+DISK_ERROR_TYPE_NONE = 0
+
+# restartServer flags
+RESTART_SERVER_NONE = 0
+RESTART_SERVER_GRACEFULLY = 1 << 0
+RESTART_SERVER_CONFIG_REWRITE = 1 << 1
+
+RDBFLAGS_NONE = 0
+
+FORCE_OR_PREVENT_PROP = CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP
+LOOKUP_CACHE_MAX = 4096              # spellings; a client may send GET, get, gEt ...
+
+_lookupCommand_cache = {}            # name as sent -> redisCommand; dropped whenever server.commands may have changed
+_call_prev_err_count = 0             # server.stat_total_error_replies when the last call() ended
+
+
+# ====================== Hash table type implementation =====================
+
+def dictExpandAllowed(moreMem, usedRatio):
+    """May a keyspace table of `usedRatio` grow by `moreMem` bytes?  Not if that would start an eviction, unless the
+    table is really crowded."""
+    if usedRatio <= HASHTABLE_MAX_LOAD_FACTOR:
+        return not overMaxmemoryAfterAlloc(moreMem)
+    return True
+
+
+# Keys that are bytes need neither hash nor compare function: hash() of bytes is seeded SipHash, as in C.
+objectKeyPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
+objectKeyHeapPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
+setDictType = dictType()                           # members -> None
+zsetDictType = dictType()                          # members -> score (float)
+dbDictType = dictType(expandAllowed=dictExpandAllowed)          # keys -> robj
+shaScriptObjectDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
+dbExpiresDictType = dictType(expandAllowed=dictExpandAllowed)   # keys -> ms
+commandTableDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
+hashDictType = dictType()                          # fields -> values
+sdsReplyDictType = dictType()
+keylistDictType = dictType(hashFunction=dictObjHash, keyCompare=dictObjKeyCompare)   # key robj -> list_
+clusterNodesDictType = dictType()
+clusterNodesBlackListDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
+modulesDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
+migrateCacheDictType = dictType()
+replScriptCacheDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
+
+
+# =========================== Server initialization =========================
+
+def createSharedObjects():
+    """Make the replies and words that need to be made once only."""
+    def obj(b):
+        return createObject(OBJ_STRING, b)
+
+    # Replies
+    shared.crlf = obj(b"\r\n")
+    shared.ok = obj(b"+OK\r\n")
+    shared.emptybulk = obj(b"$0\r\n\r\n")
+    shared.czero = obj(b":0\r\n")
+    shared.cone = obj(b":1\r\n")
+    shared.emptyarray = obj(b"*0\r\n")
+    shared.pong = obj(b"+PONG\r\n")
+    shared.queued = obj(b"+QUEUED\r\n")
+    shared.emptyscan = obj(b"*2\r\n$1\r\n0\r\n*0\r\n")
+    shared.space = obj(b" ")
+    shared.colon = obj(b":")
+    shared.plus = obj(b"+")
+
+    # Errors
+    shared.wrongtypeerr = obj(b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n")
+    shared.err = obj(b"-ERR\r\n")
+    shared.nokeyerr = obj(b"-ERR no such key\r\n")
+    shared.syntaxerr = obj(b"-ERR syntax error\r\n")
+    shared.sameobjecterr = obj(b"-ERR source and destination objects are the same\r\n")
+    shared.outofrangeerr = obj(b"-ERR index out of range\r\n")
+    shared.noscripterr = obj(b"-NOSCRIPT No matching script. Please use EVAL.\r\n")
+    shared.loadingerr = obj(b"-LOADING Redis is loading the dataset in memory\r\n")
+    shared.slowscripterr = obj(b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN "
+                               b"NOSAVE.\r\n")
+    shared.masterdownerr = obj(b"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n")
+    shared.bgsaveerr = obj(b"-MISCONF Redis is configured to save RDB snapshots, but it is currently not able to "
+                           b"persist on disk. Commands that may modify the data set are disabled, because this "
+                           b"instance is configured to report errors during writes if RDB snapshotting fails "
+                           b"(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
+                           b"RDB error.\r\n")
+    shared.roslaveerr = obj(b"-READONLY You can't write against a read only replica.\r\n")
+    shared.noautherr = obj(b"-NOAUTH Authentication required.\r\n")
+    shared.oomerr = obj(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n")
+    shared.execaborterr = obj(b"-EXECABORT Transaction discarded because of previous errors.\r\n")
+    shared.noreplicaserr = obj(b"-NOREPLICAS Not enough good replicas to write.\r\n")
+    shared.busykeyerr = obj(b"-BUSYKEY Target key name already exists.\r\n")
+
+    # By protocol version: index 2 and 3
+    shared.null = [None, None, obj(b"$-1\r\n"), obj(b"_\r\n")]
+    shared.nullarray = [None, None, obj(b"*-1\r\n"), obj(b"_\r\n")]
+    shared.emptymap = [None, None, obj(b"*0\r\n"), obj(b"%0\r\n")]
+    shared.emptyset = [None, None, obj(b"*0\r\n"), obj(b"~0\r\n")]
+
+    shared.select = [obj(b"*2\r\n$6\r\nSELECT\r\n$%d\r\n%d\r\n" % (len(b"%d" % j), j))
+                     for j in range(PROTO_SHARED_SELECT_CMDS)]
+    shared.messagebulk = createStringObject(b"$7\r\nmessage\r\n")
+    shared.pmessagebulk = createStringObject(b"$8\r\npmessage\r\n")
+    shared.subscribebulk = createStringObject(b"$9\r\nsubscribe\r\n")
+    shared.unsubscribebulk = createStringObject(b"$11\r\nunsubscribe\r\n")
+    shared.psubscribebulk = createStringObject(b"$10\r\npsubscribe\r\n")
+    shared.punsubscribebulk = createStringObject(b"$12\r\npunsubscribe\r\n")
+
+    # Command names
+    shared.del_ = createStringObject(b"DEL")
+    shared.unlink = createStringObject(b"UNLINK")
+    shared.rpop = createStringObject(b"RPOP")
+    shared.lpop = createStringObject(b"LPOP")
+    shared.lpush = createStringObject(b"LPUSH")
+    shared.rpoplpush = createStringObject(b"RPOPLPUSH")
+    shared.lmove = createStringObject(b"LMOVE")
+    shared.blmove = createStringObject(b"BLMOVE")
+    shared.zpopmin = createStringObject(b"ZPOPMIN")
+    shared.zpopmax = createStringObject(b"ZPOPMAX")
+    shared.multi = createStringObject(b"MULTI")
+    shared.exec = createStringObject(b"EXEC")
+    shared.hset = createStringObject(b"HSET")
+    shared.srem = createStringObject(b"SREM")
+    shared.xgroup = createStringObject(b"XGROUP")
+    shared.xclaim = createStringObject(b"XCLAIM")
+    shared.script = createStringObject(b"SCRIPT")
+    shared.replconf = createStringObject(b"REPLCONF")
+    shared.pexpireat = createStringObject(b"PEXPIREAT")
+    shared.pexpire = createStringObject(b"PEXPIRE")
+    shared.persist = createStringObject(b"PERSIST")
+    shared.set = createStringObject(b"SET")
+    shared.eval = createStringObject(b"EVAL")
+
+    # Command arguments
+    shared.left = createStringObject(b"left")
+    shared.right = createStringObject(b"right")
+    shared.pxat = createStringObject(b"PXAT")
+    shared.px = createStringObject(b"PX")
+    shared.time = createStringObject(b"TIME")
+    shared.retrycount = createStringObject(b"RETRYCOUNT")
+    shared.force = createStringObject(b"FORCE")
+    shared.justid = createStringObject(b"JUSTID")
+    shared.lastid = createStringObject(b"LASTID")
+    shared.default_username = createStringObject(b"default")
+    shared.ping = createStringObject(b"ping")
+    shared.setid = createStringObject(b"SETID")
+    shared.keepttl = createStringObject(b"KEEPTTL")
+    shared.load = createStringObject(b"LOAD")
+    shared.createconsumer = createStringObject(b"CREATECONSUMER")
+    shared.getack = createStringObject(b"GETACK")
+    shared.special_asterick = createStringObject(b"*")
+    shared.special_equals = createStringObject(b"=")
+    shared.redacted = makeObjectShared(createStringObject(b"(redacted)"))
+
+    integers = []
+    for j in range(OBJ_SHARED_INTEGERS):
+        o = makeObjectShared(createObject(OBJ_STRING, j))
+        o.encoding = OBJ_ENCODING_INT
+        integers.append(o)
+    shared.integers = integers
+    shared.mbulkhdr = [obj(b"*%d\r\n" % j) for j in range(OBJ_SHARED_BULKHDR_LEN)]
+    shared.bulkhdr = [obj(b"$%d\r\n" % j) for j in range(OBJ_SHARED_BULKHDR_LEN)]
+    shared.maphdr = [obj(b"%%%d\r\n" % j) for j in range(OBJ_SHARED_BULKHDR_LEN)]
+    shared.sethdr = [obj(b"~%d\r\n" % j) for j in range(OBJ_SHARED_BULKHDR_LEN)]
+    # Compared by identity only: below and above every string (ZRANGEBYLEX - and +).
+    shared.minstring = b"minstring"
+    shared.maxstring = b"maxstring"
+
+
+def initServerConfig():
+    """Start values of everything the configuration may change, before it is read."""
+    updateCachedTime(1)
+    server.runid = getRandomHexChars(CONFIG_RUN_ID_SIZE)
+    changeReplicationId()
+    clearReplicationId2()
+    server.hz = CONFIG_DEFAULT_HZ          # used before the configuration is there
+    server.timezone = time.timezone
+    server.configfile = None
+    server.executable = None
+    server.arch_bits = 64 if sys.maxsize > 2**32 else 32
+    server.bindaddr_count = 0
+    server.unixsocketperm = CONFIG_DEFAULT_UNIX_SOCKET_PERM
+    server.ipfd.count = 0
+    server.tlsfd.count = 0
+    server.sofd = -1
+    server.active_expire_enabled = 1
+    server.skip_checksum_validation = 0
+    server.saveparams = []
+    server.loading = 0
+    server.loading_rdb_used_mem = 0
+    server.logfile = CONFIG_DEFAULT_LOGFILE
+    server.aof_state = AOF_OFF
+    server.aof_rewrite_base_size = 0
+    server.aof_rewrite_scheduled = 0
+    server.aof_flush_sleep = 0
+    server.aof_last_fsync = int(time.time())
+    server.aof_bio_fsync_status = C_OK
+    server.aof_rewrite_time_last = -1
+    server.aof_rewrite_time_start = -1
+    server.aof_lastbgrewrite_status = C_OK
+    server.aof_delayed_fsync = 0
+    server.aof_fd = -1
+    server.aof_selected_db = -1            # forces a SELECT first
+    server.aof_flush_postponed_start = 0
+    server.pidfile = None
+    server.active_defrag_running = 0
+    server.notify_keyspace_events = 0
+    server.blocked_clients = 0
+    server.blocked_clients_by_type = [0] * BLOCKED_NUM
+    server.shutdown_asap = 0
+    server.cluster_configfile = CONFIG_DEFAULT_CLUSTER_CONFIG_FILE
+    server.cluster_module_flags = CLUSTER_MODULE_FLAG_NONE
+    server.migrate_cached_sockets = dictCreate(migrateCacheDictType)
+    server.next_client_id = 1
+    server.loading_process_events_interval_bytes = 1024 * 1024 * 2
+    server.pause_cron = 0
+
+    server.lruclock = getLRUClock()
+    resetServerSaveParams()
+
+    appendServerSaveParams(60 * 60, 1)     # after 1 hour and 1 change
+    appendServerSaveParams(300, 100)       # after 5 minutes and 100 changes
+    appendServerSaveParams(60, 10000)      # after 1 minute and 10000 changes
+
+    # Replication
+    server.masterauth = None
+    server.masterhost = None
+    server.masterport = 6379
+    server.master = None
+    server.cached_master = None
+    server.master_initial_offset = -1
+    server.repl_state = REPL_STATE_NONE
+    server.repl_transfer_tmpfile = None
+    server.repl_transfer_fd = -1
+    server.repl_transfer_s = None
+    server.repl_syncio_timeout = CONFIG_REPL_SYNCIO_TIMEOUT
+    server.repl_down_since = 0             # down since ever
+    server.master_repl_offset = 0
+
+    # Backlog
+    server.repl_backlog = None
+    server.repl_backlog_histlen = 0
+    server.repl_backlog_idx = 0
+    server.repl_backlog_off = 0
+    server.repl_no_slaves_since = int(time.time())
+
+    # Failover
+    server.failover_end_time = 0
+    server.force_failover = 0
+    server.target_replica_host = None
+    server.target_replica_port = 0
+    server.failover_state = NO_FAILOVER
+
+    for j in range(CLIENT_TYPE_OBUF_COUNT):
+        d = clientBufferLimitsDefaults[j]
+        server.client_obuf_limits[j] = clientBufferLimitsConfig(d.hard_limit_bytes, d.soft_limit_bytes,
+                                                                d.soft_limit_seconds)
+    for j in range(CONFIG_OOM_COUNT):
+        server.oom_score_adj_values[j] = configOOMScoreAdjValuesDefaults[j]
+
+    # The command table belongs to the configuration: rename-command changes it.
+    server.commands = dictCreate(commandTableDictType)
+    server.orig_commands = dictCreate(commandTableDictType)
+    populateCommandTable()
+    server.delCommand = lookupCommandByCString(b"del")
+    server.multiCommand = lookupCommandByCString(b"multi")
+    server.lpushCommand = lookupCommandByCString(b"lpush")
+    server.lpopCommand = lookupCommandByCString(b"lpop")
+    server.rpopCommand = lookupCommandByCString(b"rpop")
+    server.zpopminCommand = lookupCommandByCString(b"zpopmin")
+    server.zpopmaxCommand = lookupCommandByCString(b"zpopmax")
+    server.sremCommand = lookupCommandByCString(b"srem")
+    server.execCommand = lookupCommandByCString(b"exec")
+    server.expireCommand = lookupCommandByCString(b"expire")
+    server.pexpireCommand = lookupCommandByCString(b"pexpire")
+    server.xclaimCommand = lookupCommandByCString(b"xclaim")
+    server.xgroupCommand = lookupCommandByCString(b"xgroup")
+    server.rpoplpushCommand = lookupCommandByCString(b"rpoplpush")
+    server.lmoveCommand = lookupCommandByCString(b"lmove")
+
+    server.watchdog_period = 0
+
+    # Scripts are replicated by their effects unless the configuration says otherwise.
+    server.lua_always_replicate_commands = 1
+
+    server.client_pause_type = CLIENT_PAUSE_OFF
+    server.client_pause_end_time = 0
+
+    initConfigValues()
+
+
+def restartServer(flags, delay):
+    """Execute this program again with its arguments.  RESTART_SERVER_* in `flags`; `delay` in ms.
+    -> C_ERR if that cannot be, else never"""
+    if not os.access(sys.executable, os.X_OK):
+        serverLog(LL_WARNING, "Can't restart: this process has no permissions to execute %s", sys.executable)
+        return C_ERR
+
+    if flags & RESTART_SERVER_CONFIG_REWRITE and server.configfile and rewriteConfig(server.configfile, 0) == -1:
+        serverLog(LL_WARNING, "Can't restart: configuration rewrite process failed")
+        return C_ERR
+
+    if flags & RESTART_SERVER_GRACEFULLY and prepareForShutdown(SHUTDOWN_NOFLAGS) != C_OK:
+        serverLog(LL_WARNING, "Can't restart: error preparing for shutdown")
+        return C_ERR
+
+    os.closerange(3, server.maxclients + 1024)
+    if delay:
+        time.sleep(delay / 1000)
+    # `dir` has moved us: the new interpreter must find the package by its absolute path.
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    os.environ["PYTHONPATH"] = os.pathsep.join([root] + [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep)
+                                                         if p and p != root])
+    try:
+        os.execv(sys.executable, launch_command() + server.exec_argv[1:])
+    except OSError:
+        os._exit(1)
+
+
+def adjustOpenFilesLimit():
+    """Raise the limit of open files to maxclients and what the server itself needs, or lower maxclients to fit."""
+    maxfiles = server.maxclients + CONFIG_MIN_RESERVED_FDS
+    try:
+        oldlimit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    except OSError as e:
+        serverLog(LL_WARNING, "Unable to obtain the current NOFILE limit (%s), assuming 1024 and setting the max "
+                              "clients configuration accordingly.", os.strerror(e.errno))
+        server.maxclients = 1024 - CONFIG_MIN_RESERVED_FDS
+        return
+    if oldlimit == resource.RLIM_INFINITY or oldlimit >= maxfiles:
+        return
+
+    # Try the wanted limit, then less and less of it.
+    setrlimit_error = 0
+    bestlimit = maxfiles
+    while bestlimit > oldlimit:
+        decr_step = 16
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (bestlimit, bestlimit))
+            break
+        except (OSError, ValueError) as e:
+            setrlimit_error = getattr(e, "errno", None) or errno.EPERM
+        if bestlimit < decr_step:
+            break
+        bestlimit -= decr_step
+    if bestlimit < oldlimit:
+        bestlimit = oldlimit
+
+    if bestlimit < maxfiles:
+        old_maxclients = server.maxclients
+        server.maxclients = bestlimit - CONFIG_MIN_RESERVED_FDS
+        if bestlimit <= CONFIG_MIN_RESERVED_FDS:
+            serverLog(LL_WARNING, "Your current 'ulimit -n' of %d is not enough for the server to start. Please "
+                                  "increase your open file limit to at least %d. Exiting.", oldlimit, maxfiles)
+            sys.exit(1)
+        serverLog(LL_WARNING, "You requested maxclients of %d requiring at least %d max file descriptors.",
+                  old_maxclients, maxfiles)
+        serverLog(LL_WARNING, "Server can't set maximum open files to %d because of OS error: %s.", maxfiles,
+                  os.strerror(setrlimit_error))
+        serverLog(LL_WARNING, "Current maximum open files is %d. maxclients has been reduced to %d to compensate for "
+                              "low ulimit. If you need higher maxclients increase 'ulimit -n'.", bestlimit,
+                  server.maxclients)
+    else:
+        serverLog(LL_NOTICE, "Increased maximum number of open files to %d (it was originally set to %d).", maxfiles,
+                  oldlimit)
+
+
+def checkTcpBacklogSettings():
+    """Warn when the kernel will cut tcp-backlog."""
+    try:
+        with open("/proc/sys/net/core/somaxconn", "rb") as fp:
+            somaxconn = int(fp.read())
+    except (OSError, ValueError):
+        return
+    if 0 < somaxconn < server.tcp_backlog:
+        serverLog(LL_WARNING, "WARNING: The TCP backlog setting of %d cannot be enforced because "
+                              "/proc/sys/net/core/somaxconn is set to the lower value of %d.", server.tcp_backlog,
+                  somaxconn)
+
+
+def closeSocketListeners(sfd):
+    for fd in sfd.fd[:sfd.count]:
+        if fd == -1:
+            continue
+        aeDeleteFileEvent(server.el, fd, AE_READABLE)
+        os.close(fd)
+    sfd.fd = []
+    sfd.count = 0
+
+
+def createSocketAcceptHandler(sfd, accept_handler):
+    """Watch all sockets of `sfd` for new connections -> C_OK, or C_ERR with none of them watched."""
+    for j in range(sfd.count):
+        if aeCreateFileEvent(server.el, sfd.fd[j], AE_READABLE, accept_handler, None) == AE_ERR:
+            for k in range(j - 1, -1, -1):
+                aeDeleteFileEvent(server.el, sfd.fd[k], AE_READABLE)
+            return C_ERR
+    return C_OK
+
+
+def listenToPort(port, sfd):
+    """Listen on `port` of every configured address, and add the sockets to `sfd` -> C_OK, or C_ERR with none open.
+
+    An address marked optional ("-::1") may be missing on this machine, a protocol may be missing from the kernel.
+    """
+    bindaddr = server.bindaddr[:server.bindaddr_count] or ["*", "-::*"]
+    for addr in bindaddr:
+        optional = addr.startswith("-")
+        if optional:
+            addr = addr[1:]
+        if ":" in addr:
+            fd, err = anetTcp6Server(port, addr, server.tcp_backlog)
+        else:
+            fd, err = anetTcpServer(port, addr, server.tcp_backlog)
+        if fd == ANET_ERR:
+            server.neterr = err
+            net_errno = getattr(err, "errno", 0)
+            serverLog(LL_WARNING, "Warning: Could not create server TCP listening socket %s:%d: %s", addr, port, err)
+            if net_errno == errno.EADDRNOTAVAIL and optional:
+                continue
+            if net_errno in (errno.ENOPROTOOPT, errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPFNOSUPPORT,
+                             errno.EAFNOSUPPORT):
+                continue
+            closeSocketListeners(sfd)
+            return C_ERR
+        anetNonBlock(fd)
+        anetCloexec(fd)
+        del sfd.fd[sfd.count:]
+        sfd.fd.append(fd)
+        sfd.count += 1
+    return C_OK
+
+
+def resetServerStats():
+    """What CONFIG RESETSTAT resets, and what starts at 0."""
+    server.stat_numcommands = 0
+    server.stat_numconnections = 0
+    server.stat_expiredkeys = 0
+    server.stat_expired_stale_perc = 0
+    server.stat_expired_time_cap_reached_count = 0
+    server.stat_expire_cycle_time_used = 0
+    server.stat_evictedkeys = 0
+    server.stat_keyspace_misses = 0
+    server.stat_keyspace_hits = 0
+    server.stat_active_defrag_hits = 0
+    server.stat_active_defrag_misses = 0
+    server.stat_active_defrag_key_hits = 0
+    server.stat_active_defrag_key_misses = 0
+    server.stat_active_defrag_scanned = 0
+    server.stat_fork_time = 0
+    server.stat_fork_rate = 0
+    server.stat_total_forks = 0
+    server.stat_rejected_conn = 0
+    server.stat_sync_full = 0
+    server.stat_sync_partial_ok = 0
+    server.stat_sync_partial_err = 0
+    server.stat_io_reads_processed = 0
+    server.stat_total_reads_processed = 0
+    server.stat_io_writes_processed = 0
+    server.stat_total_writes_processed = 0
+    for j in range(STATS_METRIC_COUNT):
+        m = server.inst_metric[j]
+        m.idx = 0
+        m.last_sample_time = mstime()
+        m.last_sample_count = 0
+        m.samples = [0] * STATS_METRIC_SAMPLES
+    server.stat_net_input_bytes = 0
+    server.stat_net_output_bytes = 0
+    server.stat_unexpected_error_replies = 0
+    server.stat_total_error_replies = 0
+    server.stat_dump_payload_sanitizations = 0
+    server.aof_delayed_fsync = 0
+
+
+def makeThreadKillable():
+    """C: Python threads cannot be cancelled; a crash report is written with all of them stopped by the GIL."""
+
+
+def initServer():
+    """Bring up everything that needs the configuration: signals, loop, sockets, databases, timer."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    setupSignalHandlers()
+    makeThreadKillable()
+
+    if server.syslog_enabled:
+        import syslog
+        syslog.openlog(server.syslog_ident, syslog.LOG_PID | syslog.LOG_NDELAY | syslog.LOG_NOWAIT,
+                       server.syslog_facility)
+
+    server.aof_state = AOF_ON if server.aof_enabled else AOF_OFF
+    server.hz = server.config_hz
+    server.pid = os.getpid()
+    server.in_fork_child = CHILD_TYPE_NONE
+    server.main_thread_id = threading.get_ident()
+    server.current_client = None
+    server.errors = raxNew()
+    server.fixed_time_expire = 0
+    server.in_nested_call = 0
+    server.clients = listCreate()
+    server.clients_index = raxNew()
+    server.clients_to_close = listCreate()
+    server.slaves = listCreate()
+    server.monitors = listCreate()
+    server.clients_pending_write = listCreate()
+    server.clients_pending_read = listCreate()
+    server.clients_timeout_table = raxNew()
+    server.replication_allowed = 1
+    server.slaveseldb = -1                 # forces a SELECT first
+    server.unblocked_clients = listCreate()
+    server.ready_keys = listCreate()
+    server.tracking_pending_keys = listCreate()
+    server.clients_waiting_acks = listCreate()
+    server.get_ack_from_slaves = 0
+    server.client_pause_type = 0
+    server.paused_clients = listCreate()
+    server.events_processed_while_blocked = 0
+    server.system_memory_size = zmalloc_get_memory_size()
+    server.blocked_last_cron = 0
+    server.blocking_op_nesting = 0
+
+    if ((server.tls_port or server.tls_replication or server.tls_cluster)
+            and tlsConfigure(server.tls_ctx_config) == C_ERR):
+        serverLog(LL_WARNING, "Failed to configure TLS. Check logs for more info.")
+        sys.exit(1)
+
+    createSharedObjects()
+    adjustOpenFilesLimit()
+    clk_msg = monotonicInit()
+    serverLog(LL_NOTICE, "monotonic clock: %s", clk_msg)
+    server.el = aeCreateEventLoop(server.maxclients + CONFIG_FDSET_INCR)
+    if server.el is None:
+        serverLog(LL_WARNING, "Failed creating the event loop. Error message: '%s'", os.strerror(errno.EMFILE))
+        sys.exit(1)
+
+    # The TCP sockets for commands.
+    if server.port != 0 and listenToPort(server.port, server.ipfd) == C_ERR:
+        # The test suite knows this text.
+        serverLog(LL_WARNING, "Failed listening on port %d (TCP), aborting.", server.port)
+        sys.exit(1)
+    if server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) == C_ERR:
+        serverLog(LL_WARNING, "Failed listening on port %d (TLS), aborting.", server.tls_port)
+        sys.exit(1)
+
+    # The Unix socket.
+    if server.unixsocket is not None:
+        try:
+            os.unlink(server.unixsocket)
+        except OSError:
+            pass
+        server.sofd, err = anetUnixServer(server.unixsocket, server.unixsocketperm, server.tcp_backlog)
+        if server.sofd == ANET_ERR:
+            serverLog(LL_WARNING, "Opening Unix socket: %s", err)
+            sys.exit(1)
+        anetNonBlock(server.sofd)
+        anetCloexec(server.sofd)
+
+    if server.ipfd.count == 0 and server.tlsfd.count == 0 and server.sofd < 0:
+        serverLog(LL_WARNING, "Configured to not listen anywhere, exiting.")
+        sys.exit(1)
+
+    # The databases, and the state of everything else.
+    server.db = [redisDb() for _ in range(server.dbnum)]
+    for j, db in enumerate(server.db):
+        db.dict = dictCreate(dbDictType)
+        db.expires = dictCreate(dbExpiresDictType)
+        db.expires_cursor = 0
+        db.blocking_keys = dictCreate(keylistDictType)
+        db.ready_keys = dictCreate(objectKeyPointerValueDictType)
+        db.watched_keys = dictCreate(keylistDictType)
+        db.id = j
+        db.avg_ttl = 0
+        db.defrag_later = listCreate()
+    evictionPoolAlloc()
+    server.pubsub_channels = dictCreate(keylistDictType)
+    server.pubsub_patterns = dictCreate(keylistDictType)
+    server.cronloops = 0
+    server.in_eval = 0
+    server.in_exec = 0
+    server.propagate_in_transaction = 0
+    server.client_pause_in_transaction = 0
+    server.child_pid = -1
+    server.child_type = CHILD_TYPE_NONE
+    server.rdb_child_type = RDB_CHILD_TYPE_NONE
+    server.rdb_pipe_conns = None
+    server.rdb_pipe_numconns = 0
+    server.rdb_pipe_numconns_writing = 0
+    server.rdb_pipe_buff = None
+    server.rdb_pipe_bufflen = 0
+    server.rdb_bgsave_scheduled = 0
+    server.child_info_pipe = [-1, -1]
+    server.child_info_nread = 0
+    aofRewriteBufferReset()
+    server.aof_buf = bytearray()
+    server.lastsave = int(time.time())     # an empty data set counts as saved
+    server.lastbgsave_try = 0
+    server.rdb_save_time_last = -1
+    server.rdb_save_time_start = -1
+    server.dirty = 0
+    resetServerStats()
+    # These two survive CONFIG RESETSTAT.
+    server.stat_starttime = int(time.time())
+    server.stat_peak_memory = 0
+    server.stat_current_cow_bytes = 0
+    server.stat_current_cow_updated = 0
+    server.stat_current_save_keys_processed = 0
+    server.stat_current_save_keys_total = 0
+    server.stat_rdb_cow_bytes = 0
+    server.stat_aof_cow_bytes = 0
+    server.stat_module_cow_bytes = 0
+    server.stat_module_progress = 0
+    server.stat_clients_type_memory = [0] * CLIENT_TYPE_COUNT
+    server.cron_malloc_stats.zmalloc_used = 0
+    server.cron_malloc_stats.process_rss = 0
+    server.cron_malloc_stats.allocator_allocated = 0
+    server.cron_malloc_stats.allocator_active = 0
+    server.cron_malloc_stats.allocator_resident = 0
+    server.lastbgsave_status = C_OK
+    server.aof_last_write_status = C_OK
+    server.aof_last_write_errno = 0
+    server.repl_good_slaves_count = 0
+
+    # The timer: clients' timeouts, expiry, saving, replication, and whatever else needs no request.
+    if aeCreateTimeEvent(server.el, 1, serverCron, None, None) == AE_ERR:
+        serverPanic("Can't create event loop timers.")
+
+    if createSocketAcceptHandler(server.ipfd, acceptTcpHandler) != C_OK:
+        serverPanic("Unrecoverable error creating TCP socket accept handler.")
+    if createSocketAcceptHandler(server.tlsfd, acceptTLSHandler) != C_OK:
+        serverPanic("Unrecoverable error creating TLS socket accept handler.")
+    if server.sofd > 0 and aeCreateFileEvent(server.el, server.sofd, AE_READABLE, acceptUnixHandler, None) == AE_ERR:
+        serverPanic("Unrecoverable error creating server.sofd file event.")
+
+    # ORDER: before the data set is loaded, since processEventsWhileBlocked needs them.
+    aeSetBeforeSleepProc(server.el, beforeSleep)
+    aeSetAfterSleepProc(server.el, afterSleep)
+    aeSetExceptionProc(server.el, unexpected_exception)
+
+    if server.aof_state == AOF_ON:
+        try:
+            server.aof_fd = os.open(server.aof_filename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as e:
+            serverLog(LL_WARNING, "Can't open the append-only file: %s", os.strerror(e.errno))
+            sys.exit(1)
+
+    # 32 bit: 4 GB of address space is all there is.
+    if server.arch_bits == 32 and server.maxmemory == 0:
+        serverLog(LL_WARNING, "Warning: 32 bit instance detected but no memory limit set. Setting 3 GB maxmemory limit "
+                              "with 'noeviction' policy now.")
+        server.maxmemory = 3072 * 1024 * 1024
+        server.maxmemory_policy = 7 << 8                                    # MAXMEMORY_NO_EVICTION
+
+    if server.cluster_enabled:
+        clusterInit()
+    replicationScriptCacheInit()
+    scriptingInit(1)
+    slowlogInit()
+    latencyMonitorInit()
+
+    # requirepass is the password of the default user.
+    ACLUpdateDefaultUserPassword(server.requirepass)
+
+
+def InitServerLast():
+    """Threads come last: everything they may see exists now."""
+    bioInit()
+    initThreadedIO()
+    set_jemalloc_bg_thread(server.jemalloc_bg_thread)
+    server.initial_memory_usage = zmalloc_used_memory()
+
+
+# The words of a command's flags, C: populateCommandTableParseFlags
+COMMAND_FLAG_WORDS = {
+    "write": CMD_WRITE | CMD_CATEGORY_WRITE,
+    "read-only": CMD_READONLY | CMD_CATEGORY_READ,
+    "use-memory": CMD_DENYOOM,
+    "admin": CMD_ADMIN | CMD_CATEGORY_ADMIN | CMD_CATEGORY_DANGEROUS,
+    "pub-sub": CMD_PUBSUB | CMD_CATEGORY_PUBSUB,
+    "no-script": CMD_NOSCRIPT,
+    "random": CMD_RANDOM,
+    "to-sort": CMD_SORT_FOR_SCRIPT,
+    "ok-loading": CMD_LOADING,
+    "ok-stale": CMD_STALE,
+    "no-monitor": CMD_SKIP_MONITOR,
+    "no-slowlog": CMD_SKIP_SLOWLOG,
+    "cluster-asking": CMD_ASKING,
+    "fast": CMD_FAST | CMD_CATEGORY_FAST,
+    "no-auth": CMD_NO_AUTH,
+    "may-replicate": CMD_MAY_REPLICATE,
+}
+
+
+def populateCommandTableParseFlags(c, strflags):
+    """Turn the words of `strflags` into c.flags -> C_OK, or C_ERR for an unknown word."""
+    for flag in strflags.split():
+        bits = COMMAND_FLAG_WORDS.get(flag)
+        if bits is None:
+            bits = ACLGetCommandCategoryFlagByName(flag[1:].encode()) if flag[0] == "@" else 0
+            if not bits:
+                return C_ERR
+        c.flags |= bits
+    # What is not @fast is @slow.
+    if not c.flags & CMD_CATEGORY_FAST:
+        c.flags |= CMD_CATEGORY_SLOW
+    return C_OK
+
+
+def populateCommandTable():
+    """Fill server.commands, and server.orig_commands, which rename-command does not change."""
+    for c in redisCommandTable():
+        if populateCommandTableParseFlags(c, c.sflags) == C_ERR:
+            serverPanic("Unsupported command flag")
+        c.id = ACLGetCommandID(c.name)
+        retval1 = dictAdd(server.commands, c.name, c)
+        retval2 = dictAdd(server.orig_commands, c.name, c)
+        serverAssert(retval1 == DICT_OK and retval2 == DICT_OK)
+    reset_lookup_cache()
+
+
+def resetCommandTableStats():
+    for de in dict_entries(server.commands):
+        c = de.val
+        c.microseconds = 0
+        c.calls = 0
+        c.rejected_calls = 0
+        c.failed_calls = 0
+
+
+def resetErrorTableStats():
+    server.errors = raxNew()
+
+
+# ========================== Redis OP Array API =============================
+
+def redisOpArrayInit(oa):
+    oa.ops = []
+    oa.numops = 0
+
+
+def redisOpArrayAppend(oa, cmd, dbid, argv, target):
+    oa.ops.append(redisOp(cmd, dbid, argv, target))
+    oa.numops += 1
+    return oa.numops
+
+
+def redisOpArrayFree(oa):
+    oa.ops = []
+    oa.numops = 0
+
+
+# ====================== Commands lookup and execution ======================
+
+def reset_lookup_cache():
+    """Forget the spellings seen: server.commands is about to change, or has changed."""
+    _lookupCommand_cache.clear()
+
+
+def lookupCommand(name):
+    """Return the redisCommand called `name` (bytes, any case), or None.  HOT.
+
+    C hashes the name case-insensitively each time; here each spelling is looked up once and then remembered.  "quit"
+    is never remembered: processCommand must see it.
+    """
+    cmd = _lookupCommand_cache.get(name)
+    if cmd is None:
+        cmd = dictFetchValue(server.commands, name)
+        if cmd is not None and name.lower() != b"quit":
+            if len(_lookupCommand_cache) >= LOOKUP_CACHE_MAX:
+                _lookupCommand_cache.clear()
+            _lookupCommand_cache[bytes(name)] = cmd
+    return cmd
+
+
+def lookupCommandByCString(s):
+    return dictFetchValue(server.commands, s)
+
+
+def lookupCommandOrOriginal(name):
+    """Return the command, even if rename-command hides it: for what is rewritten or replayed under original names."""
+    cmd = dictFetchValue(server.commands, name)
+    if cmd is None:
+        cmd = dictFetchValue(server.orig_commands, name)
+    return cmd
+
+
+def propagate(cmd, dbid, argv, flags):
+    """Send one command to the AOF and to the replicas, as PROPAGATE_* in `flags` say.
+
+    Inside of a command use alsoPropagate() instead: what comes from here must not stand before the command itself.
+    """
+    if not server.replication_allowed:
+        return
+
+    # The first write of a transaction brings its MULTI with it.
+    if server.in_exec and not server.propagate_in_transaction:
+        execCommandPropagateMulti(dbid)
+
+    # INVARIANT: nothing changes the data set while clients are paused, or a failover would lose it.
+    serverAssert(not (areClientsPaused() and not server.client_pause_in_transaction))
+
+    if server.aof_state != AOF_OFF and flags & PROPAGATE_AOF:
+        feedAppendOnlyFile(cmd, dbid, argv, len(argv))
+    if flags & PROPAGATE_REPL:
+        replicationFeedSlaves(server.slaves, dbid, argv)
+
+
+def alsoPropagate(cmd, dbid, argv, target):
+    """Queue a command to be propagated after the running one (PROPAGATE_* in `target`).  `argv` is copied."""
+    if server.loading:
+        return
+    redisOpArrayAppend(server.also_propagate, cmd, dbid, list(argv), target)
+
+
+def forceCommandPropagation(c, flags):
+    """Propagate the running command even if it changed nothing (PUBLISH, SCRIPT LOAD)."""
+    serverAssert(c.cmd.flags & (CMD_WRITE | CMD_MAY_REPLICATE))
+    if flags & PROPAGATE_REPL:
+        c.flags |= CLIENT_FORCE_REPL
+    if flags & PROPAGATE_AOF:
+        c.flags |= CLIENT_FORCE_AOF
+
+
+def preventCommandPropagation(c):
+    """Do not propagate the running command: it has propagated its effects itself."""
+    c.flags |= CLIENT_PREVENT_PROP
+
+
+def preventCommandAOF(c):
+    c.flags |= CLIENT_PREVENT_AOF_PROP
+
+
+def preventCommandReplication(c):
+    c.flags |= CLIENT_PREVENT_REPL_PROP
+
+
+def slowlogPushCurrentCommand(c, cmd, duration):
+    """Offer the command that `c` has executed to the slowlog.  UNIT: us."""
+    # AUTH and the like carry secrets.
+    if cmd.flags & CMD_SKIP_SLOWLOG:
+        return
+    # Show what the client sent, not what the command was rewritten to.
+    argv = c.argv if c.original_argv is None else c.original_argv
+    slowlogPushEntryIfNeeded(c, argv, len(argv), duration)
+
+
+def call(c, flags):
+    """Execute c.cmd, and do what every command needs done after it: statistics, slowlog, MONITOR, propagation.  HOT.
+
+    CMD_CALL_* in `flags` switch these parts.  Also called for the commands of EXEC and of scripts, so it nests.
+    What is propagated: the command itself if it changed the data set or was forced to, then what it queued with
+    alsoPropagate(), wrapped in MULTI/EXEC when that is more than one.
+    """
+    global _call_prev_err_count
+    srv = server
+    client_old_flags = c.flags
+    real_cmd = c.cmd                       # the proc may rewrite c.cmd
+
+    c.flags = client_old_flags & ~FORCE_OR_PREVENT_PROP
+    # C swaps in a fresh array every time; an empty one can be shared with the caller, who finds it empty again.
+    prev_also_propagate = srv.also_propagate
+    if prev_also_propagate.numops:
+        srv.also_propagate = redisOpArray()
+
+    dirty = srv.dirty
+    _call_prev_err_count = srv.stat_total_error_replies
+    call_timer = ustime()
+
+    # Keys expire by one clock through a whole script or transaction: only the outermost call moves it.
+    srv.fixed_time_expire += 1
+    if srv.fixed_time_expire == 1:
+        srv.ustime = call_timer                                             # updateCachedTimeWithUs(0, ...)
+        srv.mstime = call_timer // 1000
+        srv.unixtime = call_timer // 1000000
+
+    srv.in_nested_call += 1
+    real_cmd.proc(c)
+    srv.in_nested_call -= 1
+
+    duration = ustime() - call_timer
+    c.duration = duration
+    dirty = srv.dirty - dirty
+    if dirty < 0:
+        dirty = 0
+
+    # A nested call() has moved the mark past its own errors, so that each error is counted once.
+    if srv.stat_total_error_replies - _call_prev_err_count > 0:
+        real_cmd.failed_calls += 1
+
+    cflags = c.flags
+    if cflags & CLIENT_CLOSE_AFTER_COMMAND:
+        c.flags = cflags = cflags & ~CLIENT_CLOSE_AFTER_COMMAND | CLIENT_CLOSE_AFTER_REPLY
+
+    if cflags & CLIENT_LUA:
+        # Scripts replayed from the AOF are no news for the statistics.
+        if srv.loading:
+            flags &= ~(CMD_CALL_SLOWLOG | CMD_CALL_STATS)
+        # A forced propagation inside of a script forces the EVAL.
+        if srv.lua_caller is not None:
+            if cflags & CLIENT_FORCE_REPL:
+                srv.lua_caller.flags |= CLIENT_FORCE_REPL
+            if cflags & CLIENT_FORCE_AOF:
+                srv.lua_caller.flags |= CLIENT_FORCE_AOF
+
+    if flags & CMD_CALL_SLOWLOG:
+        threshold = srv.latency_monitor_threshold                           # latencyAddSampleIfNeeded
+        if threshold and duration // 1000 >= threshold:
+            latencyAddSample("fast-command" if real_cmd.flags & CMD_FAST else "command", duration // 1000)
+        # A blocked command is not finished: it is logged when it is unblocked.
+        if duration >= srv.slowlog_log_slower_than and not cflags & CLIENT_BLOCKED:
+            slowlogPushCurrentCommand(c, real_cmd, duration)
+
+    cmd = c.cmd
+    if srv.monitors.len and not cmd.flags & (CMD_SKIP_MONITOR | CMD_ADMIN):
+        replicationFeedMonitors(c, srv.monitors, c.db.id, c.argv if c.original_argv is None else c.original_argv)
+
+    if c.original_argv is not None and not c.flags & CLIENT_BLOCKED:
+        freeClientOriginalArgv(c)
+
+    if flags & CMD_CALL_STATS:
+        real_cmd.microseconds += duration
+        real_cmd.calls += 1
+
+    cflags = c.flags
+    if (dirty or cflags & (CLIENT_FORCE_AOF | CLIENT_FORCE_REPL)) and flags & CMD_CALL_PROPAGATE:
+        if cflags & CLIENT_PREVENT_PROP != CLIENT_PREVENT_PROP:
+            propagate_flags = PROPAGATE_NONE
+            if dirty:
+                propagate_flags |= PROPAGATE_AOF | PROPAGATE_REPL
+            if cflags & CLIENT_FORCE_REPL:
+                propagate_flags |= PROPAGATE_REPL
+            if cflags & CLIENT_FORCE_AOF:
+                propagate_flags |= PROPAGATE_AOF
+            # The proc, and our caller, have the last word.
+            if cflags & CLIENT_PREVENT_REPL_PROP or not flags & CMD_CALL_PROPAGATE_REPL:
+                propagate_flags &= ~PROPAGATE_REPL
+            if cflags & CLIENT_PREVENT_AOF_PROP or not flags & CMD_CALL_PROPAGATE_AOF:
+                propagate_flags &= ~PROPAGATE_AOF
+            # Fast lane: with no AOF, no backlog and no replicas propagate() reaches nobody.
+            if propagate_flags and (srv.aof_state != AOF_OFF or srv.repl_backlog is not None or srv.slaves.len
+                                    or srv.in_exec or srv.client_pause_type):
+                propagate(cmd, c.db.id, c.argv, propagate_flags)
+
+    c.flags = c.flags & ~FORCE_OR_PREVENT_PROP | client_old_flags & FORCE_OR_PREVENT_PROP
+
+    also = srv.also_propagate
+    if also.numops:
+        if flags & CMD_CALL_PROPAGATE:
+            multi_emitted = 0
+            # One command is atomic by itself, and inside of MULTI there is a MULTI already.
+            if also.numops > 1 and not c.flags & CLIENT_MULTI and not flags & CMD_CALL_NOWRAP:
+                execCommandPropagateMulti(c.db.id)
+                multi_emitted = 1
+            for rop in also.ops:
+                target = rop.target
+                if not flags & CMD_CALL_PROPAGATE_AOF:
+                    target &= ~PROPAGATE_AOF
+                if not flags & CMD_CALL_PROPAGATE_REPL:
+                    target &= ~PROPAGATE_REPL
+                if target:
+                    propagate(rop.cmd, rop.dbid, rop.argv, target)
+            if multi_emitted:
+                execCommandPropagateExec(c.db.id)
+        redisOpArrayFree(also)
+    srv.also_propagate = prev_also_propagate
+
+    # ORDER: after everything is propagated.
+    if srv.client_pause_in_transaction and not srv.in_exec:
+        srv.client_pause_in_transaction = 0
+
+    if srv.tracking_clients and cmd.flags & CMD_READONLY:
+        caller = srv.lua_caller if c.flags & CLIENT_LUA and srv.lua_caller is not None else c
+        if caller.flags & CLIENT_TRACKING and not caller.flags & CLIENT_TRACKING_BCAST:
+            trackingRememberKeys(caller)
+
+    srv.fixed_time_expire -= 1
+    srv.stat_numcommands += 1
+    _call_prev_err_count = srv.stat_total_error_replies
+
+    # ORDER: before the eviction that the next command may start.  Without maxmemory beforeSleep looks often enough.
+    if srv.maxmemory:
+        zmalloc_used = zmalloc_used_memory()
+        if zmalloc_used > srv.stat_peak_memory:
+            srv.stat_peak_memory = zmalloc_used
+
+    if srv.tracking_pending_keys.len:
+        afterCommand(c)
+
+
+def rejectCommand(c, reply):
+    """Refuse the command of `c` with the shared error `reply`; a transaction that is being queued will not execute."""
+    flagTransaction(c)
+    if c.cmd is not None:
+        c.cmd.rejected_calls += 1
+    if c.cmd is not None and c.cmd.proc is execCommand:
+        execCommandAbort(c, reply.ptr)
+    else:
+        addReplyErrorObject(c, reply)
+
+
+def rejectCommandFormat(c, fmt, *args):
+    """Like rejectCommand, with an error text (bytes, % operators)."""
+    if c.cmd is not None:
+        c.cmd.rejected_calls += 1
+    flagTransaction(c)
+    s = fmt % args if args else fmt
+    # The text may quote the client; a line break would end the error reply.
+    s = s.replace(b"\r", b" ").replace(b"\n", b" ")
+    if c.cmd is not None and c.cmd.proc is execCommand:
+        execCommandAbort(c, s)
+    else:
+        addReplyErrorSds(c, s)
+
+
+def cmdHasMovableKeys(cmd):
+    """True if the positions of the keys depend on the arguments."""
+    return cmd.getkeys_proc is not None
+
+
+def afterCommand(c):
+    """Send the invalidations that the command caused; not in the middle of a transaction's replies."""
+    if not server.in_nested_call:
+        trackingHandlePendingKeyInvalidations()
+
+
+def processCommand(c):
+    """Check whether `c` may execute c.argv now; then queue it (MULTI), park it (CLIENT PAUSE) or call() it.  HOT.
+
+    -> C_OK: `c` lives, C_ERR: it may be gone, do not touch it.  The checks stand in C's order: it decides which of
+    two errors a client sees.  What is switched off costs one test.
+    """
+    srv = server
+    if not srv.lua_timedout:
+        # Only a timed out script lets other clients in while it runs.
+        if srv.propagate_in_transaction or srv.in_exec or srv.in_eval:
+            serverAssert(not srv.propagate_in_transaction)
+            serverAssert(not srv.in_exec)
+            serverAssert(not srv.in_eval)
+
+    argv = c.argv
+    argc = c.argc
+    name = argv[0].ptr
+    cmd = _lookupCommand_cache.get(name)                                    # lookupCommand
+    if cmd is None:
+        # QUIT is no command: it must work whatever state the client or the server is in.
+        if len(name) == 4 and name.lower() == b"quit":
+            addReply(c, shared.ok)
+            c.flags |= CLIENT_CLOSE_AFTER_REPLY
+            return C_ERR
+        cmd = lookupCommand(name)
+
+    c.cmd = c.lastcmd = cmd
+    if cmd is None:
+        args = b""
+        for o in argv[1:]:
+            if len(args) >= 128:
+                break
+            args += b"`%s`, " % cstring(o.ptr)[:128 - len(args)]
+        rejectCommandFormat(c, b"unknown command `%s`, with args beginning with: %s", cstring(name), args)
+        return C_OK
+    arity = cmd.arity
+    if arity != argc if arity > 0 else argc < -arity:
+        rejectCommandFormat(c, b"wrong number of arguments for '%s' command", cmd.name)
+        return C_OK
+
+    proc = cmd.proc
+    cmd_flags = cmd.flags
+    cmd_inv_flags = ~cmd_flags
+    if proc is execCommand:
+        # EXEC is what it has queued.
+        cmd_flags |= c.mstate.cmd_flags & (CMD_READONLY | CMD_WRITE | CMD_DENYOOM | CMD_MAY_REPLICATE)
+        cmd_inv_flags |= c.mstate.cmd_inv_flags & (CMD_STALE | CMD_LOADING)
+    is_write_command = cmd_flags & CMD_WRITE
+    cflags = c.flags
+
+    if not c.authenticated and authRequired(c):
+        # AUTH, HELLO and RESET are for those who are not authenticated yet.
+        if not cmd_flags & CMD_NO_AUTH:
+            rejectCommand(c, shared.noautherr)
+            return C_OK
+
+    # ACL.  Fast lane: nothing to check for a user that may do anything, nor for fake clients.
+    u = c.user
+    if u is not None and u.flags & USER_MAY_DO_ANYTHING != USER_MAY_DO_ANYTHING:
+        acl_retval, acl_errpos = ACLCheckAllPerm(c)
+        if acl_retval != ACL_OK:
+            addACLLogEntry(c, acl_retval, acl_errpos, None)
+            if acl_retval == ACL_DENIED_CMD:
+                rejectCommandFormat(c, b"-NOPERM this user has no permissions to run the '%s' command or its "
+                                       b"subcommand", cmd.name)
+            elif acl_retval == ACL_DENIED_KEY:
+                rejectCommandFormat(c, b"-NOPERM this user has no permissions to access one of the keys used as "
+                                       b"arguments")
+            elif acl_retval == ACL_DENIED_CHANNEL:
+                rejectCommandFormat(c, b"-NOPERM this user has no permissions to access one of the channels used as "
+                                       b"arguments")
+            else:
+                rejectCommandFormat(c, b"no permission")
+            return C_OK
+
+    # Cluster: send the client to the node that has the keys, unless our master speaks, or there are no keys.
+    if srv.cluster_enabled:
+        if (not cflags & CLIENT_MASTER
+                and not (cflags & CLIENT_LUA and srv.lua_caller.flags & CLIENT_MASTER)
+                and not (not cmdHasMovableKeys(cmd) and cmd.firstkey == 0 and proc is not execCommand)):
+            n, hashslot, error_code = getNodeByQuery(c, cmd, argv, argc)
+            if n is None or n is not srv.cluster.myself:
+                if proc is execCommand:
+                    discardTransaction(c)
+                else:
+                    flagTransaction(c)
+                clusterRedirectClient(c, n, hashslot, error_code)
+                cmd.rejected_calls += 1
+                return C_OK
+
+    # maxmemory: make room, or refuse what needs room.  Not while a script is stuck: its effects and these DELs would
+    # be mixed up.
+    if srv.maxmemory and not srv.lua_timedout:
+        out_of_memory = performEvictions() == EVICT_FAIL
+        # Invalidations of evicted keys must not arrive after what this command does to the same key.
+        trackingHandlePendingKeyInvalidations()
+        # Eviction may close a replica whose buffer is full, and that may be this client.
+        if srv.current_client is None:
+            return C_ERR
+        reject_cmd_on_oom = cmd_flags & CMD_DENYOOM
+        # Queueing needs memory too, without limit; leaving a transaction gives it back.
+        if (cflags & CLIENT_MULTI and proc is not execCommand and proc is not discardCommand
+                and proc is not resetCommand):
+            reject_cmd_on_oom = 1
+        if out_of_memory and reject_cmd_on_oom:
+            rejectCommand(c, shared.oomerr)
+            return C_OK
+        # A script must not stumble over the memory it takes itself.
+        if proc is evalCommand or proc is evalShaCommand:
+            srv.lua_oom = out_of_memory
+
+    if srv.tracking_clients:
+        trackingLimitUsedSlots()
+
+    # A master that cannot persist takes no writes.  C_OK is 0, so that one test covers all three.
+    if srv.lastbgsave_status or srv.aof_last_write_status or srv.aof_bio_fsync_status:
+        deny_write_type = writeCommandsDeniedByDiskError()
+        if (deny_write_type != DISK_ERROR_TYPE_NONE and srv.masterhost is None
+                and (is_write_command or proc is pingCommand)):
+            if deny_write_type == DISK_ERROR_TYPE_RDB:
+                rejectCommand(c, shared.bgsaveerr)
+            else:
+                rejectCommandFormat(c, b"-MISCONF Errors writing to the AOF file: %s",
+                                    os.strerror(srv.aof_last_write_errno).encode())
+            return C_OK
+
+    if (srv.repl_min_slaves_to_write and srv.masterhost is None and srv.repl_min_slaves_max_lag and is_write_command
+            and srv.repl_good_slaves_count < srv.repl_min_slaves_to_write):
+        rejectCommand(c, shared.noreplicaserr)
+        return C_OK
+
+    if is_write_command and srv.masterhost is not None and srv.repl_slave_ro and not cflags & CLIENT_MASTER:
+        rejectCommand(c, shared.roslaveerr)
+        return C_OK
+
+    # RESP2 cannot tell messages from replies, so a subscriber may only do what cannot be confused.
+    if cflags & CLIENT_PUBSUB and c.resp == 2:
+        if (proc is not pingCommand and proc is not subscribeCommand and proc is not unsubscribeCommand
+                and proc is not psubscribeCommand and proc is not punsubscribeCommand and proc is not resetCommand):
+            rejectCommandFormat(c, b"Can't execute '%s': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are "
+                                   b"allowed in this context", cmd.name)
+            return C_OK
+
+    if (srv.masterhost is not None and srv.repl_state != REPL_STATE_CONNECTED and srv.repl_serve_stale_data == 0
+            and cmd_inv_flags & CMD_STALE):
+        rejectCommand(c, shared.masterdownerr)
+        return C_OK
+
+    if srv.loading and cmd_inv_flags & CMD_LOADING:
+        rejectCommand(c, shared.loadingerr)
+        return C_OK
+
+    # A script runs too long.  Transactions may still be opened and closed: a pipelined MULTI whose first commands were
+    # refused must not execute the rest.
+    if srv.lua_timedout:
+        if (proc is not authCommand and proc is not helloCommand and proc is not replconfCommand
+                and proc is not multiCommand and proc is not discardCommand and proc is not watchCommand
+                and proc is not unwatchCommand and proc is not resetCommand
+                and not (proc is shutdownCommand and argc == 2 and argv[1].ptr[:1].lower() == b"n")
+                and not (proc is scriptCommand and argc == 2 and argv[1].ptr[:1].lower() == b"k")):
+            rejectCommand(c, shared.slowscripterr)
+            return C_OK
+
+    if cflags & CLIENT_SLAVE:
+        # Replicas are never paused, so they must not reach the keyspace at all.
+        if cmd_flags & (CMD_READONLY | CMD_WRITE | CMD_MAY_REPLICATE):
+            rejectCommandFormat(c, b"Replica can't interract with the keyspace")
+            return C_OK
+    elif srv.client_pause_type:
+        if (srv.client_pause_type == CLIENT_PAUSE_ALL
+                or srv.client_pause_type == CLIENT_PAUSE_WRITE and cmd_flags & (CMD_WRITE | CMD_MAY_REPLICATE)):
+            c.bpop.timeout = 0
+            blockClient(c, BLOCKED_PAUSE)
+            return C_OK
+
+    if (cflags & CLIENT_MULTI and proc is not execCommand and proc is not discardCommand and proc is not multiCommand
+            and proc is not watchCommand and proc is not resetCommand):
+        queueMultiCommand(c)
+        addReply(c, shared.queued)
+    else:
+        call(c, CMD_CALL_FULL)
+        c.woff = srv.master_repl_offset
+        if srv.ready_keys.len:
+            handleClientsBlockedOnKeys()
+    return C_OK
+
+
+def cstring(s):
+    """Return `s` up to its first NUL: what C's %s prints of it."""
+    s = bytes(s)
+    return s if 0 not in s else s[:s.index(0)]
+
+
+# ====================== Error lookup and execution =========================
+
+def incrementErrorCount(fullerr, namelen=None):
+    """Count one error reply of the kind `fullerr` (b"WRONGTYPE"; with `namelen` its first bytes)."""
+    name = bytes(fullerr) if namelen is None else bytes(fullerr[:namelen])
+    error = raxFind(server.errors, name)
+    if error is raxNotFound:
+        error = redisError()
+        raxInsert(server.errors, name, error)
+    error.count += 1
+
+
+# ================================== Shutdown ===============================
+
+def closeListeningSockets(unlink_unix_socket):
+    fds = server.ipfd.fd[:server.ipfd.count] + server.tlsfd.fd[:server.tlsfd.count]
+    if server.sofd != -1:
+        fds.append(server.sofd)
+    if server.cluster_enabled:
+        fds += server.cfd.fd[:server.cfd.count]
+    for fd in fds:
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+    if unlink_unix_socket and server.unixsocket:
+        serverLog(LL_NOTICE, "Removing the unix socket file.")
+        try:
+            os.unlink(server.unixsocket)
+        except OSError:
+            pass
+
+
+def prepareForShutdown(flags):
+    """Save what must be saved, and tell whether the process may exit now (C_OK; SHUTDOWN_* in `flags`).
+
+    On C_ERR the server goes on: better a running server than lost data.
+    """
+    # Half loaded data must not replace the file it comes from; Sentinel has no data.
+    if server.loading or server.sentinel_mode:
+        flags = flags & ~SHUTDOWN_SAVE | SHUTDOWN_NOSAVE
+
+    save = flags & SHUTDOWN_SAVE
+    nosave = flags & SHUTDOWN_NOSAVE
+
+    serverLog(LL_WARNING, "User requested shutdown...")
+    if server.supervised_mode == SUPERVISED_SYSTEMD:
+        redisCommunicateSystemd("STOPPING=1\n")
+
+    ldbKillForkedSessions()
+
+    # A saving child could overwrite the file that we are about to write.
+    if server.child_type == CHILD_TYPE_RDB:
+        serverLog(LL_WARNING, "There is a child saving an .rdb. Killing it!")
+        killRDBChild()
+        # Nobody will run backgroundSaveDoneHandler for it any more.
+        rdbRemoveTempFile(server.child_pid, 0)
+
+    if server.aof_state != AOF_OFF:
+        if server.child_type == CHILD_TYPE_AOF:
+            # The first AOF is being written: without it the data set would be gone.
+            if server.aof_state == AOF_WAIT_REWRITE:
+                serverLog(LL_WARNING, "Writing initial AOF, can't exit.")
+                return C_ERR
+            serverLog(LL_WARNING, "There is a child rewriting the AOF. Killing it!")
+            killAppendOnlyChild()
+        serverLog(LL_NOTICE, "Calling fsync() on the AOF file.")
+        flushAppendOnlyFile(1)
+        try:
+            os.fsync(server.aof_fd)
+        except OSError as e:
+            serverLog(LL_WARNING, "Fail to fsync the AOF file: %s.", os.strerror(e.errno))
+
+    if (server.saveparamslen > 0 and not nosave) or save:
+        serverLog(LL_NOTICE, "Saving the final RDB snapshot before exiting.")
+        if server.supervised_mode == SUPERVISED_SYSTEMD:
+            redisCommunicateSystemd("STATUS=Saving the final RDB snapshot\n")
+        if rdbSave(server.rdb_filename, rdbPopulateSaveInfo(rdbSaveInfo())) != C_OK:
+            # What a killed background save leaves to do, serverCron will see to.
+            serverLog(LL_WARNING, "Error trying to save the DB, can't exit.")
+            if server.supervised_mode == SUPERVISED_SYSTEMD:
+                redisCommunicateSystemd("STATUS=Error trying to save the DB, can't exit.\n")
+            return C_ERR
+
+    if server.daemonize or server.pidfile:
+        serverLog(LL_NOTICE, "Removing the pid file.")
+        try:
+            os.unlink(server.pidfile)
+        except (OSError, TypeError):
+            pass
+
+    # Replicas get what is left in their buffers, as far as the sockets take it.
+    flushSlavesOutputBuffers()
+
+    # Closed ports make a fast restart possible.
+    closeListeningSockets(1)
+    serverLog(LL_WARNING, "%s is now ready to exit, bye bye...", "Sentinel" if server.sentinel_mode else "Redis")
+    return C_OK
+
+
+# ================================== Commands ===============================
+
+def writeCommandsDeniedByDiskError():
+    """Return DISK_ERROR_TYPE_*: why no writes can be accepted now, or DISK_ERROR_TYPE_NONE."""
+    if server.stop_writes_on_bgsave_err and server.saveparamslen > 0 and server.lastbgsave_status == C_ERR:
+        return DISK_ERROR_TYPE_RDB
+    if server.aof_state != AOF_OFF:
+        if server.aof_last_write_status == C_ERR:
+            return DISK_ERROR_TYPE_AOF
+        if server.aof_bio_fsync_status == C_ERR:
+            server.aof_last_write_errno = server.aof_bio_fsync_errno
+            return DISK_ERROR_TYPE_AOF
+    return DISK_ERROR_TYPE_NONE
 
 
 def pingCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """PING [message] -> PONG | message   [ok-stale, fast]"""
+    if c.argc > 2:
+        addReplyErrorFormat(c, b"wrong number of arguments for '%s' command", c.cmd.name)
+        return
+    if c.flags & CLIENT_PUBSUB and c.resp == 2:
+        # A subscriber expects the shape of a message.
+        addReply(c, shared.mbulkhdr[2])
+        addReplyBulkCBuffer(c, b"pong")
+        if c.argc == 1:
+            addReplyBulkCBuffer(c, b"")
+        else:
+            addReplyBulk(c, c.argv[1])
+    elif c.argc == 1:
+        addReply(c, shared.pong)
+    else:
+        addReplyBulk(c, c.argv[1])
 
 
 def echoCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
-
-
-def monitorCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """ECHO message -> message   [read-only, fast]"""
+    addReplyBulk(c, c.argv[1])
 
 
 def timeCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """TIME -> [seconds, microseconds]   [random, fast]"""
+    tv_sec, tv_usec = divmod(ustime(), 1000000)
+    addReplyArrayLen(c, 2)
+    addReplyBulkLongLong(c, tv_sec)
+    addReplyBulkLongLong(c, tv_usec)
+
+
+# C: the calls of addReplyCommandFlag in addReplyCommand, in order
+COMMAND_REPLY_FLAGS = (
+    (CMD_WRITE, b"write"), (CMD_READONLY, b"readonly"), (CMD_DENYOOM, b"denyoom"), (CMD_ADMIN, b"admin"),
+    (CMD_PUBSUB, b"pubsub"), (CMD_NOSCRIPT, b"noscript"), (CMD_RANDOM, b"random"),
+    (CMD_SORT_FOR_SCRIPT, b"sort_for_script"), (CMD_LOADING, b"loading"), (CMD_STALE, b"stale"),
+    (CMD_SKIP_MONITOR, b"skip_monitor"), (CMD_SKIP_SLOWLOG, b"skip_slowlog"), (CMD_ASKING, b"asking"),
+    (CMD_FAST, b"fast"), (CMD_NO_AUTH, b"no_auth"), (CMD_MAY_REPLICATE, b"may_replicate"),
+)
+
+
+def addReplyCommandFlag(c, cmd, f, reply):
+    if cmd.flags & f:
+        addReplyStatus(c, reply)
+        return 1
+    return 0
+
+
+def addReplyCommand(c, cmd):
+    """Reply what COMMAND knows of one command: name, arity, flags, first key, last key, step, categories."""
+    if cmd is None:
+        addReplyNull(c)
+        return
+    addReplyArrayLen(c, 7)
+    addReplyBulkCString(c, cmd.name)
+    addReplyLongLong(c, cmd.arity)
+
+    flagcount = 0
+    flaglen = addReplyDeferredLen(c)
+    for f, reply in COMMAND_REPLY_FLAGS:
+        flagcount += addReplyCommandFlag(c, cmd, f, reply)
+    if cmdHasMovableKeys(cmd):
+        addReplyStatus(c, b"movablekeys")
+        flagcount += 1
+    setDeferredSetLen(c, flaglen, flagcount)
+
+    addReplyLongLong(c, cmd.firstkey)
+    addReplyLongLong(c, cmd.lastkey)
+    addReplyLongLong(c, cmd.keystep)
+
+    addReplyCommandCategories(c, cmd)
 
 
 def commandCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
-
-
-def _serverLog(*args):
-    raise NotImplementedError("_serverLog")
-
-
-def exitFromChild(*args):
-    raise NotImplementedError("exitFromChild")
-
-
-def dictSdsKeyCompare(*args):
-    raise NotImplementedError("dictSdsKeyCompare")
-
-
-def dictSdsDestructor(*args):
-    raise NotImplementedError("dictSdsDestructor")
-
-
-def dictSdsHash(*args):
-    raise NotImplementedError("dictSdsHash")
-
-
-def htNeedsResize(*args):
-    raise NotImplementedError("htNeedsResize")
-
-
-def updateDictResizePolicy(*args):
-    raise NotImplementedError("updateDictResizePolicy")
-
-
-def hasActiveChildProcess(*args):
-    raise NotImplementedError("hasActiveChildProcess")
-
-
-def resetChildState(*args):
-    raise NotImplementedError("resetChildState")
-
-
-def isMutuallyExclusiveChildType(*args):
-    raise NotImplementedError("isMutuallyExclusiveChildType")
-
-
-def allPersistenceDisabled(*args):
-    raise NotImplementedError("allPersistenceDisabled")
-
-
-def clientsCronTrackClientsMemUsage(*args):
-    raise NotImplementedError("clientsCronTrackClientsMemUsage")
-
-
-def updateCachedTime(*args):
-    raise NotImplementedError("updateCachedTime")
-
-
-def checkChildrenDone(*args):
-    raise NotImplementedError("checkChildrenDone")
-
-
-def serverCron(*args):
-    raise NotImplementedError("serverCron")
-
-
-def blockingOperationStarts(*args):
-    raise NotImplementedError("blockingOperationStarts")
-
-
-def blockingOperationEnds(*args):
-    raise NotImplementedError("blockingOperationEnds")
-
-
-def whileBlockedCron(*args):
-    raise NotImplementedError("whileBlockedCron")
-
-
-def restartServer(*args):
-    raise NotImplementedError("restartServer")
-
-
-def setOOMScoreAdj(*args):
-    raise NotImplementedError("setOOMScoreAdj")
-
-
-def adjustOpenFilesLimit(*args):
-    raise NotImplementedError("adjustOpenFilesLimit")
-
-
-def createSocketAcceptHandler(*args):
-    raise NotImplementedError("createSocketAcceptHandler")
-
-
-def listenToPort(*args):
-    raise NotImplementedError("listenToPort")
-
-
-def resetServerStats(*args):
-    raise NotImplementedError("resetServerStats")
-
-
-def makeThreadKillable(*args):
-    raise NotImplementedError("makeThreadKillable")
-
-
-def populateCommandTableParseFlags(*args):
-    raise NotImplementedError("populateCommandTableParseFlags")
-
-
-def populateCommandTable(*args):
-    raise NotImplementedError("populateCommandTable")
-
-
-def resetCommandTableStats(*args):
-    raise NotImplementedError("resetCommandTableStats")
-
-
-def resetErrorTableStats(*args):
-    raise NotImplementedError("resetErrorTableStats")
-
-
-def redisOpArrayInit(*args):
-    raise NotImplementedError("redisOpArrayInit")
-
-
-def redisOpArrayAppend(*args):
-    raise NotImplementedError("redisOpArrayAppend")
-
-
-def redisOpArrayFree(*args):
-    raise NotImplementedError("redisOpArrayFree")
-
-
-def lookupCommand(*args):
-    raise NotImplementedError("lookupCommand")
-
-
-def lookupCommandByCString(*args):
-    raise NotImplementedError("lookupCommandByCString")
-
-
-def lookupCommandOrOriginal(*args):
-    raise NotImplementedError("lookupCommandOrOriginal")
-
-
-def propagate(*args):
-    raise NotImplementedError("propagate")
-
-
-def alsoPropagate(*args):
-    raise NotImplementedError("alsoPropagate")
-
-
-def forceCommandPropagation(*args):
-    raise NotImplementedError("forceCommandPropagation")
-
-
-def preventCommandPropagation(*args):
-    raise NotImplementedError("preventCommandPropagation")
-
-
-def preventCommandAOF(*args):
-    raise NotImplementedError("preventCommandAOF")
-
-
-def preventCommandReplication(*args):
-    raise NotImplementedError("preventCommandReplication")
-
-
-def slowlogPushCurrentCommand(*args):
-    raise NotImplementedError("slowlogPushCurrentCommand")
-
-
-def call(*args):
-    raise NotImplementedError("call")
-
-
-def rejectCommandFormat(*args):
-    raise NotImplementedError("rejectCommandFormat")
-
-
-def afterCommand(*args):
-    raise NotImplementedError("afterCommand")
-
-
-def processCommand(*args):
-    raise NotImplementedError("processCommand")
-
-
-def incrementErrorCount(*args):
-    raise NotImplementedError("incrementErrorCount")
-
-
-def closeListeningSockets(*args):
-    raise NotImplementedError("closeListeningSockets")
-
-
-def prepareForShutdown(*args):
-    raise NotImplementedError("prepareForShutdown")
-
-
-def writeCommandsDeniedByDiskError(*args):
-    raise NotImplementedError("writeCommandsDeniedByDiskError")
-
-
-def getSafeInfoString(*args):
-    raise NotImplementedError("getSafeInfoString")
-
-
-def usage(*args):
-    raise NotImplementedError("usage")
-
-
-def changeBindAddr(*args):
-    raise NotImplementedError("changeBindAddr")
-
-
-def changeListenPort(*args):
-    raise NotImplementedError("changeListenPort")
-
-
-def setupSignalHandlers(*args):
-    raise NotImplementedError("setupSignalHandlers")
-
-
-def removeSignalHandlers(*args):
-    raise NotImplementedError("removeSignalHandlers")
-
-
-def redisFork(*args):
-    raise NotImplementedError("redisFork")
-
-
-def sendChildCowInfo(*args):
-    raise NotImplementedError("sendChildCowInfo")
-
-
-def sendChildInfo(*args):
-    raise NotImplementedError("sendChildInfo")
-
-
-def validateProcTitleTemplate(*args):
-    raise NotImplementedError("validateProcTitleTemplate")
-
-
-def redisSetProcTitle(*args):
-    raise NotImplementedError("redisSetProcTitle")
-
-
-def redisSetCpuAffinity(*args):
-    raise NotImplementedError("redisSetCpuAffinity")
-
-
-def redisCommunicateSystemd(*args):
-    raise NotImplementedError("redisCommunicateSystemd")
-
-
-def iAmMaster(*args):
-    raise NotImplementedError("iAmMaster")
-
-
-def main(*args):
-    raise NotImplementedError("main")
+    """COMMAND [COUNT | GETKEYS command arg ... | INFO [name ...] | HELP]   [random, ok-loading, ok-stale]"""
+    sub = c.argv[1].ptr.lower() if c.argc > 1 else None
+    if c.argc == 2 and sub == b"help":
+        addReplyHelp(c, [
+            b"(no subcommand)",
+            b"    Return details about all Redis commands.",
+            b"COUNT",
+            b"    Return the total number of commands in this Redis server.",
+            b"GETKEYS <full-command>",
+            b"    Return the keys from a full Redis command.",
+            b"INFO [<command-name> ...]",
+            b"    Return details about multiple Redis commands.",
+        ])
+    elif c.argc == 1:
+        addReplyArrayLen(c, dictSize(server.commands))
+        for de in dict_entries(server.commands):
+            addReplyCommand(c, de.val)
+    elif sub == b"info":
+        addReplyArrayLen(c, c.argc - 2)
+        for o in c.argv[2:]:
+            addReplyCommand(c, dictFetchValue(server.commands, o.ptr))
+    elif sub == b"count" and c.argc == 2:
+        addReplyLongLong(c, dictSize(server.commands))
+    elif sub == b"getkeys" and c.argc >= 3:
+        cmd = lookupCommand(c.argv[2].ptr)
+        if cmd is None:
+            addReplyError(c, b"Invalid command specified")
+            return
+        if cmd.getkeys_proc is None and cmd.firstkey == 0:
+            addReplyError(c, b"The command has no key arguments")
+            return
+        if (cmd.arity > 0 and cmd.arity != c.argc - 2) or c.argc - 2 < -cmd.arity:
+            addReplyError(c, b"Invalid number of arguments specified for command")
+            return
+        keys = getKeysFromCommand(cmd, c.argv[2:], c.argc - 2)
+        if not keys:
+            addReplyError(c, b"Invalid arguments specified for command")
+        else:
+            addReplyArrayLen(c, len(keys))
+            for pos in keys:
+                addReplyBulk(c, c.argv[pos + 2])
+    else:
+        addReplySubcommandSyntaxError(c)
+
+
+def monitorCommand(c):
+    """MONITOR -> OK, then every command that is executed   [admin, no-script, ok-loading, ok-stale]"""
+    if c.flags & CLIENT_DENY_BLOCKING:
+        # Such a client reads one reply a command.
+        addReplyError(c, b"MONITOR isn't allowed for DENY BLOCKING client")
+        return
+    if c.flags & CLIENT_SLAVE:             # a replica, or a monitor already
+        return
+    c.flags |= CLIENT_SLAVE | CLIENT_MONITOR
+    listAddNodeTail(server.monitors, c)
+    addReply(c, shared.ok)
+
+
+# =================================== Main! =================================
+
+def version():
+    sys.stdout.write("Redis server v=%s sha=%s:%d malloc=%s bits=%d build=%x\n" % (
+        REDIS_VERSION, redisGitSHA1(), int(redisGitDirty()) > 0, "libc", 64 if sys.maxsize > 2**32 else 32,
+        redisBuildId()))
+    sys.exit(0)
+
+
+def usage():
+    sys.stderr.write(
+        "Usage: ./redis-server [/path/to/redis.conf] [options] [-]\n"
+        "       ./redis-server - (read config from stdin)\n"
+        "       ./redis-server -v or --version\n"
+        "       ./redis-server -h or --help\n"
+        "       ./redis-server --test-memory <megabytes>\n\n"
+        "Examples:\n"
+        "       ./redis-server (run the server with default conf)\n"
+        "       ./redis-server /etc/redis/6379.conf\n"
+        "       ./redis-server --port 7777\n"
+        "       ./redis-server --port 7777 --replicaof 127.0.0.1 8888\n"
+        "       ./redis-server /etc/myredis.conf --loglevel verbose -\n"
+        "       ./redis-server /etc/myredis.conf --loglevel verbose\n\n"
+        "Sentinel mode:\n"
+        "       ./redis-server /etc/sentinel.conf --sentinel\n")
+    sys.exit(1)
+
+
+# C: asciilogo.h
+ascii_logo = (
+    "                _._                                                  \n"
+    "           _.-``__ ''-._                                             \n"
+    "      _.-``    `.  `_.  ''-._           Redis %s (%s/%d) %s bit\n"
+    "  .-`` .-```.  ```\\/    _.,_ ''-._                                  \n"
+    " (    '      ,       .-`  | `,    )     Running in %s mode\n"
+    " |`-._`-...-` __...-.``-._|'` _.-'|     Port: %d\n"
+    " |    `-._   `._    /     _.-'    |     PID: %d\n"
+    "  `-._    `-._  `-./  _.-'    _.-'                                   \n"
+    " |`-._`-._    `-.__.-'    _.-'_.-'|                                  \n"
+    " |    `-._`-._        _.-'_.-'    |           https://redis.io       \n"
+    "  `-._    `-._`-.__.-'_.-'    _.-'                                   \n"
+    " |`-._`-._    `-.__.-'    _.-'_.-'|                                  \n"
+    " |    `-._`-._        _.-'_.-'    |                                  \n"
+    "  `-._    `-._`-.__.-'_.-'    _.-'                                   \n"
+    "      `-._    `-.__.-'    _.-'                                       \n"
+    "          `-._        _.-'                                           \n"
+    "              `-.__.-'                                               \n\n")
+
+
+def redisAsciiArt():
+    """Show the logo on a terminal, or when always-show-logo says so; else one line."""
+    if server.cluster_enabled:
+        mode = "cluster"
+    elif server.sentinel_mode:
+        mode = "sentinel"
+    else:
+        mode = "standalone"
+
+    show_logo = (not server.syslog_enabled and server.logfile == "" and os.isatty(1)) or server.always_show_logo
+    if not show_logo:
+        serverLog(LL_NOTICE, "Running mode=%s, port=%d.", mode, server.port or server.tls_port)
+    else:
+        serverLogRaw(LL_NOTICE | LL_RAW, ascii_logo % (
+            REDIS_VERSION, redisGitSHA1(), int(redisGitDirty()) > 0, "64" if sys.maxsize > 2**32 else "32", mode,
+            server.port or server.tls_port, os.getpid()))
+
+
+def changeBindAddr(addrlist):
+    """CONFIG SET bind: listen on these addresses instead -> C_OK, or C_ERR with the old ones restored."""
+    result = C_OK
+    closeSocketListeners(server.ipfd)
+    closeSocketListeners(server.tlsfd)
+
+    prev_bindaddr = server.bindaddr
+    prev_bindaddr_count = server.bindaddr_count
+    server.bindaddr = list(addrlist)
+    server.bindaddr_count = len(addrlist)
+
+    if ((server.port != 0 and listenToPort(server.port, server.ipfd) != C_OK)
+            or (server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) != C_OK)):
+        serverLog(LL_WARNING, "Failed to bind, trying to restore old listening sockets.")
+        server.bindaddr = prev_bindaddr
+        server.bindaddr_count = prev_bindaddr_count
+        server.ipfd.count = 0
+        if server.port != 0 and listenToPort(server.port, server.ipfd) != C_OK:
+            serverPanic("Failed to restore old listening sockets.")
+        server.tlsfd.count = 0
+        if server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) != C_OK:
+            serverPanic("Failed to restore old listening sockets.")
+        result = C_ERR
+
+    if createSocketAcceptHandler(server.ipfd, acceptTcpHandler) != C_OK:
+        serverPanic("Unrecoverable error creating TCP socket accept handler.")
+    if createSocketAcceptHandler(server.tlsfd, acceptTLSHandler) != C_OK:
+        serverPanic("Unrecoverable error creating TLS socket accept handler.")
+
+    if server.set_proc_title:
+        redisSetProcTitle(None)
+    return result
+
+
+def changeListenPort(port, sfd, accept_handler):
+    """CONFIG SET port: open the new port, then close the old one; port 0 only closes -> C_OK or C_ERR."""
+    if port == 0:
+        closeSocketListeners(sfd)
+        if server.set_proc_title:
+            redisSetProcTitle(None)
+        return C_OK
+
+    new_sfd = socketFds()
+    if listenToPort(port, new_sfd) != C_OK:
+        return C_ERR
+    if createSocketAcceptHandler(new_sfd, accept_handler) != C_OK:
+        closeSocketListeners(new_sfd)
+        return C_ERR
+    closeSocketListeners(sfd)
+    sfd.count = new_sfd.count
+    sfd.fd = new_sfd.fd
+    if server.set_proc_title:
+        redisSetProcTitle(None)
+    return C_OK
+
+
+def checkForSentinelMode(argv):
+    return 1 if "redis-sentinel" in argv[0] or "aeredis-sentinel" in argv[0] or "--sentinel" in argv[1:] else 0
+
+
+def loadDataFromDisk():
+    """Load the AOF if there is one to be used, else the RDB file; a file that cannot be loaded ends the process."""
+    start = ustime()
+    if server.aof_state == AOF_ON:
+        if loadAppendOnlyFile(server.aof_filename) == C_OK:
+            serverLog(LL_NOTICE, "DB loaded from append only file: %.3f seconds", (ustime() - start) / 1000000)
+        return
+    rsi = rdbSaveInfo()
+    if not os.path.lexists(server.rdb_filename):
+        return                             # C: errno == ENOENT after rdbLoad
+    if rdbLoad(server.rdb_filename, rsi, RDBFLAGS_NONE) == C_OK:
+        serverLog(LL_NOTICE, "DB loaded from disk: %.3f seconds", (ustime() - start) / 1000000)
+        # A replica goes on where the file says it was.
+        if ((server.masterhost or (server.cluster_enabled and server.cluster.myself.flags & CLUSTER_NODE_SLAVE))
+                and rsi.repl_id_is_set and rsi.repl_offset != -1
+                # Old versions could write -1, see rdbPopulateSaveInfo.
+                and rsi.repl_stream_db != -1):
+            server.replid = rsi.repl_id
+            server.master_repl_offset = rsi.repl_offset
+            replicationCacheMasterUsingMyself()
+            selectDb(server.cached_master, rsi.repl_stream_db)
+    else:
+        serverLog(LL_WARNING, "Fatal error loading the DB: %s. Exiting.", os.strerror(errno.EIO))
+        sys.exit(1)
+
+
+def assertion_report(exc):
+    """Turn a failed serverAssert into C's report, and end the process."""
+    import linecache
+    import traceback
+    tb = exc.__traceback__
+    site = None
+    while tb is not None:
+        if tb.tb_frame.f_code.co_name not in ("serverAssert", "serverAssertWithInfo"):
+            site = tb
+        tb = tb.tb_next
+    filename = site.tb_frame.f_code.co_filename
+    estr = linecache.getline(filename, site.tb_lineno).strip()
+    _serverAssert(estr, os.path.basename(filename), site.tb_lineno,
+                  "".join(traceback.format_exception(type(exc), exc, exc.__traceback__)))
+
+
+def unexpected_exception(eventLoop, clientData, exc):
+    """An exception has left an event handler: a bug of ours.  An assertion ends the server, as in C; anything else
+    is reported, and the client that was served is closed, since nobody knows what it has been told."""
+    import traceback
+    if server.in_fork_child != CHILD_TYPE_NONE:
+        serverLogRaw(LL_WARNING, "Unexpected exception in child: " + "".join(
+            traceback.format_exception(type(exc), exc, exc.__traceback__)))
+        exitFromChild(1)
+    if isinstance(exc, AssertionError):
+        assertion_report(exc)
+    serverLogRaw(LL_WARNING, "=== UNEXPECTED EXCEPTION ===\n" + "".join(
+        traceback.format_exception(type(exc), exc, exc.__traceback__)))
+    # What call() and its callers had raised and not lowered again.
+    server.in_nested_call = 0
+    server.fixed_time_expire = 0
+    server.in_exec = 0
+    server.in_eval = 0
+    server.propagate_in_transaction = 0
+    server.client_pause_in_transaction = 0
+    server.also_propagate = redisOpArray()
+    c = server.current_client
+    server.current_client = None
+    if c is not None:
+        freeClientAsync(c)
+
+
+def main(argv):
+    """Start the server; `argv` as in C, argv[0] is the program.  Returns the exit code, if it returns."""
+    gc.disable()                           # cycles are cut by hand; a collection would visit every key
+    server.pid = os.getpid()
+
+    time.tzset()
+    random.seed()
+    server.umask = os.umask(0o777)
+    os.umask(server.umask)
+
+    server.sentinel_mode = checkForSentinelMode(argv)
+    initServerConfig()
+    ACLInit()                              # ORDER: clients, even fake ones, belong to a user
+    tlsInit()
+
+    # What restartServer needs.
+    server.executable = getAbsolutePath(argv[0])
+    server.exec_argv = list(argv)
+
+    # Reading the configuration of a Sentinel creates the masters it monitors.
+    if server.sentinel_mode:
+        from replication.sentinel.sentinel import initSentinel, initSentinelConfig
+        initSentinelConfig()
+        initSentinel()
+
+    if "redis-check-rdb" in argv[0]:
+        from persistence.redis_check_rdb import redis_check_rdb_main
+        redis_check_rdb_main(argv, None)
+    elif "redis-check-aof" in argv[0]:
+        from persistence.redis_check_aof import redis_check_aof_main
+        redis_check_aof_main(argv)
+
+    if len(argv) >= 2:
+        parse_options(argv)
+    if server.sentinel_mode:
+        from replication.sentinel.sentinel import sentinelCheckConfigFile
+        sentinelCheckConfigFile()
+    server.supervised = redisIsSupervised(server.supervised_mode)
+    background = server.daemonize and not server.supervised
+    if background:
+        daemonize()
+
+    serverLog(LL_WARNING, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
+    serverLog(LL_WARNING, "Redis version=%s, bits=%d, commit=%s, modified=%d, pid=%d, just started", REDIS_VERSION,
+              64 if sys.maxsize > 2**32 else 32, redisGitSHA1(), int(redisGitDirty()) > 0, os.getpid())
+
+    if len(argv) == 1:
+        serverLog(LL_WARNING, "Warning: no config file specified, using the default config. In order to specify a "
+                              "config file use %s /path/to/redis.conf", argv[0])
+    else:
+        serverLog(LL_WARNING, "Configuration loaded")
+
+    readOOMScoreAdj()
+    initServer()
+    if background or server.pidfile:
+        createPidFile()
+    if server.set_proc_title:
+        redisSetProcTitle(None)
+    redisAsciiArt()
+    checkTcpBacklogSettings()
+
+    if not server.sentinel_mode:
+        serverLog(LL_WARNING, "Server initialized")
+        linuxMemoryWarnings()
+        ACLLoadUsersAtStartup()
+        InitServerLast()
+        loadDataFromDisk()
+        if server.cluster_enabled:
+            if verifyClusterConfigWithData() == C_ERR:
+                serverLog(LL_WARNING, "You can't have keys in a DB different than DB 0 when in Cluster mode. Exiting.")
+                sys.exit(1)
+        if server.ipfd.count > 0 or server.tlsfd.count > 0:
+            serverLog(LL_NOTICE, "Ready to accept connections")
+        if server.sofd > 0:
+            serverLog(LL_NOTICE, "The server is now ready to accept connections at %s", server.unixsocket)
+        if server.supervised_mode == SUPERVISED_SYSTEMD:
+            if not server.masterhost:
+                redisCommunicateSystemd("STATUS=Ready to accept connections\n")
+            else:
+                redisCommunicateSystemd("STATUS=Ready to accept connections in read-only mode. Waiting for MASTER <-> "
+                                        "REPLICA sync\n")
+            redisCommunicateSystemd("READY=1\n")
+    else:
+        from replication.sentinel.sentinel import sentinelIsRunning
+        ACLLoadUsersAtStartup()
+        InitServerLast()
+        sentinelIsRunning()
+        if server.supervised_mode == SUPERVISED_SYSTEMD:
+            redisCommunicateSystemd("STATUS=Ready to accept connections\n")
+            redisCommunicateSystemd("READY=1\n")
+
+    if 0 < server.maxmemory < 1024 * 1024:
+        serverLog(LL_WARNING, "WARNING: You specified a maxmemory value that is less than 1MB (current value is %d "
+                              "bytes). Are you sure this is what you really want?", server.maxmemory)
+
+    redisSetCpuAffinity(server.server_cpulist)
+    setOOMScoreAdj(-1)
+
+    try:
+        aeMain(server.el)
+    except Exception as exc:               # from beforeSleep or the loop itself: there is no way on
+        unexpected_exception(server.el, None, exc)
+        assertion_report(exc)
+    aeDeleteEventLoop(server.el)
+    return 0
+
+
+def parse_options(argv):
+    """The command line (C: in main): --version and the like, then [conf file] [--directive value ...] [-]."""
+    if argv[1] in ("-v", "--version"):
+        version()
+    if argv[1] in ("--help", "-h"):
+        usage()
+    if argv[1] == "--test-memory":
+        if len(argv) == 3:
+            sys.stderr.write("This build cannot test memory: it does not see the machine's memory cells.\n")
+        else:
+            sys.stderr.write("Please specify the amount of memory to test in megabytes.\n"
+                             "Example: ./redis-server --test-memory 4096\n\n")
+        sys.exit(1)
+
+    j = 1
+    config_from_stdin = 0
+    options = b""
+    if argv[1][:1] != "-":
+        # A restart happens in another directory.
+        server.configfile = getAbsolutePath(argv[1])
+        server.exec_argv[1] = server.configfile
+        j = 2
+    first = j
+    for pos, arg in enumerate(argv[first:], first):
+        if arg == "-" and (pos == 1 or pos == len(argv) - 1):
+            config_from_stdin = 1
+        elif arg.startswith("--"):
+            # "--port 6380" becomes the line "port 6380", read after the file.
+            if options:
+                options += b"\n"
+            options += os.fsencode(arg[2:]) + b" "
+        else:
+            options = sdscatrepr(options, os.fsencode(arg)) + b" "
+
+    loadServerConfig(server.configfile, config_from_stdin, options)
+    reset_lookup_cache()                   # rename-command
+    if server.sentinel_mode:
+        from replication.sentinel.sentinel import loadSentinelConfigFromQueue
+        loadSentinelConfigFromQueue()

@@ -1,0 +1,29 @@
+"""cluster_h.py - constants of the cluster.                      Mirrors src/cluster.h (6.2.14)
+
+Lives here   node flags and redirection codes.  No behaviour.
+Called from  every layer that must know a node's role.
+"""
+
+# Redirection codes (getNodeByQuery)
+CLUSTER_REDIR_NONE = 0
+CLUSTER_REDIR_CROSS_SLOT = 1
+CLUSTER_REDIR_UNSTABLE = 2
+CLUSTER_REDIR_ASK = 3
+CLUSTER_REDIR_MOVED = 4
+CLUSTER_REDIR_DOWN_STATE = 5
+CLUSTER_REDIR_DOWN_UNBOUND = 6
+CLUSTER_REDIR_DOWN_RO_STATE = 7
+
+# Cluster node flags
+CLUSTER_NODE_MASTER = 1
+CLUSTER_NODE_SLAVE = 2
+CLUSTER_NODE_PFAIL = 4
+CLUSTER_NODE_FAIL = 8
+CLUSTER_NODE_MYSELF = 16
+CLUSTER_NODE_HANDSHAKE = 32
+CLUSTER_NODE_NOADDR = 64
+CLUSTER_NODE_MEET = 128
+CLUSTER_NODE_MIGRATE_TO = 256
+CLUSTER_NODE_NOFAILOVER = 512
+
+CLUSTER_MODULE_FLAG_NONE = 0

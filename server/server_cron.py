@@ -1,0 +1,596 @@
+"""server_cron.py - what the server does by itself.              Mirrors src/server.c, "Cron" to afterSleep (6.2.14)
+
+Lives here   serverCron and its parts (clients, databases, memory figures, children); whileBlockedCron; beforeSleep and
+             afterSleep; the cached clock; hash table resizing.
+Called from  aeProcessEvents [cron, before, after]; loading and scripts through blockingOperationStarts [command].
+Calls out    nearly everybody: read serverCron and beforeSleep as the list of what there is to do.
+State        server.cronloops, server.hz, the cached times server.ustime/mstime/unixtime, server.child_*.
+Invariant    the steps of beforeSleep stand in C's order; most of them depend on it (see ORDER there).
+Departures   no modules: their steps are missing.  activeDefragCycle does nothing: CPython objects do not move.
+Extend       periodic work: a step in serverCron under run_with_period(ms).
+"""
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from ae.ae import aeSetDontWait
+from ae.monotonic import mstime, ustime
+from cluster.cluster_h import CLUSTER_NODE_MASTER
+from cluster.cluster import clusterBeforeSleep, clusterCron, migrateCloseTimedoutSockets
+from datastructs.adlist import listRotateTailToHead
+from datastructs.dict import (
+    dictIsRehashing, dictRehashMilliseconds, dictResize, dictSetResizeEnabled, dictSlots, dictSize,
+    DICT_HT_INITIAL_SIZE, DICT_RESIZE_AVOID, DICT_RESIZE_ENABLE, DICT_RESIZE_FORBID,
+)
+from persistence.aof import backgroundRewriteDoneHandler, flushAppendOnlyFile, rewriteAppendOnlyFileBackground
+from persistence.childinfo import closeChildInfoPipe, receiveChildInfo
+from persistence.rdb import backgroundSaveDoneHandler, rdbPopulateSaveInfo, rdbSaveBackground
+from replication.replication import (
+    processClientsWaitingReplicas, replicationCron, replicationFeedSlaves, replicationStartPendingFork,
+    updateFailoverStatus,
+)
+from server.admin.debug import watchdogScheduleSignal
+from server.admin.latency import latencyAddSample
+from server.client import networking
+from server.client.networking import (
+    checkClientPauseTimeoutAndReturnIfPaused, closeClientOnOutputBufferLimitReached, freeClientsInAsyncFreeQueue,
+    getClientOutputBufferMemoryUsage, getClientType, handleClientsWithPendingWrites, sdsZmallocSize,
+)
+from server.client.networking_threads import (
+    handleClientsWithPendingReadsUsingThreads, handleClientsWithPendingWritesUsingThreads, stopThreadedIOIfNeeded,
+)
+from server.client.tls import tlsHasPendingData, tlsProcessPendingData
+from server.keyspace.evict import getLRUClock
+from server.keyspace.expire import activeExpireCycle, expireSlaveKeys
+from server.log import serverAssert, serverLog, serverPanic
+from server.scripting.scripting import ldbPendingChildren, ldbRemoveChild, luaMemoryUsage
+from server.server_h import (
+    server, shared, rdbSaveInfo, ACTIVE_EXPIRE_CYCLE_FAST, ACTIVE_EXPIRE_CYCLE_SLOW, AOF_OFF, AOF_ON, C_ERR, C_OK,
+    CHILD_TYPE_AOF, CHILD_TYPE_LDB, CHILD_TYPE_MODULE, CHILD_TYPE_NONE, CHILD_TYPE_RDB, CLIENT_MASTER,
+    CONFIG_BGSAVE_RETRY_DELAY, CONFIG_MAX_HZ, CRON_DBS_PER_CALL, HASHTABLE_MIN_FILL, LIMIT_PENDING_QUERYBUF, LL_DEBUG,
+    LL_NOTICE, LL_VERBOSE, LL_WARNING, MAX_CLIENTS_PER_CLOCK_TICK, NO_FAILOVER, PROTO_MBULK_BIG_ARG,
+    SERVER_CHILD_NOERROR_RETVAL, SHUTDOWN_NOFLAGS, STATS_METRIC_COMMAND, STATS_METRIC_NET_INPUT,
+    STATS_METRIC_NET_OUTPUT, STATS_METRIC_SAMPLES,
+)
+from server.session.blocked import handleClientsBlockedOnKeys, processUnblockedClients
+from server.session.timeout import clientsCronHandleTimeout, handleBlockedClientsTimeout
+from server.session.tracking import trackingBroadcastInvalidationMessages, trackingLimitUsedSlots
+from server.zmalloc import zmalloc_get_allocator_info, zmalloc_get_rss, zmalloc_size, zmalloc_used_memory
+if TYPE_CHECKING:                                   # same layer, above us: bound by server/link.py
+    from server.server import prepareForShutdown
+
+BIG_ARG_SLACK = 1024 * 4             # do not shrink a query buffer that wastes less (bytes)
+CLIENTS_PEAK_MEM_USAGE_SLOTS = 8     # seconds of history behind client_recent_max_*_buffer
+CLIENTS_CRON_MIN_ITERATIONS = 5
+
+ClientsPeakMemInput = [0] * CLIENTS_PEAK_MEM_USAGE_SLOTS    # bytes, biggest query buffer seen in each second
+ClientsPeakMemOutput = [0] * CLIENTS_PEAK_MEM_USAGE_SLOTS   # bytes, biggest output buffer seen in each second
+
+_databasesCron_resize_db = 0
+_databasesCron_rehash_db = 0
+
+
+def htNeedsResize(dict_):
+    size = dictSlots(dict_)
+    used = dictSize(dict_)
+    return size > DICT_HT_INITIAL_SIZE and used * 100 // size < HASHTABLE_MIN_FILL
+
+
+def tryResizeHashTables(dbid):
+    """Shrink the tables of a database that are less than HASHTABLE_MIN_FILL per cent full."""
+    if htNeedsResize(server.db[dbid].dict):
+        dictResize(server.db[dbid].dict)
+    if htNeedsResize(server.db[dbid].expires):
+        dictResize(server.db[dbid].expires)
+
+
+def incrementallyRehash(dbid):
+    """Spend 1 ms on a table that is being rehashed; 1 if there was one.  Commands alone would leave idle databases
+    between two tables for ever."""
+    if dictIsRehashing(server.db[dbid].dict):
+        dictRehashMilliseconds(server.db[dbid].dict, 1)
+        return 1
+    if dictIsRehashing(server.db[dbid].expires):
+        dictRehashMilliseconds(server.db[dbid].expires, 1)
+        return 1
+    return 0
+
+
+def updateDictResizePolicy():
+    """Moving tables around breaks the sharing of pages with a child: resize less while there is one."""
+    if server.in_fork_child != CHILD_TYPE_NONE:
+        dictSetResizeEnabled(DICT_RESIZE_FORBID)
+    elif server.child_pid != -1:                                            # hasActiveChildProcess
+        dictSetResizeEnabled(DICT_RESIZE_AVOID)
+    else:
+        dictSetResizeEnabled(DICT_RESIZE_ENABLE)
+
+
+def strChildType(type_):
+    if type_ == CHILD_TYPE_RDB:
+        return "RDB"
+    if type_ == CHILD_TYPE_AOF:
+        return "AOF"
+    if type_ == CHILD_TYPE_LDB:
+        return "LDB"
+    if type_ == CHILD_TYPE_MODULE:
+        return "MODULE"
+    return "Unknown"
+
+
+def hasActiveChildProcess():
+    return server.child_pid != -1
+
+
+def resetChildState():
+    server.child_type = CHILD_TYPE_NONE
+    server.child_pid = -1
+    server.stat_current_cow_bytes = 0
+    server.stat_current_cow_updated = 0
+    server.stat_current_save_keys_processed = 0
+    server.stat_module_progress = 0
+    server.stat_current_save_keys_total = 0
+    updateDictResizePolicy()
+    closeChildInfoPipe()
+
+
+def isMutuallyExclusiveChildType(type_):
+    return type_ == CHILD_TYPE_RDB or type_ == CHILD_TYPE_AOF or type_ == CHILD_TYPE_MODULE
+
+
+def allPersistenceDisabled():
+    return server.saveparamslen == 0 and server.aof_state == AOF_OFF
+
+
+# ======================= Cron: called every 100 ms ========================
+
+def run_with_period(ms):
+    """True in every cron call that should run something of period `ms`."""
+    tick = 1000 // server.hz
+    return ms <= tick or server.cronloops % (ms // tick) == 0
+
+
+def trackInstantaneousMetric(metric, current_reading):
+    """Add one sample (per second) to the ring of `metric`."""
+    now = mstime()
+    m = server.inst_metric[metric]
+    t = now - m.last_sample_time
+    ops = current_reading - m.last_sample_count
+    m.samples[m.idx] = ops * 1000 // t if t > 0 else 0
+    m.idx = (m.idx + 1) % STATS_METRIC_SAMPLES
+    m.last_sample_time = now
+    m.last_sample_count = current_reading
+
+
+def getInstantaneousMetric(metric):
+    """Return the mean of all samples."""
+    return sum(server.inst_metric[metric].samples) // STATS_METRIC_SAMPLES
+
+
+def clientsCronResizeQueryBuffer(c):
+    """Give back the slack of a query buffer that was big and is not any more.  Returns 0: `c` lives."""
+    querybuf_size = c.querybuf.__alloc__()
+    idletime = server.unixtime - c.lastinteraction
+
+    if querybuf_size > PROTO_MBULK_BIG_ARG and (querybuf_size / (c.querybuf_peak + 1) > 2 or idletime > 2):
+        if querybuf_size - len(c.querybuf) > BIG_ARG_SLACK:
+            c.querybuf = bytearray(c.querybuf)
+    # The peak of the next period starts here.
+    c.querybuf_peak = 0
+
+    # The link to our master has a second buffer, for what is read and not yet applied.
+    if c.flags & CLIENT_MASTER and c.pending_querybuf is not None:
+        pending_querybuf_size = c.pending_querybuf.__alloc__()
+        if pending_querybuf_size > LIMIT_PENDING_QUERYBUF and len(c.pending_querybuf) < pending_querybuf_size // 2:
+            c.pending_querybuf = bytearray(c.pending_querybuf)
+    return 0
+
+
+def clientsCronTrackExpansiveClients(c, time_idx):
+    """Remember the biggest buffers of this second.  Returns 0: `c` lives."""
+    in_usage = sdsZmallocSize(c.querybuf) + c.argv_len_sum + (zmalloc_size(c.argv) if c.argv else 0)
+    out_usage = getClientOutputBufferMemoryUsage(c)
+    if in_usage > ClientsPeakMemInput[time_idx]:
+        ClientsPeakMemInput[time_idx] = in_usage
+    if out_usage > ClientsPeakMemOutput[time_idx]:
+        ClientsPeakMemOutput[time_idx] = out_usage
+    return 0
+
+
+def clientsCronTrackClientsMemUsage(c):
+    """Move the memory of `c` to the sum of its class; INFO reads the sums instead of asking every client."""
+    type_ = getClientType(c)
+    mem = getClientOutputBufferMemoryUsage(c)
+    mem += sdsZmallocSize(c.querybuf)
+    mem += zmalloc_size(c)
+    mem += c.argv_len_sum
+    if c.argv:
+        mem += zmalloc_size(c.argv)
+    server.stat_clients_type_memory[c.client_cron_last_memory_type] -= c.client_cron_last_memory_usage
+    server.stat_clients_type_memory[type_] += mem
+    c.client_cron_last_memory_usage = mem
+    c.client_cron_last_memory_type = type_
+    return 0
+
+
+def getExpansiveClientsInfo():
+    """Return (biggest query buffer, biggest output buffer) of the last seconds, in bytes."""
+    return max(ClientsPeakMemInput), max(ClientsPeakMemOutput)
+
+
+def clientsCron():
+    """Look after some clients, so that each has its turn about once a second; at least five a call."""
+    numclients = server.clients.len
+    iterations = numclients // server.hz
+    now = mstime()
+
+    if iterations < CLIENTS_CRON_MIN_ITERATIONS:
+        iterations = min(numclients, CLIENTS_CRON_MIN_ITERATIONS)
+
+    curr_peak_mem_usage_slot = server.unixtime % CLIENTS_PEAK_MEM_USAGE_SLOTS
+    # The slot of the next second is emptied one second ahead, so that it starts clean.
+    zeroidx = (curr_peak_mem_usage_slot + 1) % CLIENTS_PEAK_MEM_USAGE_SLOTS
+    ClientsPeakMemInput[zeroidx] = 0
+    ClientsPeakMemOutput[zeroidx] = 0
+
+    while server.clients.len and iterations:
+        iterations -= 1
+        # Rotate first: a client that is freed below is then the head, found in O(1).
+        listRotateTailToHead(server.clients)
+        c = server.clients.head.value
+        if clientsCronHandleTimeout(c, now):
+            continue
+        if clientsCronResizeQueryBuffer(c):
+            continue
+        if clientsCronTrackExpansiveClients(c, curr_peak_mem_usage_slot):
+            continue
+        if clientsCronTrackClientsMemUsage(c):
+            continue
+        if closeClientOnOutputBufferLimitReached(c, 0):
+            continue
+
+
+def databasesCron():
+    """Expire, shrink and rehash a few databases."""
+    global _databasesCron_resize_db, _databasesCron_rehash_db
+    if server.active_expire_enabled:
+        if iAmMaster():
+            activeExpireCycle(ACTIVE_EXPIRE_CYCLE_SLOW)
+        else:
+            expireSlaveKeys()
+
+    if server.child_pid == -1:                                              # !hasActiveChildProcess
+        dbs_per_call = min(CRON_DBS_PER_CALL, server.dbnum)
+        for _ in range(dbs_per_call):
+            tryResizeHashTables(_databasesCron_resize_db % server.dbnum)
+            _databasesCron_resize_db += 1
+
+        if server.activerehashing:
+            for _ in range(dbs_per_call):
+                if incrementallyRehash(_databasesCron_rehash_db):
+                    break                  # its millisecond is used up; go on here next time
+                _databasesCron_rehash_db = (_databasesCron_rehash_db + 1) % server.dbnum
+
+
+def updateCachedTimeWithUs(update_daylight_info, us):
+    """Set the cached clock to `us`.  UNIT: microseconds of the wall clock."""
+    server.ustime = us
+    server.mstime = us // 1000
+    server.unixtime = us // 1000000
+    if update_daylight_info:
+        server.daylight_active = time.localtime(server.unixtime).tm_isdst
+
+
+def updateCachedTime(update_daylight_info):
+    updateCachedTimeWithUs(update_daylight_info, ustime())
+
+
+def checkChildrenDone():
+    """Reap one child, and finish what it was made for."""
+    try:
+        pid, statloc = os.waitpid(-1, os.WNOHANG)
+        err = None
+    except OSError as e:
+        pid, statloc, err = -1, 0, e
+    if pid == 0:
+        return
+
+    exitcode = os.WEXITSTATUS(statloc) if os.WIFEXITED(statloc) else -1
+    bysignal = os.WTERMSIG(statloc) if os.WIFSIGNALED(statloc) else 0
+    # A child that we stopped on purpose says so by its exit code; that is no failed save.
+    if exitcode == SERVER_CHILD_NOERROR_RETVAL:
+        bysignal = signal.SIGUSR1
+        exitcode = 1
+
+    if pid == -1:
+        serverLog(LL_WARNING, "waitpid() returned an error: %s. child_type: %s, child_pid = %d",
+                  os.strerror(err.errno), strChildType(server.child_type), server.child_pid)
+    elif pid == server.child_pid:
+        if server.child_type == CHILD_TYPE_RDB:
+            backgroundSaveDoneHandler(exitcode, bysignal)
+        elif server.child_type == CHILD_TYPE_AOF:
+            backgroundRewriteDoneHandler(exitcode, bysignal)
+        else:
+            serverPanic("Unknown child type %d for child pid %d", server.child_type, server.child_pid)
+        if not bysignal and exitcode == 0:
+            receiveChildInfo()
+        resetChildState()
+    elif not ldbRemoveChild(pid):
+        serverLog(LL_WARNING, "Warning, detected child with unmatched pid: %d", pid)
+
+    # Somebody may have waited for this child to end.
+    replicationStartPendingFork()
+
+
+def cronUpdateMemoryStats():
+    """Sample the memory figures of INFO; all of one sample, since ratios are made of them."""
+    zmalloc_used = zmalloc_used_memory()
+    if zmalloc_used > server.stat_peak_memory:
+        server.stat_peak_memory = zmalloc_used
+
+    if run_with_period(100):
+        stats = server.cron_malloc_stats
+        stats.process_rss = zmalloc_get_rss()
+        stats.zmalloc_used = zmalloc_used_memory()
+        stats.allocator_allocated, stats.allocator_active, stats.allocator_resident = zmalloc_get_allocator_info()[-3:]
+        if not stats.allocator_resident:
+            # Lua's memory is in the RSS, and not in zmalloc_used.
+            stats.allocator_resident = stats.process_rss - luaMemoryUsage()
+        if not stats.allocator_active:
+            stats.allocator_active = stats.allocator_resident
+        if not stats.allocator_allocated:
+            stats.allocator_allocated = stats.zmalloc_used
+
+
+def serverCron(eventLoop, id_, clientData):
+    """The timer, server.hz times a second: everything that is not the answer to a request.  -> ms to the next call"""
+    if server.watchdog_period:
+        watchdogScheduleSignal(server.watchdog_period)
+
+    updateCachedTime(1)
+
+    server.hz = server.config_hz
+    # Many clients need more turns of clientsCron.
+    if server.dynamic_hz:
+        while server.clients.len // server.hz > MAX_CLIENTS_PER_CLOCK_TICK:
+            server.hz *= 2
+            if server.hz > CONFIG_MAX_HZ:
+                server.hz = CONFIG_MAX_HZ
+                break
+
+    if server.pause_cron:                  # DEBUG PAUSE-CRON
+        return 1000 // server.hz
+
+    if run_with_period(100):
+        trackInstantaneousMetric(STATS_METRIC_COMMAND, server.stat_numcommands)
+        trackInstantaneousMetric(STATS_METRIC_NET_INPUT, server.stat_net_input_bytes)
+        trackInstantaneousMetric(STATS_METRIC_NET_OUTPUT, server.stat_net_output_bytes)
+
+    server.lruclock = getLRUClock()
+
+    cronUpdateMemoryStats()
+
+    # SIGTERM only left a mark: here nothing is half done.
+    if server.shutdown_asap:
+        if prepareForShutdown(SHUTDOWN_NOFLAGS) == C_OK:
+            raise SystemExit(0)
+        serverLog(LL_WARNING, "SIGTERM received but errors trying to shut down the server, check the logs for more "
+                              "information")
+        server.shutdown_asap = 0
+
+    if server.verbosity <= LL_VERBOSE:
+        if run_with_period(5000):
+            for j in range(server.dbnum):
+                size = dictSlots(server.db[j].dict)
+                used = dictSize(server.db[j].dict)
+                vkeys = dictSize(server.db[j].expires)
+                if used or vkeys:
+                    serverLog(LL_VERBOSE, "DB %d: %d keys (%d volatile) in %d slots HT.", j, used, vkeys, size)
+
+    if not server.sentinel_mode:
+        if run_with_period(5000):
+            serverLog(LL_DEBUG, "%d clients connected (%d replicas), %d bytes in use",
+                      server.clients.len - server.slaves.len, server.slaves.len, zmalloc_used_memory())
+
+    clientsCron()
+
+    databasesCron()
+
+    # An AOF rewrite that had to wait for a BGSAVE.
+    if server.child_pid == -1 and server.aof_rewrite_scheduled:             # !hasActiveChildProcess
+        rewriteAppendOnlyFileBackground()
+
+    if server.child_pid != -1 or ldbPendingChildren():                      # hasActiveChildProcess
+        if run_with_period(1000):
+            receiveChildInfo()
+        checkChildrenDone()
+    else:
+        # Is one of the `save` points reached?
+        for sp in server.saveparams:
+            if (server.dirty >= sp.changes
+                    and server.unixtime - server.lastsave > sp.seconds
+                    and (server.unixtime - server.lastbgsave_try > CONFIG_BGSAVE_RETRY_DELAY
+                         or server.lastbgsave_status == C_OK)):
+                serverLog(LL_NOTICE, "%d changes in %d seconds. Saving...", sp.changes, sp.seconds)
+                rdbSaveBackground(server.rdb_filename, rdbPopulateSaveInfo(rdbSaveInfo()))
+                break
+
+        # Has the AOF grown enough since its last rewrite?
+        if (server.aof_state == AOF_ON
+                and server.child_pid == -1
+                and server.aof_rewrite_perc
+                and server.aof_current_size > server.aof_rewrite_min_size):
+            base = server.aof_rewrite_base_size if server.aof_rewrite_base_size else 1
+            growth = server.aof_current_size * 100 // base - 100
+            if growth >= server.aof_rewrite_perc:
+                serverLog(LL_NOTICE, "Starting automatic rewriting of AOF on %d%% growth", growth)
+                rewriteAppendOnlyFileBackground()
+
+    updateDictResizePolicy()
+
+    # A flush that was put off behind a running fsync.
+    if server.aof_state == AOF_ON and server.aof_flush_postponed_start:
+        flushAppendOnlyFile(0)
+
+    # After a write error, try again once a second: success makes the data set writable again.
+    if run_with_period(1000):
+        if server.aof_state == AOF_ON and server.aof_last_write_status == C_ERR:
+            flushAppendOnlyFile(0)
+
+    checkClientPauseTimeoutAndReturnIfPaused()
+
+    # A failover should not wait a second for each step of its handshake.
+    if server.failover_state != NO_FAILOVER:
+        if run_with_period(100):
+            replicationCron()
+    elif run_with_period(1000):
+        replicationCron()
+
+    if server.cluster_enabled:
+        if run_with_period(100):
+            clusterCron()
+
+    if server.sentinel_mode:
+        from replication.sentinel.sentinel import sentinelTimer
+        sentinelTimer()
+
+    if run_with_period(1000):
+        migrateCloseTimedoutSockets()
+
+    stopThreadedIOIfNeeded()
+
+    # Also here, for an idle server whose tracking-table-max-keys was lowered.
+    if server.tracking_clients:
+        trackingLimitUsedSlots()
+
+    # ORDER: after replicationCron: a BGSAVE for a replica goes before one that a user scheduled.
+    if (server.child_pid == -1 and server.rdb_bgsave_scheduled
+            and (server.unixtime - server.lastbgsave_try > CONFIG_BGSAVE_RETRY_DELAY
+                 or server.lastbgsave_status == C_OK)):
+        if rdbSaveBackground(server.rdb_filename, rdbPopulateSaveInfo(rdbSaveInfo())) == C_OK:
+            server.rdb_bgsave_scheduled = 0
+
+    server.cronloops += 1
+    return 1000 // server.hz
+
+
+def blockingOperationStarts():
+    """Loading or a slow script begins: whileBlockedCron stands in for serverCron.  May nest."""
+    server.blocking_op_nesting += 1
+    if server.blocking_op_nesting == 1:
+        updateCachedTime(0)
+        server.blocked_last_cron = server.mstime
+
+
+def blockingOperationEnds():
+    server.blocking_op_nesting -= 1
+    if server.blocking_op_nesting == 0:
+        server.blocked_last_cron = 0
+
+
+def whileBlockedCron():
+    """The part of serverCron that cannot wait until loading, or a script, has ended."""
+    serverAssert(server.blocked_last_cron)
+    if server.blocked_last_cron >= server.mstime:
+        return
+
+    latency = mstime() if server.latency_monitor_threshold else 0           # latencyStartMonitor
+    hz_ms = 1000 // server.hz
+    while server.blocked_last_cron < server.mstime:
+        server.blocked_last_cron += hz_ms
+        server.cronloops += 1              # so that run_with_period goes on
+
+    if server.loading:
+        cronUpdateMemoryStats()
+
+    if server.latency_monitor_threshold:                                    # latencyEndMonitor, ...IfNeeded
+        latency = mstime() - latency
+        if latency >= server.latency_monitor_threshold:
+            latencyAddSample("while-blocked-cron", latency)
+
+
+def beforeSleep(eventLoop):
+    """Everything that must happen before the loop waits for events again.  HOT: once a turn.
+
+    Re-entered from processEventsWhileBlocked it only moves bytes, and counts what it did.
+    """
+    srv = server
+    zmalloc_used = zmalloc_used_memory()
+    if zmalloc_used > srv.stat_peak_memory:
+        srv.stat_peak_memory = zmalloc_used
+
+    if networking.ProcessingEventsWhileBlocked:
+        processed = 0
+        processed += handleClientsWithPendingReadsUsingThreads()
+        processed += tlsProcessPendingData()
+        processed += handleClientsWithPendingWrites()
+        processed += freeClientsInAsyncFreeQueue()
+        srv.events_processed_while_blocked += processed
+        return
+
+    # Deadlines of blocked clients, to the millisecond.
+    handleBlockedClientsTimeout()
+
+    # ORDER: reads first, so that what they cause is flushed, replied and freed in this turn.
+    handleClientsWithPendingReadsUsingThreads()
+
+    # ORDER: before flushAppendOnlyFile, since this may execute commands.
+    if srv.tls_port or srv.tls_replication or srv.tls_cluster:
+        tlsProcessPendingData()
+        aeSetDontWait(srv.el, tlsHasPendingData())
+
+    # ORDER: may turn the cluster ok or fail; before unblocked clients are served.
+    if srv.cluster_enabled:
+        clusterBeforeSleep()
+
+    if srv.active_expire_enabled and srv.masterhost is None:
+        activeExpireCycle(ACTIVE_EXPIRE_CYCLE_FAST)
+
+    # Clients in WAIT whose replicas have answered.
+    if srv.clients_waiting_acks.len:
+        processClientsWaitingReplicas()
+
+    # Pipelined commands of clients that were just unblocked.
+    if srv.unblocked_clients.len:
+        processUnblockedClients()
+
+    # ORDER: after processUnblockedClients: a pipelined WAIT that blocked again just now is covered by this GETACK.
+    # Not while paused: GETACK moves the replication offset.
+    if srv.get_ack_from_slaves and not checkClientPauseTimeoutAndReturnIfPaused():
+        replicationFeedSlaves(srv.slaves, srv.slaveseldb, [shared.replconf, shared.getack, shared.special_asterick])
+        srv.get_ack_from_slaves = 0
+
+    # ORDER: not where the ACK is read, since a failover disconnects clients.
+    if srv.failover_state != NO_FAILOVER:
+        updateFailoverStatus()
+
+    # INVARIANT: invalidations are sent with the command that caused them; none may be left here.
+    serverAssert(srv.tracking_pending_keys.len == 0)
+
+    if srv.tracking_clients:
+        trackingBroadcastInvalidationMessages()
+
+    # ORDER: before the replies: with appendfsync always, what a client has been told is on disk.
+    if srv.aof_state == AOF_ON:
+        flushAppendOnlyFile(0)
+
+    handleClientsWithPendingWritesUsingThreads()
+
+    # ORDER: after the writes, which may have failed.
+    if srv.clients_to_close.len:
+        freeClientsInAsyncFreeQueue()
+
+    # Keys that became ready outside of a command.
+    if srv.ready_keys.len:
+        handleClientsBlockedOnKeys()
+
+
+def afterSleep(eventLoop):
+    """The loop has woken.  In C modules take their lock here; we have none: a place for a breakpoint."""
+
+
+def iAmMaster():
+    """True if this node decides itself when keys expire."""
+    return ((not server.cluster_enabled and server.masterhost is None)
+            or (server.cluster_enabled and server.cluster.myself.flags & CLUSTER_NODE_MASTER))
