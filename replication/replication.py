@@ -1,5 +1,21 @@
 """replication.py - SKELETON, to be written."""
-from server.client.networking_reply import addReplyErrorFormat
+import os
+from typing import TYPE_CHECKING
+
+from ae.monotonic import ustime
+from datastructs.adlist import listCreate
+from datastructs.dict import dictCreate
+from datastructs.sds import sdscatrepr
+from datastructs.util import getRandomHexChars
+from server.client.networking import getClientPeerId
+from server.client.networking_reply import addReply, addReplyErrorFormat
+from server.object import createObject
+from server.server_h import (
+    server, CLIENT_LUA, CLIENT_UNIX_SOCKET, CONFIG_RUN_ID_SIZE, FAILOVER_IN_PROGRESS, FAILOVER_WAIT_FOR_SYNC,
+    NO_FAILOVER, OBJ_ENCODING_INT, OBJ_STRING, SLAVE_STATE_ONLINE,
+)
+if TYPE_CHECKING:                                   # upward: bound by server/link.py
+    from server.server import replScriptCacheDictType
 
 
 def syncCommand(c):
@@ -42,7 +58,11 @@ def feedReplicationBacklog(*args):
     raise NotImplementedError("feedReplicationBacklog")
 
 
-def replicationFeedSlaves(*args):
+def replicationFeedSlaves(slaves, dictid, argv):
+    if server.masterhost is not None:
+        return
+    if server.repl_backlog is None and slaves.len == 0:
+        return
     raise NotImplementedError("replicationFeedSlaves")
 
 
@@ -54,8 +74,31 @@ def replicationFeedSlavesFromMasterStream(*args):
     raise NotImplementedError("replicationFeedSlavesFromMasterStream")
 
 
-def replicationFeedMonitors(*args):
-    raise NotImplementedError("replicationFeedMonitors")
+def replicationFeedMonitors(c, monitors, dictid, argv):
+    """Show one command to all clients in MONITOR mode."""
+    if monitors is None or monitors.len == 0 or server.loading:
+        return
+    tv_sec, tv_usec = divmod(ustime(), 1000000)
+    cmdrepr = b"+%d.%06d " % (tv_sec, tv_usec)
+    if c.flags & CLIENT_LUA:
+        cmdrepr += b"[%d lua] " % dictid
+    elif c.flags & CLIENT_UNIX_SOCKET:
+        cmdrepr += b"[%d unix:%s] " % (dictid, os.fsencode(server.unixsocket))
+    else:
+        cmdrepr += b"[%d %s] " % (dictid, getClientPeerId(c))
+    words = []
+    for o in argv:
+        if o.encoding == OBJ_ENCODING_INT:
+            words.append(b'"%d"' % o.ptr)
+        else:
+            words.append(sdscatrepr(b"", o.ptr))
+    cmdobj = createObject(OBJ_STRING, cmdrepr + b" ".join(words) + b"\r\n")
+
+    ln = monitors.head
+    while ln is not None:
+        monitor = ln.value
+        ln = ln.next
+        addReply(monitor, cmdobj)
 
 
 def getPsyncInitialOffset(*args):
@@ -78,12 +121,14 @@ def updateSlavesWaitingBgsave(*args):
     raise NotImplementedError("updateSlavesWaitingBgsave")
 
 
-def changeReplicationId(*args):
-    raise NotImplementedError("changeReplicationId")
+def changeReplicationId():
+    """Start a new history: replicas that know the old id will have to resync in full, unless replid2 says otherwise."""
+    server.replid = getRandomHexChars(CONFIG_RUN_ID_SIZE)
 
 
-def clearReplicationId2(*args):
-    raise NotImplementedError("clearReplicationId2")
+def clearReplicationId2():
+    server.replid2 = b"0" * CONFIG_RUN_ID_SIZE
+    server.second_replid_offset = -1
 
 
 def replicationSendNewlineToMaster(*args):
@@ -114,16 +159,30 @@ def replicationCacheMasterUsingMyself(*args):
     raise NotImplementedError("replicationCacheMasterUsingMyself")
 
 
-def refreshGoodSlavesCount(*args):
-    raise NotImplementedError("refreshGoodSlavesCount")
+def refreshGoodSlavesCount():
+    """Count the replicas that are online and lag no more than min-replicas-max-lag."""
+    if not server.repl_min_slaves_to_write or not server.repl_min_slaves_max_lag:
+        return
+    good = 0
+    ln = server.slaves.head
+    while ln is not None:
+        slave = ln.value
+        ln = ln.next
+        lag = server.unixtime - slave.repl_ack_time
+        if slave.replstate == SLAVE_STATE_ONLINE and lag <= server.repl_min_slaves_max_lag:
+            good += 1
+    server.repl_good_slaves_count = good
 
 
-def replicationScriptCacheInit(*args):
-    raise NotImplementedError("replicationScriptCacheInit")
+def replicationScriptCacheInit():
+    server.repl_scriptcache_size = 10000
+    server.repl_scriptcache_dict = dictCreate(replScriptCacheDictType)
+    server.repl_scriptcache_fifo = listCreate()
 
 
-def replicationScriptCacheFlush(*args):
-    raise NotImplementedError("replicationScriptCacheFlush")
+def replicationScriptCacheFlush():
+    server.repl_scriptcache_dict = dictCreate(replScriptCacheDictType)
+    server.repl_scriptcache_fifo = listCreate()
 
 
 def replicationScriptCacheAdd(*args):
@@ -150,16 +209,23 @@ def replicationGetSlaveOffset(*args):
     raise NotImplementedError("replicationGetSlaveOffset")
 
 
-def replicationCron(*args):
-    raise NotImplementedError("replicationCron")
+def replicationCron():
+    refreshGoodSlavesCount()
 
 
-def replicationStartPendingFork(*args):
-    raise NotImplementedError("replicationStartPendingFork")
+def replicationStartPendingFork():
+    if server.slaves.len:
+        raise NotImplementedError("replicationStartPendingFork")
 
 
-def getFailoverStateString(*args):
-    raise NotImplementedError("getFailoverStateString")
+def getFailoverStateString():
+    if server.failover_state == NO_FAILOVER:
+        return "no-failover"
+    if server.failover_state == FAILOVER_IN_PROGRESS:
+        return "failover-in-progress"
+    if server.failover_state == FAILOVER_WAIT_FOR_SYNC:
+        return "waiting-for-sync"
+    return "unknown"
 
 
 def clearFailoverState(*args):

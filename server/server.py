@@ -122,7 +122,7 @@ from server.session.tracking import (
     trackingHandlePendingKeyInvalidations, trackingLimitUsedSlots, trackingRememberKeys,
 )
 from server.zmalloc import (
-    set_jemalloc_bg_thread, zmalloc_get_memory_size, zmalloc_used_memory,
+    ZMALLOC_LIB, set_jemalloc_bg_thread, zmalloc_get_memory_size, zmalloc_init, zmalloc_used_memory,
 )
 if TYPE_CHECKING:                                   # same layer, imports us: bound by server/link.py
     from server.commandtable import redisCommandTable
@@ -805,6 +805,7 @@ def InitServerLast():
     bioInit()
     initThreadedIO()
     set_jemalloc_bg_thread(server.jemalloc_bg_thread)
+    zmalloc_init()
     server.initial_memory_usage = zmalloc_used_memory()
 
 
@@ -1114,12 +1115,6 @@ def call(c, flags):
     srv.fixed_time_expire -= 1
     srv.stat_numcommands += 1
     _call_prev_err_count = srv.stat_total_error_replies
-
-    # ORDER: before the eviction that the next command may start.  Without maxmemory beforeSleep looks often enough.
-    if srv.maxmemory:
-        zmalloc_used = zmalloc_used_memory()
-        if zmalloc_used > srv.stat_peak_memory:
-            srv.stat_peak_memory = zmalloc_used
 
     if srv.tracking_pending_keys.len:
         afterCommand(c)
@@ -1606,7 +1601,7 @@ def monitorCommand(c):
 
 def version():
     sys.stdout.write("Redis server v=%s sha=%s:%d malloc=%s bits=%d build=%x\n" % (
-        REDIS_VERSION, redisGitSHA1(), int(redisGitDirty()) > 0, "libc", 64 if sys.maxsize > 2**32 else 32,
+        REDIS_VERSION, redisGitSHA1(), int(redisGitDirty()) > 0, ZMALLOC_LIB, 64 if sys.maxsize > 2**32 else 32,
         redisBuildId()))
     sys.exit(0)
 

@@ -7,10 +7,12 @@ Calls out    nearly everybody: read serverCron and beforeSleep as the list of wh
 State        server.cronloops, server.hz, the cached times server.ustime/mstime/unixtime, server.child_*.
 Invariant    the steps of beforeSleep stand in C's order; most of them depend on it (see ORDER there).
 Departures   no modules: their steps are missing.  activeDefragCycle does nothing: CPython objects do not move.
+             The memory peak is sampled by serverCron, not each turn: asking the allocators takes 5 us and more.
 Extend       periodic work: a step in serverCron under run_with_period(ms).
 """
 import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -56,7 +58,7 @@ from server.server_h import (
 from server.session.blocked import handleClientsBlockedOnKeys, processUnblockedClients
 from server.session.timeout import clientsCronHandleTimeout, handleBlockedClientsTimeout
 from server.session.tracking import trackingBroadcastInvalidationMessages, trackingLimitUsedSlots
-from server.zmalloc import zmalloc_get_allocator_info, zmalloc_get_rss, zmalloc_size, zmalloc_used_memory
+from server.zmalloc import zmalloc_get_allocator_info, zmalloc_sample_rss, zmalloc_used_memory
 if TYPE_CHECKING:                                   # same layer, above us: bound by server/link.py
     from server.server import prepareForShutdown
 
@@ -189,7 +191,7 @@ def clientsCronResizeQueryBuffer(c):
 
 def clientsCronTrackExpansiveClients(c, time_idx):
     """Remember the biggest buffers of this second.  Returns 0: `c` lives."""
-    in_usage = sdsZmallocSize(c.querybuf) + c.argv_len_sum + (zmalloc_size(c.argv) if c.argv else 0)
+    in_usage = sdsZmallocSize(c.querybuf) + c.argv_len_sum + (sys.getsizeof(c.argv) if c.argv else 0)
     out_usage = getClientOutputBufferMemoryUsage(c)
     if in_usage > ClientsPeakMemInput[time_idx]:
         ClientsPeakMemInput[time_idx] = in_usage
@@ -203,10 +205,10 @@ def clientsCronTrackClientsMemUsage(c):
     type_ = getClientType(c)
     mem = getClientOutputBufferMemoryUsage(c)
     mem += sdsZmallocSize(c.querybuf)
-    mem += zmalloc_size(c)
+    mem += sys.getsizeof(c)
     mem += c.argv_len_sum
     if c.argv:
-        mem += zmalloc_size(c.argv)
+        mem += sys.getsizeof(c.argv)
     server.stat_clients_type_memory[c.client_cron_last_memory_type] -= c.client_cron_last_memory_usage
     server.stat_clients_type_memory[type_] += mem
     c.client_cron_last_memory_usage = mem
@@ -331,7 +333,7 @@ def cronUpdateMemoryStats():
 
     if run_with_period(100):
         stats = server.cron_malloc_stats
-        stats.process_rss = zmalloc_get_rss()
+        stats.process_rss = zmalloc_sample_rss()
         stats.zmalloc_used = zmalloc_used_memory()
         stats.allocator_allocated, stats.allocator_active, stats.allocator_resident = zmalloc_get_allocator_info()[-3:]
         if not stats.allocator_resident:
@@ -516,10 +518,6 @@ def beforeSleep(eventLoop):
     Re-entered from processEventsWhileBlocked it only moves bytes, and counts what it did.
     """
     srv = server
-    zmalloc_used = zmalloc_used_memory()
-    if zmalloc_used > srv.stat_peak_memory:
-        srv.stat_peak_memory = zmalloc_used
-
     if networking.ProcessingEventsWhileBlocked:
         processed = 0
         processed += handleClientsWithPendingReadsUsingThreads()

@@ -35,14 +35,13 @@ from server.server_h import (
     STATS_METRIC_NET_OUTPUT, SUPERVISED_SYSTEMD, SUPERVISED_UPSTART,
 )
 from server.session.tracking import trackingGetTotalItems, trackingGetTotalKeys, trackingGetTotalPrefixes
-from server.zmalloc import zmalloc_used_memory
+from server.zmalloc import ZMALLOC_LIB, zmalloc_used_memory
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster import getClusterConnectionsCount
     from persistence.aof import aofRewriteBufferSize
     from replication.replication import getFailoverStateString
     from server.server import getExpansiveClientsInfo, getInstantaneousMetric
 
-ZMALLOC_LIB = b"libc"
 UNSAFE_INFO_CHARS = bytes.maketrans(b"#:\n\r", b"____")
 
 _uname = None                        # os.uname() never changes
@@ -200,7 +199,7 @@ def genRedisInfoString_memory():
         mh.rss_extra, mh.rss_extra_bytes,
         mh.total_frag, mh.total_frag_bytes,          # all RSS overhead, under its old name
         freeMemoryGetNotCountedMemory(), mh.repl_backlog, mh.clients_slaves, mh.clients_normal, mh.aof_buffer,
-        ZMALLOC_LIB, server.active_defrag_running, lazyfreeGetPendingObjectsCount(), lazyfreeGetFreedObjectsCount())
+        ZMALLOC_LIB.encode(), server.active_defrag_running, lazyfreeGetPendingObjectsCount(), lazyfreeGetFreedObjectsCount())
     freeMemoryOverheadData(mh)
     return info
 
