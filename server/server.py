@@ -35,6 +35,7 @@ from datastructs.adlist import listAddNodeTail, listCreate
 from datastructs.dict import (
     DICT_OK, dictAdd, dictCreate, dictEncObjHash, dictEncObjKeyCompare, dictFetchValue, dictObjHash,
     dictObjKeyCompare, dictSdsCaseHash, dictSdsKeyCaseCompare, dictSize, dictType, dict_entries,
+    hashDictType, setDictType, zsetDictType,  # noqa: F401 (C has them in server.c: others import them from here)
 )
 from datastructs.rax import raxFind, raxInsert, raxNew, raxNotFound
 from datastructs.sds import sdscatrepr
@@ -169,13 +170,10 @@ def dictExpandAllowed(moreMem, usedRatio):
 # Keys that are bytes need neither hash nor compare function: hash() of bytes is seeded SipHash, as in C.
 objectKeyPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
 objectKeyHeapPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
-setDictType = dictType()                           # members -> None
-zsetDictType = dictType()                          # members -> score (float)
 dbDictType = dictType(expandAllowed=dictExpandAllowed)          # keys -> robj
 shaScriptObjectDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
 dbExpiresDictType = dictType(expandAllowed=dictExpandAllowed)   # keys -> ms
 commandTableDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
-hashDictType = dictType()                          # fields -> values
 sdsReplyDictType = dictType()
 keylistDictType = dictType(hashFunction=dictObjHash, keyCompare=dictObjKeyCompare)   # key robj -> list_
 clusterNodesDictType = dictType()
@@ -1795,8 +1793,6 @@ def unexpected_exception(eventLoop, clientData, exc):
 def main(argv):
     """Start the server; `argv` as in C, argv[0] is the program.  Returns the exit code, if it returns."""
     gc.disable()                           # cycles are cut by hand; a collection would visit every key
-    server.pid = os.getpid()
-
     time.tzset()
     random.seed()
     server.umask = os.umask(0o777)

@@ -25,6 +25,7 @@ from datastructs.dict import (
     dictIsRehashing, dictRehashMilliseconds, dictResize, dictSetResizeEnabled, dictSlots, dictSize,
     DICT_HT_INITIAL_SIZE, DICT_RESIZE_AVOID, DICT_RESIZE_ENABLE, DICT_RESIZE_FORBID,
 )
+from datastructs.sds import sdsAllocSize, sdsRemoveFreeSpace, sdsavail
 from persistence.aof import backgroundRewriteDoneHandler, flushAppendOnlyFile, rewriteAppendOnlyFileBackground
 from persistence.childinfo import closeChildInfoPipe, receiveChildInfo
 from persistence.rdb import backgroundSaveDoneHandler, rdbPopulateSaveInfo, rdbSaveBackground
@@ -172,20 +173,20 @@ def getInstantaneousMetric(metric):
 
 def clientsCronResizeQueryBuffer(c):
     """Give back the slack of a query buffer that was big and is not any more.  Returns 0: `c` lives."""
-    querybuf_size = c.querybuf.__alloc__()
+    querybuf_size = sdsAllocSize(c.querybuf)
     idletime = server.unixtime - c.lastinteraction
 
     if querybuf_size > PROTO_MBULK_BIG_ARG and (querybuf_size / (c.querybuf_peak + 1) > 2 or idletime > 2):
-        if querybuf_size - len(c.querybuf) > BIG_ARG_SLACK:
-            c.querybuf = bytearray(c.querybuf)
+        if sdsavail(c.querybuf) > BIG_ARG_SLACK:
+            c.querybuf = sdsRemoveFreeSpace(c.querybuf)
     # The peak of the next period starts here.
     c.querybuf_peak = 0
 
     # The link to our master has a second buffer, for what is read and not yet applied.
     if c.flags & CLIENT_MASTER and c.pending_querybuf is not None:
-        pending_querybuf_size = c.pending_querybuf.__alloc__()
+        pending_querybuf_size = sdsAllocSize(c.pending_querybuf)
         if pending_querybuf_size > LIMIT_PENDING_QUERYBUF and len(c.pending_querybuf) < pending_querybuf_size // 2:
-            c.pending_querybuf = bytearray(c.pending_querybuf)
+            c.pending_querybuf = sdsRemoveFreeSpace(c.pending_querybuf)
     return 0
 
 

@@ -1,16 +1,19 @@
 """tls.py - SKELETON, to be written."""
+from server.log import serverLog
+from server.server_h import C_ERR, LL_WARNING
 
 
-def tlsInit(*args):
-    raise NotImplementedError("tlsInit")
+def tlsInit():
+    pass
 
 
 def tlsCleanup(*args):
     raise NotImplementedError("tlsCleanup")
 
 
-def tlsConfigure(*args):
-    raise NotImplementedError("tlsConfigure")
+def tlsConfigure(ctx_config):
+    serverLog(LL_WARNING, "TLS is not supported yet.")
+    return C_ERR
 
 
 def connCreateTLS(*args):
@@ -21,12 +24,12 @@ def connCreateAcceptedTLS(*args):
     raise NotImplementedError("connCreateAcceptedTLS")
 
 
-def tlsHasPendingData(*args):
-    raise NotImplementedError("tlsHasPendingData")
+def tlsHasPendingData():
+    return 0
 
 
-def tlsProcessPendingData(*args):
-    raise NotImplementedError("tlsProcessPendingData")
+def tlsProcessPendingData():
+    return 0
 
 
 def connTLSGetPeerCert(*args):
