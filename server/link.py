@@ -28,6 +28,7 @@ from server.client import networking
 from server.client import networking_client
 from server.client import networking_reply
 from server.client import networking_threads
+from server import commandtable
 from server.keyspace import db
 from server.keyspace import evict
 from server.keyspace import expire
@@ -36,7 +37,10 @@ from server.keyspace import notify
 from server.keyspace import object_command
 from server import log
 from server import object
+from server.scripting import scripting
 from server import server
+from server import server_cron
+from server import server_process
 from server.session import acl
 from server.session import blocked
 from server.session import multi
@@ -99,6 +103,9 @@ rdb_load.iAmMaster = server.iAmMaster
 rdb_save.aofReadDiffFromParent = aof_rewrite.aofReadDiffFromParent
 rdb_save.sendChildInfo = server.sendChildInfo
 
+# replication.replication
+replication.replScriptCacheDictType = server.replScriptCacheDictType
+
 # server.admin.config
 config.queueSentinelConfig = sentinel.queueSentinelConfig
 config.rewriteConfigSentinelOption = sentinel.rewriteConfigSentinelOption
@@ -140,6 +147,13 @@ debug.clearReplicationId2 = replication.clearReplicationId2
 debug.atoi = config.atoi
 debug.rewriteConfig = config.rewriteConfig
 debug.restartServer = server.restartServer
+
+# server.admin.info
+info.getClusterConnectionsCount = cluster.getClusterConnectionsCount
+info.aofRewriteBufferSize = aof.aofRewriteBufferSize
+info.getFailoverStateString = replication.getFailoverStateString
+info.getExpansiveClientsInfo = server.getExpansiveClientsInfo
+info.getInstantaneousMetric = server.getInstantaneousMetric
 
 # server.bio
 bio.redisSetCpuAffinity = server.redisSetCpuAffinity
@@ -273,6 +287,18 @@ object.addReplyError = networking_reply.addReplyError
 object.addReplyErrorFormat = networking_reply.addReplyErrorFormat
 object.addReplyErrorObject = networking_reply.addReplyErrorObject
 object.LFUGetTimeInMinutes = evict.LFUGetTimeInMinutes
+
+# server.scripting.scripting
+scripting.shaScriptObjectDictType = server.shaScriptObjectDictType
+
+# server.server
+server.redisCommandTable = commandtable.redisCommandTable
+
+# server.server_cron
+server_cron.prepareForShutdown = server.prepareForShutdown
+
+# server.server_process
+server_process.closeListeningSockets = server.closeListeningSockets
 
 # server.session.blocked
 blocked.replicationCountAcksByOffset = replication.replicationCountAcksByOffset
