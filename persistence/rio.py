@@ -36,10 +36,10 @@ class rio:
     """One stream, reading or writing, never both."""
     __slots__ = ("fill", "drain", "update_cksum", "cksum", "flags", "processed_bytes", "max_processing_chunk",
                  "fp", "buffered", "autosync", "conn", "read_limit", "fd", "wbuf", "wlimit", "rbuf", "rpos",
-                 "cksum_pos", "settled", "eof", "error")
+                 "cksum_pos", "settled", "fetched", "eof", "error")
 
     def __init__(self):
-        self.fill = None           # fill(r, n) -> up to n more bytes, b"" at the end (C: read)
+        self.fill = None           # fill(r, need, want) -> up to want more bytes, b"" at the end (C: read)
         self.drain = None          # drain(r, data) -> 1 or 0 (C: write)
         self.update_cksum = None   # update_cksum(r, data), once a chunk; None = no checksum
         self.cksum = 0             # CRC-64 of what passed so far
@@ -61,6 +61,7 @@ class rio:
         self.rbuf = b""            # read from the target
         self.rpos = 0              # first byte of rbuf not given out yet
         self.cksum_pos = 0         # first byte of rbuf not in cksum yet; <= rpos
+        self.fetched = 0           # read: bytes taken from the target
         self.settled = 0           # read: bytes that update_cksum has been given
         self.eof = 0               # 1 = a fill came back empty (C: feof)
         self.error = 0             # errno of the call that set a flag
@@ -76,7 +77,7 @@ def rioInitWithBuffer(r, s):
     r.rbuf = s if type(s) is bytes else bytes(s)
 
 
-def rioBufferFill(r, n):
+def rioBufferFill(r, need, want):
     return b""                              # all there is stands in rbuf from the start
 
 
@@ -98,9 +99,9 @@ def rioFileWrite(r, data):
     return 1
 
 
-def rioFileRead(r, n):
+def rioFileRead(r, need, want):
     try:
-        return r.fp.read(n)
+        return r.fp.read(want)
     except OSError as e:
         r.error = e.errno
         return b""
@@ -116,12 +117,12 @@ def rioInitWithFile(r, fp):
 
 # ------------------- Connection implementation -------------------
 
-def rioConnRead(r, n):
-    """Read about `n` bytes from the socket, waiting for them as its receive timeout allows."""
-    want = n if n > PROTO_IOBUF_LEN else PROTO_IOBUF_LEN
+def rioConnRead(r, need, want):
+    """Read from the socket, waiting as its receive timeout allows, and never past the limit."""
+    want = min(want, 4 * PROTO_IOBUF_LEN)
     if r.read_limit:
-        left = r.read_limit - (r.processed_bytes + len(r.rbuf))
-        if n > left:
+        left = r.read_limit - r.fetched
+        if need > left:
             r.error = errno.EOVERFLOW
             return b""
         want = min(want, left)
@@ -248,7 +249,8 @@ def rio_fill(r, n):
         chunk = RIO_CHUNK
     pieces = [rest] if rest else []
     while have < n:
-        data = r.fill(r, max(chunk, min(n - have, RIO_READ_MAX)))   # a length may be a lie: ask bit by bit
+        # The length may be a lie, so big ones are asked for bit by bit.
+        data = r.fill(r, n - have, max(chunk, min(n - have, RIO_READ_MAX)))
         if not data:
             r.eof = 1
             r.flags |= RIO_FLAG_READ_ERROR
@@ -256,6 +258,7 @@ def rio_fill(r, n):
             return 0
         pieces.append(data)
         have += len(data)
+        r.fetched += len(data)
     r.rbuf = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     return 1
 
