@@ -788,12 +788,18 @@ def processMultibulkBuffer(c):
     buf = c.querybuf
     qb_pos = c.qb_pos
     qblen = len(buf)
+    bulklen = c.bulklen
+    if type(buf) is not bytes:
+        # A big argument is coming in: nothing to do before its last byte is here.
+        if qblen - qb_pos < bulklen + 2:                        # +2: the line end
+            return C_ERR
+        buf = c.querybuf = bytes(buf)
 
     multibulklen = c.multibulklen
     if multibulklen == 0:
         serverAssertWithInfo(c, None, c.argc == 0)
 
-        multibulklen = _MBULK4.get(bytes(buf[qb_pos:qb_pos + 4]))
+        multibulklen = _MBULK4.get(buf[qb_pos:qb_pos + 4])
         if multibulklen is not None:                            # *<n>\r\n
             qb_pos += 4
         else:
@@ -806,7 +812,7 @@ def processMultibulkBuffer(c):
             if newline + 2 > qblen:                             # the \n is missing
                 return C_ERR
 
-            ok, ll = string2ll(bytes(buf[qb_pos + 1:newline]))
+            ok, ll = string2ll(buf[qb_pos + 1:newline])
             if not ok or ll > 1024 * 1024:
                 addReplyError(c, b"Protocol error: invalid multibulk length")
                 setProtocolError("invalid mbulk count", c)
@@ -831,51 +837,37 @@ def processMultibulkBuffer(c):
         lru = LFUGetTimeInMinutes() << 8 | LFU_INIT_VAL
     else:
         lru = server.lruclock
-    bulklen = c.bulklen
     ret = C_OK
     while multibulklen:
         if bulklen == -1:
-            header = bytes(buf[qb_pos:qb_pos + 4])
-            bulklen = _BULK4.get(header)
+            bulklen = _BULK4.get(buf[qb_pos:qb_pos + 4])
             if bulklen is not None:                             # $<n>\r\n
                 qb_pos += 4
             else:
-                bulklen = _BULK5.get(bytes(buf[qb_pos:qb_pos + 5]))
+                bulklen = _BULK5.get(buf[qb_pos:qb_pos + 5])
                 if bulklen is not None:                         # $<nn>\r\n
                     qb_pos += 5
-                else:
-                    # Any other header.  c.* must be right for the error paths.
-                    c.qb_pos = qb_pos
-                    bulklen, qb_pos, err = processMultibulkBuffer_bulkheader(c, buf, qb_pos)
+                else:                                           # any other header
+                    c.qb_pos = qb_pos                           # the errors show what stands here
+                    bulklen, qb_pos = processMultibulkBuffer_bulkheader(c, buf, qb_pos)
                     if bulklen == -1:
                         ret = C_ERR
                         break
-                    if bulklen >= PROTO_MBULK_BIG_ARG and qblen - qb_pos <= bulklen + 2:
-                        # All that is left belongs to this argument: let it begin the buffer, which from now on is a
-                        # bytearray, since it will be appended to many times.
-                        buf = c.querybuf = bytearray(memoryview(buf)[qb_pos:])
+                    if bulklen >= PROTO_MBULK_BIG_ARG and qblen - qb_pos < bulklen + 2:
+                        # The rest of the buffer belongs to this argument.  It is going to be appended to many
+                        # times: from here on it is a bytearray that holds nothing else.
+                        c.querybuf = bytearray(memoryview(buf)[qb_pos:])
                         qb_pos = 0
-                        qblen = len(buf)
+                        ret = C_ERR
+                        break
 
         end = qb_pos + bulklen
-        if end + 2 > qblen:                                     # +2: the line end
+        if end + 2 > qblen:
             ret = C_ERR
             break
-        if bulklen >= PROTO_MBULK_BIG_ARG:
-            if qb_pos == 0 and qblen == bulklen + 2:
-                # The buffer is just this argument: it gives its bytes away and starts anew.
-                with memoryview(buf) as view:
-                    arg = bytes(view[:bulklen])
-                buf = c.querybuf = b""
-                qblen = 0
-            else:
-                with memoryview(buf) as view:
-                    arg = bytes(view[qb_pos:end])
-                qb_pos = end + 2
-        else:
-            arg = bytes(buf[qb_pos:end])
-            qb_pos = end + 2
-        argv.append(robj(OBJ_STRING, OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW, arg, lru))
+        argv.append(robj(OBJ_STRING, OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW,
+                         buf[qb_pos:end], lru))
+        qb_pos = end + 2
         argv_len_sum += bulklen
         bulklen = -1
         multibulklen -= 1
@@ -889,32 +881,32 @@ def processMultibulkBuffer(c):
 
 
 def processMultibulkBuffer_bulkheader(c, buf, qb_pos):
-    """The header of an argument, the long way -> (bulklen, qb_pos after it, error); -1: not here yet, or error."""
+    """The header of an argument, the long way -> (bulklen, qb_pos after it); bulklen -1: not all here, or error."""
     newline = buf.find(b"\r", qb_pos)
     if newline == -1:
         if len(buf) - qb_pos > PROTO_INLINE_MAX_SIZE:
             addReplyError(c, b"Protocol error: too big bulk count string")
             setProtocolError("too big bulk count string", c)
-            return -1, qb_pos, 1
-        return -1, qb_pos, 0
+            return -1, qb_pos
+        return -1, qb_pos
     if newline + 2 > len(buf):                                  # the \n is missing
-        return -1, qb_pos, 0
+        return -1, qb_pos
 
     if buf[qb_pos] != 36:                                       # $
         addReplyErrorFormat(c, b"Protocol error: expected '$', got '%c'", buf[qb_pos])
         setProtocolError("expected $ but got something else", c)
-        return -1, qb_pos, 1
+        return -1, qb_pos
 
-    ok, ll = string2ll(bytes(buf[qb_pos + 1:newline]))
+    ok, ll = string2ll(buf[qb_pos + 1:newline])
     if not ok or ll < 0 or (not c.flags & CLIENT_MASTER and ll > server.proto_max_bulk_len):
         addReplyError(c, b"Protocol error: invalid bulk length")
         setProtocolError("invalid bulk length", c)
-        return -1, qb_pos, 1
+        return -1, qb_pos
     if ll > 16384 and authRequired(c):
         addReplyError(c, b"Protocol error: unauthenticated bulk length")
         setProtocolError("unauth bulk length", c)
-        return -1, qb_pos, 1
-    return ll, newline + 2, 0
+        return -1, qb_pos
+    return ll, newline + 2
 
 
 def commandProcessed(c):
@@ -1080,7 +1072,7 @@ def processInputBuffer(c):
     qb_pos = c.qb_pos
     if qb_pos:
         buf = c.querybuf
-        c.querybuf = buf[qb_pos:] if qb_pos < len(buf) else b""
+        c.querybuf = bytes(buf[qb_pos:]) if qb_pos < len(buf) else b""
         c.qb_pos = 0
 
 
@@ -1124,13 +1116,10 @@ def readQueryFromClient(conn):
         c.pending_querybuf += data
         c.read_reploff += nread
 
-    if qblen:
-        if isinstance(buf, bytearray):
-            buf += data
-        else:
-            c.querybuf = buf + data
+    if type(buf) is bytes:
+        c.querybuf = buf + data if qblen else data
     else:
-        c.querybuf = data
+        buf += data                                 # a big argument
     c.lastinteraction = server.unixtime
     server.stat_net_input_bytes += nread
     if qblen + nread > server.client_max_querybuf_len:
