@@ -6,7 +6,7 @@ Called from  initConfigValues, loadServerConfigFromString [startup]; CONFIG GET,
 Calls out    the module that owns what a hook changes: networking, evict, acl, aof, replication, server.
 State        none of its own: a row names the struct and the field that it fills (C: a pointer to it).
 Invariant    rows stand in C's order, which is the order of CONFIG GET * and of what CONFIG REWRITE appends.
-Departures   the tls-* rows are always there (C: only with BUILD_TLS=yes), since Python brings ssl along.
+Departures   none.
 Extend       a new directive: one row here, its field in server_h.redisServer, its paragraph in redis.conf.
 
 A validity test answers (ok, err), an update hook (ok, err): err is None or the words that follow the dash in the error
@@ -671,6 +671,8 @@ def updateTLSPort(val, prev):
     return 1, None
 
 
+USE_OPENSSL = 0                # 1 adds the tls-* directives, as BUILD_TLS=yes does in C
+
 configs = [
     # Bool configs
     createBoolConfig(b"rdbchecksum", None, IMMUTABLE_CONFIG, server, "rdb_checksum", 1, None, None),
@@ -919,44 +921,48 @@ configs = [
                       server, "repl_backlog_time_limit", 60*60, INTEGER_CONFIG, None, None),
     createOffTConfig(b"auto-aof-rewrite-min-size", None, MODIFIABLE_CONFIG, 0, LLONG_MAX,
                      server, "aof_rewrite_min_size", 64*1024*1024, MEMORY_CONFIG, None, None),
-
-    # TLS configs (C: #ifdef USE_OPENSSL)
-    createIntConfig(b"tls-port", None, MODIFIABLE_CONFIG, 0, 65535,
-                    server, "tls_port", 0, INTEGER_CONFIG, None, updateTLSPort),
-    createIntConfig(b"tls-session-cache-size", None, MODIFIABLE_CONFIG, 0, INT_MAX,
-                    server.tls_ctx_config, "session_cache_size", 20*1024, INTEGER_CONFIG, None, updateTlsCfgInt),
-    createIntConfig(b"tls-session-cache-timeout", None, MODIFIABLE_CONFIG, 0, INT_MAX,
-                    server.tls_ctx_config, "session_cache_timeout", 300, INTEGER_CONFIG, None, updateTlsCfgInt),
-    createBoolConfig(b"tls-cluster", None, MODIFIABLE_CONFIG, server, "tls_cluster", 0, None, updateTlsCfgBool),
-    createBoolConfig(b"tls-replication", None, MODIFIABLE_CONFIG, server, "tls_replication", 0, None, updateTlsCfgBool),
-    createEnumConfig(b"tls-auth-clients", None, MODIFIABLE_CONFIG, tls_auth_clients_enum,
-                     server, "tls_auth_clients", TLS_CLIENT_AUTH_YES, None, None),
-    createBoolConfig(b"tls-prefer-server-ciphers", None, MODIFIABLE_CONFIG,
-                     server.tls_ctx_config, "prefer_server_ciphers", 0, None, updateTlsCfgBool),
-    createBoolConfig(b"tls-session-caching", None, MODIFIABLE_CONFIG,
-                     server.tls_ctx_config, "session_caching", 1, None, updateTlsCfgBool),
-    createStringConfig(b"tls-cert-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "cert_file", None, None, updateTlsCfg),
-    createStringConfig(b"tls-key-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "key_file", None, None, updateTlsCfg),
-    createStringConfig(b"tls-key-file-pass", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "key_file_pass", None, None, updateTlsCfg),
-    createStringConfig(b"tls-client-cert-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "client_cert_file", None, None, updateTlsCfg),
-    createStringConfig(b"tls-client-key-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "client_key_file", None, None, updateTlsCfg),
-    createStringConfig(b"tls-client-key-file-pass", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "client_key_file_pass", None, None, updateTlsCfg),
-    createStringConfig(b"tls-dh-params-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "dh_params_file", None, None, updateTlsCfg),
-    createStringConfig(b"tls-ca-cert-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "ca_cert_file", None, None, updateTlsCfg),
-    createStringConfig(b"tls-ca-cert-dir", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "ca_cert_dir", None, None, updateTlsCfg),
-    createStringConfig(b"tls-protocols", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "protocols", None, None, updateTlsCfg),
-    createStringConfig(b"tls-ciphers", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "ciphers", None, None, updateTlsCfg),
-    createStringConfig(b"tls-ciphersuites", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
-                       server.tls_ctx_config, "ciphersuites", None, None, updateTlsCfg),
 ]
+
+# C: #ifdef USE_OPENSSL
+if USE_OPENSSL:
+    configs += [
+        createIntConfig(b"tls-port", None, MODIFIABLE_CONFIG, 0, 65535,
+                        server, "tls_port", 0, INTEGER_CONFIG, None, updateTLSPort),
+        createIntConfig(b"tls-session-cache-size", None, MODIFIABLE_CONFIG, 0, INT_MAX,
+                        server.tls_ctx_config, "session_cache_size", 20*1024, INTEGER_CONFIG, None, updateTlsCfgInt),
+        createIntConfig(b"tls-session-cache-timeout", None, MODIFIABLE_CONFIG, 0, INT_MAX,
+                        server.tls_ctx_config, "session_cache_timeout", 300, INTEGER_CONFIG, None, updateTlsCfgInt),
+        createBoolConfig(b"tls-cluster", None, MODIFIABLE_CONFIG, server, "tls_cluster", 0, None, updateTlsCfgBool),
+        createBoolConfig(b"tls-replication", None, MODIFIABLE_CONFIG,
+                         server, "tls_replication", 0, None, updateTlsCfgBool),
+        createEnumConfig(b"tls-auth-clients", None, MODIFIABLE_CONFIG, tls_auth_clients_enum,
+                         server, "tls_auth_clients", TLS_CLIENT_AUTH_YES, None, None),
+        createBoolConfig(b"tls-prefer-server-ciphers", None, MODIFIABLE_CONFIG,
+                         server.tls_ctx_config, "prefer_server_ciphers", 0, None, updateTlsCfgBool),
+        createBoolConfig(b"tls-session-caching", None, MODIFIABLE_CONFIG,
+                         server.tls_ctx_config, "session_caching", 1, None, updateTlsCfgBool),
+        createStringConfig(b"tls-cert-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "cert_file", None, None, updateTlsCfg),
+        createStringConfig(b"tls-key-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "key_file", None, None, updateTlsCfg),
+        createStringConfig(b"tls-key-file-pass", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "key_file_pass", None, None, updateTlsCfg),
+        createStringConfig(b"tls-client-cert-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "client_cert_file", None, None, updateTlsCfg),
+        createStringConfig(b"tls-client-key-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "client_key_file", None, None, updateTlsCfg),
+        createStringConfig(b"tls-client-key-file-pass", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "client_key_file_pass", None, None, updateTlsCfg),
+        createStringConfig(b"tls-dh-params-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "dh_params_file", None, None, updateTlsCfg),
+        createStringConfig(b"tls-ca-cert-file", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "ca_cert_file", None, None, updateTlsCfg),
+        createStringConfig(b"tls-ca-cert-dir", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "ca_cert_dir", None, None, updateTlsCfg),
+        createStringConfig(b"tls-protocols", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "protocols", None, None, updateTlsCfg),
+        createStringConfig(b"tls-ciphers", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "ciphers", None, None, updateTlsCfg),
+        createStringConfig(b"tls-ciphersuites", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
+                           server.tls_ctx_config, "ciphersuites", None, None, updateTlsCfg),
+    ]

@@ -242,6 +242,13 @@ def test_format_memory():
         [b"0", b"1", b"1kb", b"1536", b"3mb", b"2gb"]
 
 
+def test_names_and_order_of_config_get():
+    """First and last rows of CONFIG GET * of Redis 6.2.14 without TLS, and how many there are."""
+    assert [c.name for c in configs[:3]] == [b"rdbchecksum", b"daemonize", b"io-threads-do-reads"]
+    assert configs[125].name == b"auto-aof-rewrite-min-size"
+    assert len(configs) == (146 if config_table.USE_OPENSSL else 126)
+
+
 def test_immutable_rows():
     immutable = {c.name for c in configs if c.flags & IMMUTABLE_CONFIG}
     assert {b"daemonize", b"databases", b"appendfilename", b"io-threads"} <= immutable
