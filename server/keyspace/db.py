@@ -22,13 +22,10 @@ from datastructs.dict import (
     dictCreate, dictAdd, dictFind, dictSize, dictDelete, dictUnlink, dictFreeUnlinkedEntry, dictAddOrFind, dictEmpty,
     dictGetFairRandomKey, dictGetSafeIterator, dictNext, dictReleaseIterator, dictScan, DICT_OK,
 )
+from datastructs.intset import intsetGet
 from datastructs.rax import raxNew, raxInsert, raxRemove, raxIterator, raxStart, raxSeek, raxNext, raxStop, raxSize
 from datastructs.util import stringmatchlen
 from datastructs.ziplist import ziplistIndex, ziplistNext, ziplistGet
-try:
-    from datastructs.intset import intsetGet
-except ImportError:
-    pass
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.server_h import (
     server, shared, redisDb, C_OK, C_ERR, CLIENT_MASTER, CMD_READONLY, CMD_MODULE, CHILD_TYPE_RDB,
