@@ -98,12 +98,17 @@ from server.types.t_string import (
     psetexCommand, setCommand, setexCommand, setnxCommand, setrangeCommand, stralgoCommand, strlenCommand,
 )
 from server.types.t_zset import (
-    bzpopmaxCommand, bzpopminCommand, zaddCommand, zcardCommand, zcountCommand, zdiffCommand, zdiffstoreCommand,
-    zincrbyCommand, zinterCommand, zinterstoreCommand, zlexcountCommand, zmscoreCommand, zpopmaxCommand,
+    zaddCommand, zincrbyCommand, zremCommand, zremrangebylexCommand, zremrangebyrankCommand,
+    zremrangebyscoreCommand,
+)
+from server.types.t_zset_ops import (
+    zdiffCommand, zdiffstoreCommand, zinterCommand, zinterstoreCommand, zunionCommand, zunionstoreCommand,
+)
+from server.types.t_zset_range import (
+    bzpopmaxCommand, bzpopminCommand, zcardCommand, zcountCommand, zlexcountCommand, zmscoreCommand, zpopmaxCommand,
     zpopminCommand, zrandmemberCommand, zrangeCommand, zrangebylexCommand, zrangebyscoreCommand, zrangestoreCommand,
-    zrankCommand, zremCommand, zremrangebylexCommand, zremrangebyrankCommand, zremrangebyscoreCommand,
-    zrevrangeCommand, zrevrangebylexCommand, zrevrangebyscoreCommand, zrevrankCommand, zscanCommand, zscoreCommand,
-    zunionCommand, zunionstoreCommand,
+    zrankCommand, zrevrangeCommand, zrevrangebylexCommand, zrevrangebyscoreCommand, zrevrankCommand, zscanCommand,
+    zscoreCommand,
 )
 from cluster.cluster_command import (
     askingCommand, clusterCommand, readonlyCommand, readwriteCommand,
