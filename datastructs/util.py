@@ -333,6 +333,30 @@ def string2d(s):
     return 0, 0.0
 
 
+_strtod_re = re.compile(rb"[ \t\n\v\f\r]*(?:([+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?)"
+                        rb"|([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+                        rb"|([+-]?inf(?:inity)?)|([+-]?nan(?:\([0-9a-z_]*\))?))", re.IGNORECASE)
+
+
+def strtod(s):
+    """strtod(3): the number that `s` starts with -> (double, bytes used); (0.0, 0) if there is none.
+
+    Leading white space is skipped, overflow gives an infinity, underflow 0.
+    """
+    found = _strtod_re.match(s)
+    if found is None:
+        return 0.0, 0
+    if found.group(1) is not None:
+        text = found.group(1).decode("ascii")
+        try:
+            return float.fromhex(text), found.end()
+        except OverflowError:
+            return -HUGE_VAL if text[0] == "-" else HUGE_VAL, found.end()
+    if found.group(4) is not None:
+        return float("nan"), found.end()
+    return float((found.group(2) or found.group(3)).decode("ascii")), found.end()
+
+
 def d2string(value):
     """Text of a double that strtod() reads back as the same number; whole numbers up to 2^52 as integers."""
     if value != value:

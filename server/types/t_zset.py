@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from datastructs.dict import (
     DICT_OK, dictAdd, dictCreate, dictExpand, dictFind, dictGetFairRandomKey, dictResize, dictSize, dictUnlink,
+    zsetDictType,
 )
 from datastructs.util import d2string, strtod
 from datastructs.zskiplist import (
@@ -44,7 +45,7 @@ from server.server_h import (
     OBJ_ZSET, server, shared,
 )
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import htNeedsResize, zsetDictType
+    from server.server import htNeedsResize
 
 # What zsetAdd may do ...
 ZADD_IN_NONE = 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from datastructs.dict import (
     DICT_OK, dict_entries, dictAdd, dictAddRaw, dictCreate, dictExpand, dictGetFairRandomKey, dictGetRandomKey,
-    dictSize, dictUnlink,
+    dictSize, dictUnlink, hashDictType,
 )
 from datastructs.util import LONG_MAX
 from datastructs.ziplist import (
@@ -50,7 +50,7 @@ from server.types.t_zset import (
 )
 from server.types.t_zset_ops import zsetopsrc, zsetopval, zuiClearIterator, zuiInitIterator, zuiNewSdsFromValue, zuiNext
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import hashDictType, sdsReplyDictType
+    from server.server import sdsReplyDictType
 
 ZRANGE_DIRECTION_AUTO = 0
 ZRANGE_DIRECTION_FORWARD = 1

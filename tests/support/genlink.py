@@ -29,7 +29,7 @@ def source_files():
         for folder, dirs, files in os.walk(os.path.join(ROOT, package)):
             dirs[:] = sorted(d for d in dirs if d != "__pycache__")
             for name in sorted(files):
-                if name.endswith(".py"):
+                if name.endswith(".py") and name != "link.py":
                     path = os.path.join(folder, name)
                     module = os.path.relpath(path, ROOT)[:-3].replace(os.sep, ".")
                     yield module.removesuffix(".__init__"), path
