@@ -1,3 +1,5 @@
+"""strtod, the number at the start of a string."""
+from datastructs import util
 
 
 def test_strtod():
