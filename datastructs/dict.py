@@ -172,6 +172,8 @@ setDictType = dictType()
 zsetDictType = dictType()
 #: Hash values: field -> value, both bytes.
 hashDictType = dictType()
+#: Members about to be replied (SRANDMEMBER, ZRANDMEMBER): bytes -> score or None.
+sdsReplyDictType = dictType()
 
 
 # ----------------------------------------------------------------------------

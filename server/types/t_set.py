@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from datastructs.dict import (
     DICT_OK, dict_entries, dictAdd, dictAddRaw, dictCreate, dictDelete, dictExpand, dictFind, dictGetFairRandomKey,
-    dictGetIterator, dictGetRandomKey, dictNext, dictReleaseIterator, dictResize, dictSize, dictUnlink, setDictType,
+    dictGetIterator, dictGetRandomKey, dictNext, dictReleaseIterator, dictResize, dictSize, dictUnlink, sdsReplyDictType,
+    setDictType,
 )
 from datastructs.intset import intsetAdd, intsetFind, intsetGet, intsetLen, intsetRandom, intsetRemove
 from datastructs.util import LONG_MAX, string2ll
@@ -37,7 +38,7 @@ from server.server_h import (
     PROPAGATE_AOF, PROPAGATE_REPL, SET_OP_DIFF, SET_OP_UNION, server, shared,
 )
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import alsoPropagate, htNeedsResize, preventCommandPropagation, sdsReplyDictType
+    from server.server import alsoPropagate, htNeedsResize, preventCommandPropagation
 
 
 class setTypeIterator:

@@ -6,11 +6,9 @@ Called from  call() [command]; blocked.serveClientsBlockedOnSortedSetKey (generi
 Calls out    blocked.blockForKeys.
 Departures   a result handler's emit functions of C (one for strings, one for integers) are one: the value is bytes or int.
 """
-from typing import TYPE_CHECKING
-
 from datastructs.dict import (
     DICT_OK, dict_entries, dictAdd, dictAddRaw, dictCreate, dictExpand, dictGetFairRandomKey, dictGetRandomKey,
-    dictSize, dictUnlink, hashDictType,
+    dictSize, dictUnlink, hashDictType, sdsReplyDictType,
 )
 from datastructs.util import LONG_MAX
 from datastructs.ziplist import (
@@ -49,8 +47,6 @@ from server.types.t_zset import (
     zzlLexValueGteMin, zzlLexValueLteMax, zzlNext, zzlPrev, zzlStrtod,
 )
 from server.types.t_zset_ops import zsetopsrc, zsetopval, zuiClearIterator, zuiInitIterator, zuiNewSdsFromValue, zuiNext
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import sdsReplyDictType
 
 ZRANGE_DIRECTION_AUTO = 0
 ZRANGE_DIRECTION_FORWARD = 1
