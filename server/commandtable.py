@@ -88,9 +88,12 @@ from server.types.t_set import (
     smismemberCommand, smoveCommand, spopCommand, srandmemberCommand, sremCommand, sscanCommand, sunionCommand,
     sunionstoreCommand,
 )
-from server.types.t_stream import (
-    xackCommand, xaddCommand, xautoclaimCommand, xclaimCommand, xdelCommand, xgroupCommand, xinfoCommand,
-    xlenCommand, xpendingCommand, xrangeCommand, xreadCommand, xrevrangeCommand, xsetidCommand, xtrimCommand,
+from server.types.t_stream_cgroup import (
+    xackCommand, xautoclaimCommand, xclaimCommand, xgroupCommand, xpendingCommand,
+)
+from server.types.t_stream_command import (
+    xaddCommand, xdelCommand, xinfoCommand, xlenCommand, xrangeCommand, xreadCommand, xrevrangeCommand,
+    xsetidCommand, xtrimCommand,
 )
 from server.types.t_string import (
     appendCommand, decrCommand, decrbyCommand, getCommand, getdelCommand, getexCommand, getrangeCommand,

@@ -46,7 +46,8 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.types.t_stream import (
         SLC_NONE, streamCompareID, streamIncrID, streamLookupCG, streamLookupConsumer,
         streamPropagateConsumerCreation, streamPropInfo, streamReplyWithRange)
-    from server.types.t_zset import bzpopminCommand, genericZpopCommand, zsetLength
+    from server.types.t_zset import zsetLength
+    from server.types.t_zset_range import bzpopminCommand, genericZpopCommand
 
 
 class bkinfo:
@@ -244,7 +245,7 @@ def serveClientsBlockedOnStreamKey(o, rl):
         gt = bki.stream_id
 
         if streamCompareID(s.last_id, gt) > 0:
-            start = streamIncrID(gt)
+            _, start = streamIncrID(gt)
 
             consumer = None
             noack = 0

@@ -11,6 +11,7 @@ from functools import cmp_to_key
 
 from datastructs.dict import dictSize, dict_entries
 from datastructs.util import string2d
+from datastructs.zskiplist import zslGetElementByRank
 from server.log import serverAssertWithInfo, serverPanic
 from server.server_h import (
     server, shared, C_OK, CLIENT_LUA, LIST_HEAD, LIST_TAIL, NOTIFY_GENERIC, NOTIFY_LIST, OBJ_STRING, OBJ_LIST,
@@ -31,7 +32,7 @@ from server.types.t_list import (
     listTypeReleaseIterator,
 )
 from server.types.t_set import setTypeInitIterator, setTypeNextObject, setTypeReleaseIterator, setTypeSize
-from server.types.t_zset import zsetConvert, zslGetElementByRank
+from server.types.t_zset import zsetConvert
 
 
 class redisSortOperation:
