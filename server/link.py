@@ -51,7 +51,11 @@ from server.types import t_hash
 from server.types import t_list
 from server.types import t_set
 from server.types import t_stream
+from server.types import t_stream_cgroup
+from server.types import t_stream_command
 from server.types import t_zset
+from server.types import t_zset_ops
+from server.types import t_zset_range
 
 # persistence.aof
 aof.hasActiveChildProcess = server.hasActiveChildProcess
@@ -320,9 +324,9 @@ blocked.streamLookupConsumer = t_stream.streamLookupConsumer
 blocked.streamPropInfo = t_stream.streamPropInfo
 blocked.streamPropagateConsumerCreation = t_stream.streamPropagateConsumerCreation
 blocked.streamReplyWithRange = t_stream.streamReplyWithRange
-blocked.bzpopminCommand = t_zset.bzpopminCommand
-blocked.genericZpopCommand = t_zset.genericZpopCommand
 blocked.zsetLength = t_zset.zsetLength
+blocked.bzpopminCommand = t_zset_range.bzpopminCommand
+blocked.genericZpopCommand = t_zset_range.genericZpopCommand
 
 # server.session.multi
 multi.feedReplicationBacklog = replication.feedReplicationBacklog
@@ -344,3 +348,23 @@ t_hash.htNeedsResize = server.htNeedsResize
 
 # server.types.t_list
 t_list.propagate = server.propagate
+
+# server.types.t_set
+t_set.alsoPropagate = server.alsoPropagate
+t_set.htNeedsResize = server.htNeedsResize
+t_set.preventCommandPropagation = server.preventCommandPropagation
+
+# server.types.t_stream
+t_stream.propagate = server.propagate
+
+# server.types.t_stream_cgroup
+t_stream_cgroup.preventCommandPropagation = server.preventCommandPropagation
+
+# server.types.t_stream_command
+t_stream_command.preventCommandPropagation = server.preventCommandPropagation
+
+# server.types.t_zset
+t_zset.htNeedsResize = server.htNeedsResize
+
+# server.types.t_zset_ops
+t_zset_ops.htNeedsResize = server.htNeedsResize
