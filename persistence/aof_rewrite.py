@@ -258,14 +258,14 @@ def rewriteStreamObject(r, key, o):
         return
     ri = raxIterator()
     raxStart(ri, s.cgroups)
-    raxSeek(ri, b"^", b"")
+    raxSeek(ri, "^", b"")
     while raxNext(ri):
         group = ri.data
         rio_write_command(r, b"XGROUP", b"CREATE", name, bytes(ri.key),
                           b"%d-%d" % (group.last_id.ms, group.last_id.seq))
         ri_cons = raxIterator()
         raxStart(ri_cons, group.consumers)
-        raxSeek(ri_cons, b"^", b"")
+        raxSeek(ri_cons, "^", b"")
         while raxNext(ri_cons):
             consumer = ri_cons.data
             if raxSize(consumer.pel) == 0:
@@ -273,7 +273,7 @@ def rewriteStreamObject(r, key, o):
                 continue
             ri_pel = raxIterator()
             raxStart(ri_pel, consumer.pel)
-            raxSeek(ri_pel, b"^", b"")
+            raxSeek(ri_pel, "^", b"")
             while raxNext(ri_pel):
                 rioWriteStreamPendingEntry(r, key, bytes(ri.key), consumer, bytes(ri_pel.key), ri_pel.data)
             raxStop(ri_pel)

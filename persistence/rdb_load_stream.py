@@ -141,7 +141,7 @@ def rdbLoadObject_stream_cgroup(rdb, s, deep, v2):
     if deep:                                        # every pending message has found its consumer
         ri = raxIterator()
         raxStart(ri, cgroup.pel)
-        raxSeek(ri, b"^", b"")
+        raxSeek(ri, "^", b"")
         while raxNext(ri):
             if ri.data.consumer is None:
                 raxStop(ri)

@@ -236,7 +236,7 @@ def rdbSaveStreamPEL(rdb, pel, nacks):
     rdbSaveLen(rdb, raxSize(pel))
     ri = raxIterator()
     raxStart(ri, pel)
-    raxSeek(ri, b"^", b"")
+    raxSeek(ri, "^", b"")
     while raxNext(ri):
         rdb.wbuf += ri.key                          # 128 bits, big endian, as in the tree
         if nacks:
@@ -251,7 +251,7 @@ def rdbSaveStreamConsumers(rdb, cg):
     rdbSaveLen(rdb, raxSize(cg.consumers))
     ri = raxIterator()
     raxStart(ri, cg.consumers)
-    raxSeek(ri, b"^", b"")
+    raxSeek(ri, "^", b"")
     while raxNext(ri):
         consumer = ri.data
         rdbSaveRawString(rdb, bytes(ri.key))
@@ -318,7 +318,7 @@ def rdbSaveObject_stream(rdb, s):
     rdbSaveLen(rdb, raxSize(s.rax))
     ri = raxIterator()
     raxStart(ri, s.rax)
-    raxSeek(ri, b"^", b"")
+    raxSeek(ri, "^", b"")
     while raxNext(ri):
         rdbSaveRawString(rdb, bytes(ri.key))
         rdbSaveRawString(rdb, bytes(ri.data))
@@ -332,7 +332,7 @@ def rdbSaveObject_stream(rdb, s):
     rdbSaveLen(rdb, num_cgroups)
     if num_cgroups:
         raxStart(ri, s.cgroups)
-        raxSeek(ri, b"^", b"")
+        raxSeek(ri, "^", b"")
         while raxNext(ri):
             cg = ri.data
             rdbSaveRawString(rdb, bytes(ri.key))

@@ -472,7 +472,7 @@ def genRedisInfoString_errorstats():
     info = [b"# Errorstats\r\n"]
     ri = raxIterator()
     raxStart(ri, server.errors)
-    raxSeek(ri, b"^", b"")
+    raxSeek(ri, "^", b"")
     while raxNext(ri):
         info.append(b"errorstat_%s:count=%d\r\n" % (getSafeInfoString(ri.key), ri.data.count))
     raxStop(ri)

@@ -501,7 +501,7 @@ def clientCommand_trackinginfo(c):
         addReplyArrayLen(c, raxSize(c.client_tracking_prefixes))
         ri = raxIterator()
         raxStart(ri, c.client_tracking_prefixes)
-        raxSeek(ri, b"^", b"")
+        raxSeek(ri, "^", b"")
         while raxNext(ri):
             addReplyBulkCBuffer(c, ri.key)
         raxStop(ri)

@@ -162,7 +162,7 @@ def lazyfreeGetFreeEffort(key, obj):
         if s.cgroups is not None and raxSize(s.cgroups):
             ri = raxIterator()                              # the first group speaks for all
             raxStart(ri, s.cgroups)
-            raxSeek(ri, b"^", b"")
+            raxSeek(ri, "^", b"")
             serverAssert(raxNext(ri))
             cg = ri.data
             effort += raxSize(s.cgroups) * (1 + raxSize(cg.pel))

@@ -142,13 +142,13 @@ def objectComputeSize(o, sample_size):
         if ptr.cgroups is not None:
             ri = raxIterator()
             raxStart(ri, ptr.cgroups)
-            raxSeek(ri, b"^", b"")
+            raxSeek(ri, "^", b"")
             while raxNext(ri):
                 cg = ri.data
                 asize += SIZEOF_STREAMCG + streamRadixTreeMemoryUsage(cg.pel) + SIZEOF_STREAMNACK * raxSize(cg.pel)
                 cri = raxIterator()
                 raxStart(cri, cg.consumers)
-                raxSeek(cri, b"^", b"")
+                raxSeek(cri, "^", b"")
                 while raxNext(cri):                         # their NACKs are those of the group
                     consumer = cri.data
                     asize += (SIZEOF_STREAMCONSUMER + len(consumer.name) +
@@ -165,7 +165,7 @@ def stream_listpacks_size(rax, sample_size):
     lpsize = samples = 0
     ri = raxIterator()
     raxStart(ri, rax)
-    raxSeek(ri, b"^", b"")
+    raxSeek(ri, "^", b"")
     while samples < sample_size and raxNext(ri):
         lpsize += zmalloc_size(ri.data)
         samples += 1
@@ -173,7 +173,7 @@ def stream_listpacks_size(rax, sample_size):
         if samples:
             lpsize //= samples
         lpsize *= rax.numele - 1
-        raxSeek(ri, b"$", b"")
+        raxSeek(ri, "$", b"")
         raxNext(ri)
         lpsize += zmalloc_size(ri.data)
     raxStop(ri)
