@@ -213,7 +213,10 @@ def backgroundSaveDoneHandler(exitcode, bysignal):
 
 def killRDBChild():
     """Stop the saving child.  checkChildrenDone cleans up when it sees it dead."""
-    os.kill(server.child_pid, signal.SIGUSR1)
+    try:
+        os.kill(server.child_pid, signal.SIGUSR1)
+    except ProcessLookupError:
+        pass
 
 
 def rdbSaveToSlavesSockets(rsi):

@@ -10,6 +10,7 @@ from datastructs.util import getRandomHexChars
 from server.client.networking import getClientPeerId
 from server.client.networking_reply import addReply, addReplyErrorFormat
 from server.object import createObject
+from server.bio import bioCreateCloseJob
 from server.server_h import (
     server, CLIENT_LUA, CLIENT_UNIX_SOCKET, CONFIG_RUN_ID_SIZE, FAILOVER_IN_PROGRESS, FAILOVER_WAIT_FOR_SYNC,
     NO_FAILOVER, OBJ_ENCODING_INT, OBJ_STRING, SLAVE_STATE_ONLINE,
@@ -46,8 +47,24 @@ def replicationGetSlaveName(*args):
     raise NotImplementedError("replicationGetSlaveName")
 
 
-def bg_unlink(*args):
-    raise NotImplementedError("bg_unlink")
+def bg_unlink(filename):
+    """unlink(2), and let a bio thread close the last descriptor, which is what takes long for a big file.
+
+    -> 0, or -1 when there is no such file to unlink.
+    """
+    try:
+        fd = os.open(filename, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        fd = -1
+    try:
+        os.unlink(filename)
+    except OSError:
+        if fd != -1:
+            os.close(fd)
+        return -1
+    if fd != -1:
+        bioCreateCloseJob(fd)
+    return 0
 
 
 def resizeReplicationBacklog(*args):
@@ -117,8 +134,9 @@ def rdbPipeReadHandler(*args):
     raise NotImplementedError("rdbPipeReadHandler")
 
 
-def updateSlavesWaitingBgsave(*args):
-    raise NotImplementedError("updateSlavesWaitingBgsave")
+def updateSlavesWaitingBgsave(bgsaveerr, type_):
+    if server.slaves is not None and server.slaves.len:
+        raise NotImplementedError("updateSlavesWaitingBgsave")
 
 
 def changeReplicationId():
