@@ -12,7 +12,6 @@ Extend       periodic work: a step in serverCron under run_with_period(ms).
 """
 import os
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,7 @@ from server.server_h import (
 from server.session.blocked import handleClientsBlockedOnKeys, processUnblockedClients
 from server.session.timeout import clientsCronHandleTimeout, handleBlockedClientsTimeout
 from server.session.tracking import trackingBroadcastInvalidationMessages, trackingLimitUsedSlots
-from server.zmalloc import zmalloc_get_allocator_info, zmalloc_sample_rss, zmalloc_used_memory
+from server.zmalloc import zmalloc_get_allocator_info, zmalloc_sample_rss, zmalloc_size, zmalloc_used_memory
 if TYPE_CHECKING:                                   # same layer, above us: bound by server/link.py
     from server.server import prepareForShutdown
 
@@ -192,7 +191,7 @@ def clientsCronResizeQueryBuffer(c):
 
 def clientsCronTrackExpansiveClients(c, time_idx):
     """Remember the biggest buffers of this second.  Returns 0: `c` lives."""
-    in_usage = sdsZmallocSize(c.querybuf) + c.argv_len_sum + (sys.getsizeof(c.argv) if c.argv else 0)
+    in_usage = sdsZmallocSize(c.querybuf) + c.argv_len_sum + (zmalloc_size(c.argv) if c.argv else 0)
     out_usage = getClientOutputBufferMemoryUsage(c)
     if in_usage > ClientsPeakMemInput[time_idx]:
         ClientsPeakMemInput[time_idx] = in_usage
@@ -206,10 +205,10 @@ def clientsCronTrackClientsMemUsage(c):
     type_ = getClientType(c)
     mem = getClientOutputBufferMemoryUsage(c)
     mem += sdsZmallocSize(c.querybuf)
-    mem += sys.getsizeof(c)
+    mem += zmalloc_size(c)
     mem += c.argv_len_sum
     if c.argv:
-        mem += sys.getsizeof(c.argv)
+        mem += zmalloc_size(c.argv)
     server.stat_clients_type_memory[c.client_cron_last_memory_type] -= c.client_cron_last_memory_usage
     server.stat_clients_type_memory[type_] += mem
     c.client_cron_last_memory_usage = mem
