@@ -12,8 +12,8 @@ from server.client.networking_reply import addReply, addReplyErrorFormat
 from server.object import createObject
 from server.bio import bioCreateCloseJob
 from server.server_h import (
-    server, CLIENT_LUA, CLIENT_UNIX_SOCKET, CONFIG_RUN_ID_SIZE, FAILOVER_IN_PROGRESS, FAILOVER_WAIT_FOR_SYNC,
-    NO_FAILOVER, OBJ_ENCODING_INT, OBJ_STRING, SLAVE_STATE_ONLINE,
+    server, CLIENT_LUA, CLIENT_UNIX_SOCKET, CONFIG_REPL_BACKLOG_MIN_SIZE, CONFIG_RUN_ID_SIZE, FAILOVER_IN_PROGRESS,
+    FAILOVER_WAIT_FOR_SYNC, NO_FAILOVER, OBJ_ENCODING_INT, OBJ_STRING, SLAVE_STATE_ONLINE,
 )
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from server.server import replScriptCacheDictType
@@ -67,8 +67,18 @@ def bg_unlink(filename):
     return 0
 
 
-def resizeReplicationBacklog(*args):
-    raise NotImplementedError("resizeReplicationBacklog")
+def resizeReplicationBacklog(newsize):
+    """Take `newsize` bytes for the backlog, empty: copying the old one would cost time and twice the memory."""
+    if newsize < CONFIG_REPL_BACKLOG_MIN_SIZE:
+        newsize = CONFIG_REPL_BACKLOG_MIN_SIZE
+    if server.repl_backlog_size == newsize:
+        return
+    server.repl_backlog_size = newsize
+    if server.repl_backlog is not None:
+        server.repl_backlog = bytearray(newsize)
+        server.repl_backlog_histlen = 0
+        server.repl_backlog_idx = 0
+        server.repl_backlog_off = server.master_repl_offset + 1    # the next byte to come
 
 
 def feedReplicationBacklog(*args):
