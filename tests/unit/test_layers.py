@@ -12,7 +12,7 @@ from tests.support import genlink
 LAYERS = {
     "datastructs": 0, "ae": 0,
     "server.server_h": 1, "cluster.cluster_h": 1,
-    "server.log": 2, "server.object": 2, "server.zmalloc": 2, "server.bio": 2,
+    "server.log": 2, "server.release": 2, "server.object": 2, "server.zmalloc": 2, "server.bio": 2,
     "server.client": 3,
     "server.keyspace": 4,
     "server.session": 5,
