@@ -6,7 +6,7 @@ that commands meet values of the wrong type too; about one argument in ten is no
 """
 from hypothesis import strategies as st
 
-KEYS = [b"k%d" % i for i in range(6)]
+KEYS = [b"k%d" % i for i in range(4)]
 TIMES = [b"100", b"1000", b"5000", b"100000"]
 
 
@@ -86,14 +86,14 @@ KEYSPACE = [
     many(cmd("DEL"), key), many(cmd("UNLINK"), key), many(cmd("EXISTS"), key), many(cmd("TOUCH"), key), cmd("TYPE", key),
     cmd("RENAME", key, key), cmd("RENAMENX", key, key), cmd("MOVE", key, arg(words("0", "1", "2", "9"))),
     tail(cmd("COPY", key, key), opt("REPLACE"), opt("DB", arg(words("0", "1", "9"))), opt("x")),
-    cmd("SELECT", arg(words("0", "1", "9"))), cmd("SWAPDB", arg(words("0", "1")), arg(words("1", "9"))),
+    cmd("SELECT", arg(words("0", "0", "0", "1", "9"))), cmd("SWAPDB", arg(words("0", "1")), arg(words("1", "9"))),
     cmd("DBSIZE"), cmd("RANDOMKEY"), cmd("KEYS", words("*", "k*", "k[1-3]", "?1", "[^k]*", "k\\1", "")),
     tail(cmd("SCAN", arg(words("0"))), opt("MATCH", words("*", "k[0-2]", "x")), opt("COUNT", arg(words("100"))),
          opt("TYPE", words("string", "hash", "list", "x"))),
     cmd("EXPIRE", key, arg(future)), cmd("PEXPIRE", key, arg(words("100000", "-1"))), cmd("EXPIREAT", key, arg(timestamp)),
     cmd("PEXPIREAT", key, arg(ms_timestamp)), cmd("TTL", key), cmd("PTTL", key), cmd("PERSIST", key),
     cmd("EXPIRE", key, arg(integer)), cmd("OBJECT", "ENCODING", key), cmd("OBJECT", "REFCOUNT", words("none")),
-    cmd("FLUSHDB", words("SYNC", "ASYNC", "x")), cmd("DEBUG", "DIGEST-VALUE", key),
+    cmd("FLUSHDB", words("x", "SYNC", "ASYNC", "x")), cmd("DEBUG", "DIGEST-VALUE", key),
 ]
 
 field = st.one_of(words("f1", "f2", "f3", "", "1", "-1", "12345678901"), integer, st.integers(0, 15).map(lambda n: b"g%d" % n))
@@ -135,6 +135,13 @@ SORTS = [
 TABLE = {"strings": STRINGS, "keyspace": KEYSPACE, "hashes": HASHES, "bits": BITS, "sort": SORTS}
 
 
-def sequences(families, max_size=30):
+#: Destructive and administrative commands are one in this many, so that values live long enough to grow.
+KEYSPACE_SHARE = 5
+
+
+def sequences(families, min_size=10, max_size=60):
     """Sequences of commands of the named families."""
-    return st.lists(st.one_of([strategy for family in families for strategy in TABLE[family]]), min_size=1, max_size=max_size)
+    own = st.one_of([strategy for family in families if family != "keyspace" for strategy in TABLE[family]])
+    keyspace = st.one_of(TABLE["keyspace"])
+    one = st.integers(1, KEYSPACE_SHARE).flatmap(lambda n: keyspace if n == 1 else own)
+    return st.lists(one, min_size=min_size, max_size=max_size)

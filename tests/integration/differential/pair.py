@@ -129,6 +129,23 @@ class ServerPair:
                                                             script(commands[:i + 1], resp)))
         self.compare_state(commands, resp)
 
+    def check(self, commands, resp=2):
+        """run(), and on a difference once more with every command left out that it does not need."""
+        try:
+            self.run(commands, resp)
+            return
+        except Mismatch as e:
+            shortest = e
+        i = len(commands)
+        while i > 0:
+            i -= 1
+            candidate = commands[:i] + commands[i + 1:]
+            try:
+                self.run(candidate, resp)
+            except Mismatch as e:
+                shortest, commands = e, candidate
+        raise shortest
+
     def compare_state(self, commands, resp):
         """Keys, types, encodings, whether they expire, digests; SCAN commands over the whole of every value."""
         for db in range(4):
