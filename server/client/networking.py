@@ -773,10 +773,12 @@ def setProtocolError(errstr, c):
     c.flags |= CLIENT_CLOSE_AFTER_REPLY | CLIENT_PROTOCOL_ERROR
 
 
-# "*3\r\n" -> 3, "$12\r\n" -> 12: the headers of nearly all commands, found by their first four or five bytes.
+# The headers of nearly all commands, found by one look at a fixed number of bytes:
+# "*3\r\n" -> 3;  "$16\r\n" -> 16 and, with the byte that must follow, "$3\r\nS" -> 3.
 _MBULK4 = {b"*%d\r\n" % n: n for n in range(1, 10)}
-_BULK4 = {b"$%d\r\n" % n: n for n in range(10)}
 _BULK5 = {b"$%d\r\n" % n: n for n in range(10, 100)}
+_BULK5.update((b"$%d\r\n%c" % (n, ch), n) for n in range(10) for ch in range(256))
+_robj_new = robj.__new__
 
 
 def processMultibulkBuffer(c):
@@ -840,33 +842,34 @@ def processMultibulkBuffer(c):
     ret = C_OK
     while multibulklen:
         if bulklen == -1:
-            bulklen = _BULK4.get(buf[qb_pos:qb_pos + 4])
-            if bulklen is not None:                             # $<n>\r\n
-                qb_pos += 4
-            else:
-                bulklen = _BULK5.get(buf[qb_pos:qb_pos + 5])
-                if bulklen is not None:                         # $<nn>\r\n
-                    qb_pos += 5
-                else:                                           # any other header
-                    c.qb_pos = qb_pos                           # the errors show what stands here
-                    bulklen, qb_pos = processMultibulkBuffer_bulkheader(c, buf, qb_pos)
-                    if bulklen == -1:
-                        ret = C_ERR
-                        break
-                    if bulklen >= PROTO_MBULK_BIG_ARG and qblen - qb_pos < bulklen + 2:
-                        # The rest of the buffer belongs to this argument.  It is going to be appended to many
-                        # times: from here on it is a bytearray that holds nothing else.
-                        c.querybuf = bytearray(memoryview(buf)[qb_pos:])
-                        qb_pos = 0
-                        ret = C_ERR
-                        break
+            bulklen = _BULK5.get(buf[qb_pos:qb_pos + 5])
+            if bulklen is not None:
+                qb_pos += 4 if bulklen < 10 else 5              # $<n>\r\n or $<nn>\r\n
+            else:                                               # any other header
+                c.qb_pos = qb_pos                           # the errors show what stands here
+                bulklen, qb_pos = processMultibulkBuffer_bulkheader(c, buf, qb_pos)
+                if bulklen == -1:
+                    ret = C_ERR
+                    break
+                if bulklen >= PROTO_MBULK_BIG_ARG and qblen - qb_pos < bulklen + 2:
+                    # The rest of the buffer belongs to this argument.  It is going to be appended to many
+                    # times: from here on it is a bytearray that holds nothing else.
+                    c.querybuf = bytearray(memoryview(buf)[qb_pos:])
+                    qb_pos = 0
+                    ret = C_ERR
+                    break
 
         end = qb_pos + bulklen
         if end + 2 > qblen:
             ret = C_ERR
             break
-        argv.append(robj(OBJ_STRING, OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW,
-                         buf[qb_pos:end], lru))
+        o = _robj_new(robj)                                     # createStringObject
+        o.type = OBJ_STRING
+        o.encoding = OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW
+        o.lru = lru
+        o.refcount = 1
+        o.ptr = buf[qb_pos:end]
+        argv.append(o)
         qb_pos = end + 2
         argv_len_sum += bulklen
         bulklen = -1
@@ -1023,6 +1026,7 @@ def processPendingCommandsAndResetClient(c):
 
 # Flags under which processInputBuffer stops: blocked; a command of an IO thread waits; closing (the reply must not grow).
 INPUT_STOP = CLIENT_BLOCKED | CLIENT_PENDING_COMMAND | CLIENT_CLOSE_AFTER_REPLY | CLIENT_CLOSE_ASAP
+INPUT_SLOW = INPUT_STOP | CLIENT_MASTER | CLIENT_PENDING_READ
 
 
 def processInputBuffer(c):
@@ -1032,12 +1036,12 @@ def processInputBuffer(c):
     """
     while c.qb_pos < len(c.querybuf):
         flags = c.flags
-        if flags & INPUT_STOP:
-            break
-
-        # A busy script: the master's stream is collected, and applied later (others get -BUSY).
-        if server.lua_timedout and flags & CLIENT_MASTER:
-            break
+        if flags & INPUT_SLOW:
+            if flags & INPUT_STOP:
+                break
+            # A busy script: the master's stream is collected, and applied later (others get -BUSY).
+            if flags & CLIENT_MASTER and server.lua_timedout:
+                break
 
         reqtype = c.reqtype
         if not reqtype:
