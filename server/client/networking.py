@@ -951,6 +951,8 @@ def processCommandAndResetClient(c):
     except AssertionError:
         raise                                       # serverAssert: the server ends, as in C
     except Exception as exc:
+        if server.in_fork_child:
+            raise                                   # a child must die of it, never go on as a second server
         commandRaised(c, exc, old_client, bufpos)
     deadclient = server.current_client is None
     # A slow script serves events while it runs, and so comes here a second time: its own client must stay current.
