@@ -12,6 +12,7 @@ Departures   out-parameters are results: ok, value, longval = quicklistPop(ql, w
              collects those. Bookmarks (only the defragmenter uses them) are left out.
 Extend       another container: QUICKLIST_NODE_CONTAINER_*, and every place that reads node.zl.
 """
+from datastructs.lzf import lzf_compress, lzf_decompress
 from datastructs.ziplist import (
     ZIPLIST_HEAD, ZIPLIST_TAIL, ziplistCompare, ziplistDelete, ziplistDeleteRange, ziplistGet, ziplistIndex, ziplistInsert,
     ziplistLen, ziplistMerge, ziplistNew, ziplistNext, ziplistPrev, ziplistPush, ziplistReplace)
@@ -170,7 +171,6 @@ def __quicklistCompressNode(node):
     """Compress the node if that saves enough. 1 or 0."""
     if node.sz < MIN_COMPRESS_BYTES:
         return 0
-    from datastructs.lzf import lzf_compress
     compressed = lzf_compress(node.zl, node.sz)
     if not compressed or len(compressed) + MIN_COMPRESS_IMPROVE >= node.sz:
         return 0
@@ -187,7 +187,6 @@ def quicklistCompressNode(node):
 
 def __quicklistDecompressNode(node):
     """1, or 0 when the compressed bytes are damaged (the node then stays as it is)."""
-    from datastructs.lzf import lzf_decompress
     decompressed = lzf_decompress(node.zl.compressed, node.sz)
     if not decompressed:
         return 0
