@@ -48,6 +48,11 @@ class zskiplist:
         self.length = 0            # nodes without the header
         self.level = 1             # levels in use, 1..ZSKIPLIST_MAXLEVEL
 
+    def __del__(self):
+        """The list dies with its last holder, and its nodes must not survive it as cycles."""
+        if self.header is not None:
+            zslFree(self)
+
 
 class zset:
     """A sorted set with the SKIPLIST encoding: every member is in both structures."""

@@ -87,6 +87,11 @@ class stream:
         self.last_id = streamID()  # greatest ID ever added
         self.cgroups = None        # rax: name -> streamCG; None until the first group
 
+    def __del__(self):
+        """The stream dies with its last holder; PELs and consumers must not survive it as cycles."""
+        if self.cgroups is not None:
+            freeStream(self)
+
 
 class streamCG:
     """A consumer group."""

@@ -368,10 +368,8 @@ def zsetConvert(zobj, encoding):
         node = zobj.ptr.zsl.header.level[0].forward
         while node is not None:
             zl = zzlInsertAt(zl, None, node.ele, node.score)
-            following = node.level[0].forward
-            node.backward = node.level = None           # zslFreeNode
-            node = following
-        zobj.ptr = zl
+            node = node.level[0].forward
+        zobj.ptr = zl                                   # the skiplist cuts its links as it dies
         zobj.encoding = OBJ_ENCODING_ZIPLIST
     else:
         serverPanic("Unknown sorted set encoding")
