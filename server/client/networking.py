@@ -54,7 +54,8 @@ from server.server_h import (
     MAXMEMORY_FLAG_LFU, NET_MAX_WRITES_PER_EVENT, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW, OBJ_STRING,
     PROTO_INLINE_MAX_SIZE, PROTO_IOBUF_LEN, PROTO_MBULK_BIG_ARG, PROTO_REQ_INLINE, PROTO_REQ_MULTIBULK,
     RDB_CHILD_TYPE_DISK, REPL_STATE_NONE, SLAVE_STATE_ONLINE, SLAVE_STATE_SEND_BULK, SLAVE_STATE_WAIT_BGSAVE_END,
-    USER_FLAG_DISABLED, USER_FLAG_NOPASS, client, robj, server, shared,
+    USER_FLAG_DISABLED, USER_FLAG_NOPASS, client,
+    clientReplyBlock, robj, server, shared,
 )
 from server.zmalloc import zmalloc_size, zmalloc_used_memory
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
@@ -71,7 +72,8 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.keyspace.db import selectDb
     from server.keyspace.evict import LFUGetTimeInMinutes
     from server.server import (
-        lookupCommandOrOriginal, processCommand, updateCachedTime, whileBlockedCron,
+        lookupCommandOrOriginal, objectKeyHeapPointerValueDictType, objectKeyPointerValueDictType, processCommand,
+        updateCachedTime, whileBlockedCron,
     )
     from server.session.acl import DefaultUser
     from server.session.blocked import unblockClient
@@ -110,7 +112,6 @@ def getStringObjectLen(o):
 
 def dupClientReplyValue(o):
     """Copy a node of client.reply."""
-    from server.server_h import clientReplyBlock
     buf = clientReplyBlock()
     buf.size = o.size
     buf.used = o.used
@@ -156,7 +157,6 @@ def createClient(conn):
         connSetReadHandler(conn, readQueryFromClient)
         connSetPrivateData(conn, c)
 
-    from server.server import objectKeyHeapPointerValueDictType, objectKeyPointerValueDictType
     # What is not set here has its start value from the struct.
     selectDb(c, 0)
     c.id = server.next_client_id

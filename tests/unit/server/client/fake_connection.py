@@ -105,14 +105,9 @@ def fake_selectDb(c, id):
 
 def make_client(monkeypatch):
     """Return (client, wire): a connected client on a fake connection."""
-    from datastructs.dict import dictType
-    import server.server as server_module
     monkeypatch.setattr(networking, "selectDb", fake_selectDb)
     monkeypatch.setattr(networking, "connNonBlock", lambda conn: 0)
     monkeypatch.setattr(networking, "connEnableTcpNoDelay", lambda conn: 0)
-    for name in ("objectKeyHeapPointerValueDictType", "objectKeyPointerValueDictType"):
-        if not hasattr(server_module, name):
-            monkeypatch.setattr(server_module, name, dictType(), raising=False)
     conn = connection()
     conn.type = CT_Fake
     conn.state = CONN_STATE_CONNECTED
