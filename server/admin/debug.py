@@ -57,6 +57,9 @@ from server.types.t_hash import (
 )
 from server.types.t_list import listTypeEntry, listTypeGet, listTypeInitIterator, listTypeNext, listTypeReleaseIterator
 from server.types.t_set import setTypeInitIterator, setTypeNextObject, setTypeReleaseIterator
+from server.types.t_stream import (
+    streamIterator, streamIteratorGetField, streamIteratorGetID, streamIteratorStart, streamIteratorStop,
+)
 from server.types.t_zset import zzlGetScore, zzlNext
 
 if TYPE_CHECKING:                                   # upward, or same layer above us: bound by server/link.py
@@ -124,9 +127,6 @@ def xorObjectDigest(db, keyobj, digest, o):
             xorDigest(digest, eledigest)
         hashTypeReleaseIterator(hi)
     elif o.type == OBJ_STREAM:
-        from server.types.t_stream import (
-            streamIterator, streamIteratorGetField, streamIteratorGetID, streamIteratorStart, streamIteratorStop,
-        )
         si = streamIterator()
         streamIteratorStart(si, o.ptr, None, None, 0)
         while True:
