@@ -132,7 +132,58 @@ SORTS = [
          opt("LIMIT", arg(small), arg(small)), opt("ASC"), opt("DESC"), opt("ALPHA"), opt("STORE", key)),
 ]
 
-TABLE = {"strings": STRINGS, "keyspace": KEYSPACE, "hashes": HASHES, "bits": BITS, "sort": SORTS}
+element = st.one_of(words("a", "b", "c", "1", "2", "-7", "12345678901", "e" * 40), st.integers(0, 15).map(lambda n: b"%d" % n),
+                    st.integers(0, 15).map(lambda n: b"m%d" % n))
+end = words("LEFT", "right")
+
+LISTS = [
+    many(cmd("RPUSH", key), element), many(cmd("LPUSH", key), element, max_size=10), many(cmd("LPUSHX", key), element),
+    many(cmd("RPUSHX", key), element), cmd("LPOP", key), cmd("RPOP", key), cmd("LPOP", key, arg(small)), cmd("RPOP", key, small),
+    cmd("LLEN", key), cmd("LINDEX", key, arg(small)), cmd("LSET", key, arg(small), element),
+    cmd("LRANGE", key, arg(small), arg(small)), cmd("LTRIM", key, small, arg(small)), cmd("LREM", key, arg(small), element),
+    cmd("LINSERT", key, words("BEFORE", "AFTER", "x"), element, element), cmd("RPOPLPUSH", key, key),
+    cmd("LMOVE", key, key, end, arg(end)),
+    tail(cmd("LPOS", key, element), opt("RANK", arg(small)), opt("COUNT", arg(small)), opt("MAXLEN", arg(small))),
+]
+
+SETS = [
+    many(cmd("SADD", key), element), many(cmd("SADD", key), element, max_size=12), many(cmd("SREM", key), element),
+    cmd("SMOVE", key, key, element), cmd("SISMEMBER", key, element), many(cmd("SMISMEMBER", key), element), cmd("SCARD", key),
+    cmd("SMEMBERS", key), many(cmd("SINTER"), key), many(cmd("SUNION"), key), many(cmd("SDIFF"), key),
+    many(cmd("SINTERSTORE", key), key), many(cmd("SUNIONSTORE", key), key), many(cmd("SDIFFSTORE", key), key),
+    cmd("SRANDMEMBER", key), cmd("SRANDMEMBER", key, arg(small)), cmd("SPOP", key, words("0", "100", "-1", "x")),
+]
+
+score = st.one_of(decimal, words("inf", "-inf", "1", "2", "2", "3.5", "-1e300", "1e300", "0.1"))
+score_bound = st.one_of(score, words("(1", "(2", "-inf", "+inf", "(inf", "("))
+lex_bound = words("-", "+", "[a", "(b", "[m", "(m5", "[", "x", "")
+aggregate = [opt("AGGREGATE", words("SUM", "min", "MAX", "x")), opt("WEIGHTS", arg(score), score), opt("WITHSCORES")]
+range_options = [opt("WITHSCORES"), opt("LIMIT", arg(small), arg(small)), opt("REV"), opt("BYSCORE"), opt("BYLEX")]
+
+ZSETS = [
+    many(cmd("ZADD", key), arg(score), element), many(cmd("ZADD", key), score, element, max_size=12),
+    many(tail(cmd("ZADD", key), opt("NX"), opt("XX"), opt("GT"), opt("lt"), opt("CH"), opt("INCR"), max_size=2), score, element,
+         max_size=2),
+    cmd("ZINCRBY", key, arg(score), element), many(cmd("ZREM", key), element), cmd("ZSCORE", key, element),
+    many(cmd("ZMSCORE", key), element), cmd("ZCARD", key), cmd("ZRANK", key, element), cmd("ZREVRANK", key, element),
+    cmd("ZCOUNT", key, score_bound, score_bound), cmd("ZLEXCOUNT", key, lex_bound, lex_bound),
+    tail(cmd("ZRANGE", key, arg(small), arg(small)), *range_options), tail(cmd("ZREVRANGE", key, small, small), opt("WITHSCORES")),
+    tail(cmd("ZRANGE", key, score_bound, score_bound, "BYSCORE"), *range_options, max_size=2),
+    tail(cmd("ZRANGEBYSCORE", key, score_bound, score_bound), *range_options[:2]),
+    tail(cmd("ZREVRANGEBYSCORE", key, score_bound, score_bound), *range_options[:2]),
+    tail(cmd("ZRANGEBYLEX", key, lex_bound, lex_bound), range_options[1]),
+    tail(cmd("ZREVRANGEBYLEX", key, lex_bound, lex_bound), range_options[1]),
+    tail(cmd("ZRANGESTORE", key, key, arg(small), small), *range_options[1:]),
+    cmd("ZREMRANGEBYRANK", key, small, arg(small)), cmd("ZREMRANGEBYSCORE", key, score_bound, score_bound),
+    cmd("ZREMRANGEBYLEX", key, lex_bound, lex_bound), cmd("ZPOPMIN", key), cmd("ZPOPMAX", key, arg(small)),
+    cmd("ZPOPMIN", key, small), cmd("ZRANDMEMBER", key), cmd("ZRANDMEMBER", key, arg(small)),
+    tail(cmd("ZUNIONSTORE", key, "2", key, key), *aggregate), tail(cmd("ZINTERSTORE", key, "2", key, key), *aggregate),
+    tail(cmd("ZUNION", "2", key, key), *aggregate), tail(cmd("ZINTER", arg(words("2")), key, key), *aggregate),
+    cmd("ZDIFF", "2", key, key), cmd("ZDIFF", "2", key, key, "WITHSCORES"), cmd("ZDIFFSTORE", key, "2", key, key),
+]
+
+TABLE = {"strings": STRINGS, "keyspace": KEYSPACE, "hashes": HASHES, "bits": BITS, "sort": SORTS + LISTS[:2] + SETS[:2],
+         "lists": LISTS, "sets": SETS, "zsets": ZSETS}
 
 
 #: Destructive and administrative commands are one in this many, so that values live long enough to grow.

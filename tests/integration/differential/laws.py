@@ -65,6 +65,8 @@ LAWS = {
     "KEYS": same_set, "RANDOMKEY": presence, "SCAN": cursor_and_elements, "HSCAN": cursor_and_elements,
     "SSCAN": cursor_and_elements, "ZSCAN": cursor_and_elements,
     "TTL": close_seconds, "PTTL": close_milliseconds, "TIME": any_time, "LASTSAVE": any_time,
+    "SMEMBERS": same_set, "SINTER": same_set, "SUNION": same_set, "SDIFF": same_set, "SPOP": same_set,
+    "SRANDMEMBER": random_sample, "ZRANDMEMBER": random_sample,
     "HKEYS": same_set, "HVALS": same_set, "HGETALL": same_pairs, "HRANDFIELD": random_sample,
 }
 
