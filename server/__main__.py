@@ -1,6 +1,6 @@
-"""__main__.py - `python -m server [conf] [--option value ...]`.
+"""__main__.py - `python -m server [conf] [--option value ...]`, and the console script aeredis-server.
 
-Called from  the interpreter, and from the console scripts through run() [startup].
+Called from  the interpreter [startup].
 """
 import gc
 gc.disable()                               # before the imports: they make half a million objects
@@ -8,12 +8,12 @@ gc.disable()                               # before the imports: they make half 
 import sys                                 # noqa: E402
 
 from server import link                    # noqa: E402,F401
-from server.server import main             # noqa: E402
+from server import server as core          # noqa: E402
 
 
-def run():
-    sys.exit(main(sys.argv))
+def main():
+    sys.exit(core.main(sys.argv))
 
 
 if __name__ == "__main__":
-    run()
+    main()

@@ -1806,6 +1806,9 @@ def main(argv):
     # What restartServer needs.
     server.executable = getAbsolutePath(argv[0])
     server.exec_argv = list(argv)
+    if os.path.basename(argv[0]) == "__main__.py":
+        # `python -m server`: let ps(1), and who greps in it, see the name that C's server has.
+        server.exec_argv[0] = os.path.join(os.path.dirname(os.path.dirname(server.executable)), "redis-server")
 
     # Reading the configuration of a Sentinel creates the masters it monitors.
     if server.sentinel_mode:

@@ -458,8 +458,7 @@ def getAbsolutePath(filename):
 
 
 def launch_command():
-    """Return the argv that starts this program again: the interpreter, and what it was told to run."""
-    orig = getattr(sys, "orig_argv", None)
-    if orig:
-        return [sys.executable] + orig[1:len(orig) - len(sys.argv) + 1]
-    return [sys.executable, "-m", "server"]
+    """Return the argv that starts this program again: the interpreter, its options, and what it was told to run."""
+    if os.path.basename(server.executable) == "__main__.py":
+        return [sys.executable, "-m", "server"]
+    return [sys.executable, server.executable]
