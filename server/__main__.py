@@ -5,6 +5,7 @@ Called from  the interpreter [startup].
 import gc
 gc.disable()                               # before the imports: they make half a million objects
 
+import os                                  # noqa: E402
 import sys                                 # noqa: E402
 
 from server import link                    # noqa: E402,F401
@@ -12,7 +13,20 @@ from server import server as core          # noqa: E402
 
 
 def main():
-    sys.exit(core.main(sys.argv))
+    """Run the server, and leave without the interpreter's own clean-up, which would visit every key."""
+    try:
+        code = core.main(sys.argv)
+    except SystemExit as e:
+        code = e.code
+    if isinstance(code, str):
+        sys.stderr.write(code + "\n")
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass                           # nobody reads us any more
+    os._exit(code or 0)
 
 
 if __name__ == "__main__":

@@ -966,6 +966,8 @@ def commandRaised(c, exc, old_client, bufpos):
     What the command had replied so far is taken back where it can be, or the client would lose the thread.
     """
     logUnexpectedException(exc)
+    if server.in_fork_child:
+        os._exit(1)                                 # a child must never come back to the loop of its parent
     if old_client is None:
         # Nothing that the half-run command has counted up may outlive it.
         server.fixed_time_expire = 0
