@@ -44,6 +44,7 @@ from persistence.aof import (
     aofRewriteBufferReset, feedAppendOnlyFile, flushAppendOnlyFile, killAppendOnlyChild, loadAppendOnlyFile,
 )
 from persistence.rdb import killRDBChild, rdbLoad, rdbPopulateSaveInfo, rdbRemoveTempFile, rdbSave
+from persistence.rdb_load import rdbLoadErrno
 from replication.replication import (
     changeReplicationId, clearReplicationId2, replconfCommand, replicationCacheMasterUsingMyself,
     replicationFeedMonitors, replicationFeedSlaves, replicationScriptCacheInit,
@@ -1730,8 +1731,6 @@ def loadDataFromDisk():
             serverLog(LL_NOTICE, "DB loaded from append only file: %.3f seconds", (ustime() - start) / 1000000)
         return
     rsi = rdbSaveInfo()
-    if not os.path.lexists(server.rdb_filename):
-        return                             # C: errno == ENOENT after rdbLoad
     if rdbLoad(server.rdb_filename, rsi, RDBFLAGS_NONE) == C_OK:
         serverLog(LL_NOTICE, "DB loaded from disk: %.3f seconds", (ustime() - start) / 1000000)
         # A replica goes on where the file says it was.
@@ -1743,8 +1742,8 @@ def loadDataFromDisk():
             server.master_repl_offset = rsi.repl_offset
             replicationCacheMasterUsingMyself()
             selectDb(server.cached_master, rsi.repl_stream_db)
-    else:
-        serverLog(LL_WARNING, "Fatal error loading the DB: %s. Exiting.", os.strerror(errno.EIO))
+    elif rdbLoadErrno() != errno.ENOENT:
+        serverLog(LL_WARNING, "Fatal error loading the DB: %s. Exiting.", os.strerror(rdbLoadErrno()))
         sys.exit(1)
 
 
