@@ -10,6 +10,7 @@ Departures   RESTORE takes payloads of RDB version 10 (Redis 7.0) too.  A payloa
 import struct
 
 from ae.monotonic import mstime
+from datastructs.crc64 import crc64
 from persistence.rdb_h import RDB_VERSION, RDB_VERSION_READABLE
 from persistence.rdb_load import rdbLoadObject, rdbLoadObjectType
 from persistence.rdb_save import rdbSaveObject, rdbSaveObjectType
@@ -21,18 +22,10 @@ from server.keyspace.db import dbAdd, dbDelete, lookupKeyRead, lookupKeyWrite, s
 from server.keyspace.evict import LRU_CLOCK
 from server.keyspace.expire import checkAlreadyExpired
 from server.keyspace.notify import notifyKeyspaceEvent
+from server.keyspace.object_command import objectSetLRUOrLFU
 from server.log import serverLog
 from server.object import getLongLongFromObjectOrReply, objectGetBytes
 from server.server_h import C_ERR, C_OK, LL_VERBOSE, NOTIFY_GENERIC, server, shared
-
-try:
-    from datastructs.crc64 import crc64
-except ImportError:
-    pass
-try:
-    from server.keyspace.object_command import objectSetLRUOrLFU
-except ImportError:
-    pass
 
 # -----------------------------------------------------------------------------
 # DUMP, RESTORE and MIGRATE commands

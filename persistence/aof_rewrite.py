@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from ae.ae import AE_ERR, AE_READABLE, AE_WRITABLE, aeCreateFileEvent, aeDeleteFileEvent
 from ae.monotonic import mstime, ustime
 from datastructs.dict import dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize, dict_entries
+from datastructs.intset import intsetGet
 from datastructs.quicklist import (AL_START_HEAD, quicklistGetIterator, quicklistNext, quicklistReleaseIterator,
                                    quicklistEntry)
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
@@ -44,17 +45,10 @@ from server.types.t_hash import (hashTypeCurrentFromHashTable, hashTypeCurrentFr
                                  hashTypeLength, hashTypeNext, hashTypeReleaseIterator)
 from server.types.t_list import listTypeLength
 from server.types.t_set import setTypeSize
+from server.types.t_stream import (streamDecodeID, streamID, streamIterator, streamIteratorGetField, streamIteratorGetID,
+                                   streamIteratorStart, streamIteratorStop)
 from server.types.t_zset import zsetLength, zzlGetScore, zzlNext
 
-try:
-    from datastructs.intset import intsetGet
-except ImportError:
-    pass
-try:
-    from server.types.t_stream import (streamDecodeID, streamID, streamIterator, streamIteratorGetField, streamIteratorGetID,
-                                       streamIteratorStart, streamIteratorStop)
-except ImportError:
-    pass
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from persistence.aof import (
@@ -80,7 +74,6 @@ def killAppendOnlyChild():
     resetChildState()
     server.aof_rewrite_time_start = -1
     aofClosePipes()
-
 
 # ----------------------------------------------------------------------------
 # AOF rewrite
@@ -451,7 +444,6 @@ def fd_wait(fd, milliseconds):
     p.register(fd, select.POLLIN)
     return bool(p.poll(milliseconds))
 
-
 # ----------------------------------------------------------------------------
 # AOF rewrite pipes for IPC
 # --------------------------------------------------------------------------
@@ -508,7 +500,6 @@ def aofClosePipes():
     os.close(server.aof_pipe_read_ack_from_child)
     os.close(server.aof_pipe_write_ack_to_child)
     os.close(server.aof_pipe_read_ack_from_parent)
-
 
 # ----------------------------------------------------------------------------
 # AOF background rewrite

@@ -21,13 +21,16 @@ from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.dict import DICT_OK, dictAdd, dictCreate, dictExpand, dictTryExpand, hashDictType
+from datastructs.intset import intsetAdd, intsetLen, intsetValidateIntegrity
 from datastructs.listpack import lpFirst, lpGet, lpLength, lpNext, lpValidateIntegrity
+from datastructs.lzf import lzf_decompress
 from datastructs.quicklist import (
     quicklistAppendValuesFromZiplist, quicklistAppendZiplist, quicklistCount, quicklistPushTail, quicklistSetOptions)
 from datastructs.util import string2ll
 from datastructs.ziplist import (ZIPLIST_TAIL, ziplistLen, ziplistNew, ziplistPush, ziplistSafeToAdd,
                                  ziplistValidateIntegrity)
 from datastructs.zipmap import zipmapNext, zipmapRewind, zipmapValidateIntegrity
+from datastructs.zskiplist import zslInsert
 from persistence.rdb_h import (
     RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDB_32BITLEN, RDB_64BITLEN, RDB_ENC_INT16, RDB_ENC_INT32, RDB_ENC_INT8,
     RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC, RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN,
@@ -45,6 +48,7 @@ from persistence.rio import (
 from server.client.networking import processEventsWhileBlocked
 from server.keyspace.db import dbAddRDBLoad, dbSyncDelete, setExpire
 from server.keyspace.evict import LRU_CLOCK
+from server.keyspace.object_command import objectSetLRUOrLFU
 from server.log import serverLog, serverPanic
 from server.object import (
     createHashObject, createIntsetObject, createObject, createQuicklistObject, createRawStringObject, createSetObject,
@@ -59,22 +63,6 @@ from server.types.t_set import setTypeConvert
 from server.types.t_zset import zsetConvert, zsetLength, zsetZiplistValidateIntegrity
 from server.zmalloc import zmalloc_used_memory
 
-try:
-    from datastructs.lzf import lzf_decompress
-except ImportError:
-    pass
-try:
-    from datastructs.intset import intsetAdd, intsetLen, intsetValidateIntegrity
-except ImportError:
-    pass
-try:
-    from datastructs.zskiplist import zslInsert
-except ImportError:
-    pass
-try:
-    from server.keyspace.object_command import objectSetLRUOrLFU
-except ImportError:
-    pass
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from persistence.rdb_load_stream import rdbLoadObject_stream
@@ -322,7 +310,6 @@ def rdbLoadCheckModuleValue(rdb, modulename):
             rdbReportCorruptRDB(1499, "Error reading integer from module %s value", modulename)
             break
     return createStringObject(b"module-dummy-value")
-
 
 # ---------------------------------------------------------------------------
 # Values
@@ -691,7 +678,6 @@ def rdbLoadObject_zipmap(zm):
         hashTypeConvert(o, OBJ_ENCODING_HT)
     return o, 0
 
-
 # ---------------------------------------------------------------------------
 # Loading state
 # ---------------------------------------------------------------------------
@@ -742,7 +728,6 @@ def rdbLoadProgressCallback(r, data):
             replicationSendNewlineToMaster()        # or the master takes us for dead
         loadingProgress(before)
         processEventsWhileBlocked()
-
 
 # ---------------------------------------------------------------------------
 # Files

@@ -15,12 +15,8 @@ from persistence.rdb_load import (
 from persistence.rio import rioGetReadError, rioRead
 from server.object import createStreamObject
 from server.server_h import server
-
-try:
-    from server.types.t_stream import (SLC_NONE, streamCreateCG, streamCreateNACK, streamID, streamLookupConsumer,
-                                       streamValidateListpackIntegrity)
-except ImportError:
-    pass
+from server.types.t_stream import (SLC_NONE, streamCreateCG, streamCreateNACK, streamID, streamLookupConsumer,
+                                   streamValidateListpackIntegrity)
 
 OTHER_ERROR = (None, RDB_LOAD_ERR_OTHER)
 STREAM_ID_SIZE = 16                     # bytes: ms and seq, big endian

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.dict import dictFind, dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize, dict_entries
+from datastructs.lzf import lzf_compress
 from datastructs.quicklist import quicklistGetLzf, quicklistNodeIsCompressed
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
 from persistence.rdb_h import (
@@ -34,10 +35,6 @@ from server.server_h import (
     OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, REDIS_VERSION, server)
 from server.zmalloc import zmalloc_used_memory
 
-try:
-    from datastructs.lzf import lzf_compress
-except ImportError:
-    pass
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from persistence.aof_rewrite import aofReadDiffFromParent

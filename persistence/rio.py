@@ -16,13 +16,9 @@ Extend       a new target: a function for r.fill (reading) or r.drain (writing),
 import errno
 import os
 
+from datastructs.crc64 import crc64
 from server.client.connection import connRead
 from server.server_h import PROTO_IOBUF_LEN
-
-try:
-    from datastructs.crc64 import crc64
-except ImportError:
-    pass
 
 RIO_FLAG_READ_ERROR = (1 << 0)
 RIO_FLAG_WRITE_ERROR = (1 << 1)
@@ -66,7 +62,6 @@ class rio:
         self.eof = 0               # 1 = a fill came back empty (C: feof)
         self.error = 0             # errno of the call that set a flag
 
-
 # ------------------------- Buffer I/O implementation -----------------------
 
 def rioInitWithBuffer(r, s):
@@ -79,7 +74,6 @@ def rioInitWithBuffer(r, s):
 
 def rioBufferFill(r, need, want):
     return b""                              # all there is stands in rbuf from the start
-
 
 # --------------------- Stdio file pointer implementation -------------------
 
@@ -114,7 +108,6 @@ def rioInitWithFile(r, fp):
     r.drain = rioFileWrite
     r.fp = fp
 
-
 # ------------------- Connection implementation -------------------
 
 def rioConnRead(r, need, want):
@@ -147,7 +140,6 @@ def rioFreeConn(r):
     r.rbuf, r.rpos, r.cksum_pos, r.conn = b"", 0, 0, None
     return rest or None
 
-
 # ------------------- File descriptor implementation ------------------
 
 def rioFdWrite(r, data):
@@ -172,7 +164,6 @@ def rioInitWithFd(r, fd):
 
 def rioFreeFd(r):
     r.wbuf = bytearray()
-
 
 # ---------------------------- Generic functions ----------------------------
 
@@ -314,7 +305,6 @@ def rioSetAutoSync(r, nbytes):
     """fsync a file target every `nbytes`, so that the kernel never has too much to write at once."""
     if r.drain is rioFileWrite:
         r.autosync = nbytes
-
 
 # --------------------------- Higher level interface --------------------------
 
