@@ -14,6 +14,7 @@ Departures   PFSELFTEST runs 20 rounds of its first test (C: 1000), and adds wha
 import math
 import random
 import struct
+from bisect import bisect_right
 
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulkCBuffer, addReplyError, addReplyErrorFormat, addReplyLongLong, addReplyStatus)
@@ -250,8 +251,7 @@ def hllSparseSet(o, index, count, hint=None):
 
     The opcode that covers the register is split into up to three, then equal neighbours are merged. The value becomes
     dense when count, or the length in bytes, passes what sparse may hold.
-    `hint` (ours) is a list [offset, first register] of an opcode to start the search from; it is moved along, for
-    callers that go through the registers in ascending order.
+    `hint` (ours, see sparse_hint) keeps places to start the search from, for callers that set many registers of one value.
     """
     if count > HLL_SPARSE_VAL_MAX_VALUE:
         return hllSparseSet_promote(o, index, count)
@@ -261,29 +261,44 @@ def hllSparseSet(o, index, count, hint=None):
 
     # Step 1: find the opcode
     sparse = HLL_HDR_SIZE
-    p, first = hint if hint is not None else (sparse, 0)
-    prev = prev_prev = None
-    prev_first = prev_prev_first = 0
-    span = 0
-    while p < end:
-        oplen = 1
-        span = spans[s[p]]
-        if span == 0:
-            span = HLL_SPARSE_XZERO_LEN(s, p, end)
-            oplen = 2
-        if index < first + span:
+    k = 0
+    start, first = sparse, 0
+    if hint is not None:
+        offsets, firsts = hint
+        k = bisect_right(firsts, index) - 1
+        start, first = offsets[k], firsts[k]
+    while True:
+        p = start
+        prev = prev_prev = None
+        prev_first = prev_prev_first = 0
+        span = 0
+        while p < end:
+            oplen = 1
+            span = spans[s[p]]
+            if span == 0:
+                span = HLL_SPARSE_XZERO_LEN(s, p, end)
+                oplen = 2
+            if index < first + span:
+                break
+            prev_prev, prev_prev_first = prev, prev_first
+            prev, prev_first = p, first
+            p += oplen
+            first += span
+        if prev is not None or k == 0:
             break
-        prev_prev, prev_prev_first = prev, prev_first
-        prev, prev_first = p, first
-        p += oplen
-        first += span
+        # The search began on the very opcode: it must begin earlier, since step 4 needs the one before.
+        k -= 1
+        start, first = offsets[k], firsts[k]
     if span == 0 or p >= end:
         return -1
-    if hint is not None and prev_prev is not None:
-        hint[:] = prev_prev, prev_prev_first
+    if hint is not None and prev_prev is not None and p - start > HINT_DISTANCE:
+        offsets.insert(k + 1, prev_prev)
+        firsts.insert(k + 1, prev_prev_first)
     opcode = s[p]
     is_val = opcode >= HLL_SPARSE_VAL_BIT
     is_xzero = not is_val and opcode >= HLL_SPARSE_XZERO_BIT
+
+    old_p, old_end = p, end
 
     # Step 2: what takes its place. A: nothing to do. B, C: one register, one opcode. D: a split.
     if is_val and (opcode >> 2 & 0x1f) + 1 >= count:
@@ -328,8 +343,24 @@ def hllSparseSet(o, index, count, hint=None):
                 end -= 1
                 continue
         p += 1
+    if hint is not None:
+        # Forget the places in the opcodes that were rewritten, move those behind them.
+        low = bisect_right(offsets, prev if prev is not None else sparse)
+        high = bisect_right(offsets, old_p + 16)
+        del offsets[low:high], firsts[low:high]
+        delta = len(s) - old_end
+        if delta:
+            offsets[low:] = [x + delta for x in offsets[low:]]
     HLL_INVALIDATE_CACHE(s)
     return 1
+
+
+HINT_DISTANCE = 100                # bytes a search may walk before it leaves a new place in the hint
+
+
+def sparse_hint():
+    """A hint for hllSparseSet: offsets of opcodes, and the first register of each, both ascending."""
+    return [HLL_HDR_SIZE], [0]
 
 
 def hllSparseSet_promote(o, index, count):
@@ -342,9 +373,9 @@ def hllSparseSet_promote(o, index, count):
     return dense_retval
 
 
-def hllSparseAdd(o, ele):
+def hllSparseAdd(o, ele, hint=None):
     count, index = hllPatLen(ele)
-    return hllSparseSet(o, index, count)
+    return hllSparseSet(o, index, count, hint)
 
 
 def hllSparseRegHisto(hdr, reghisto):
@@ -442,13 +473,13 @@ def hllCount(hdr):
     return math.floor(HLL_ALPHA_INF * m * m / z + 0.5), 0
 
 
-def hllAdd(o, ele):
+def hllAdd(o, ele, hint=None):
     """Add an element: 1 = a register rose, 0 = none did, -1 = the value is corrupt."""
     encoding = o.ptr[HLL_ENCODING_OFFSET]
     if encoding == HLL_DENSE:
         return hllDenseAdd(o.ptr, ele)
     if encoding == HLL_SPARSE:
-        return hllSparseAdd(o, ele)
+        return hllSparseAdd(o, ele, hint)
     return -1
 
 
@@ -502,8 +533,9 @@ def pfaddCommand(c):
         if isHLLObjectOrReply(c, o) != C_OK:
             return
         o = dbUnshareStringValue(c.db, c.argv[1], o)
+    hint = sparse_hint() if c.argc > 10 else None
     for j in range(2, c.argc):
-        retval = hllAdd(o, c.argv[j].ptr)
+        retval = hllAdd(o, c.argv[j].ptr, hint)
         if retval == 1:
             updated += 1
         elif retval == -1:
@@ -599,7 +631,7 @@ def pfmergeCommand(c):
 def pfmergeCommand_write(o, max_):
     """Raise the registers of a valid value to max_. C: register by register; a dense value is done in one go here."""
     if o.ptr[HLL_ENCODING_OFFSET] == HLL_SPARSE:
-        hint = [HLL_HDR_SIZE, 0]
+        hint = sparse_hint()
         for j, value in enumerate(max_):
             if value:
                 hllSparseSet(o, j, value, hint)

@@ -105,6 +105,19 @@ def test_sparse_set(sets, spread):
     assert h.hllCount(o.ptr) == card
 
 
+def test_hint_changes_nothing():
+    for seed in range(4):
+        rnd = random.Random(seed)
+        one, two, hint = h.createHLLObject(), h.createHLLObject(), h.sparse_hint()
+        for _ in range(1500):
+            index, count = rnd.randrange(h.HLL_REGISTERS >> seed), min(32, int(rnd.expovariate(0.7)) + 1)
+            assert h.hllSparseSet(one, index, count) == h.hllSparseSet(two, index, count, hint)
+            assert one.ptr == two.ptr
+            if two.ptr[4] == h.HLL_DENSE:
+                break
+        assert len(hint[0]) > 5 or seed > 1
+
+
 def test_sparse_promotes():
     o = h.createHLLObject()
     assert h.hllSparseSet(o, 5, 32) == 1 and o.ptr[4] == h.HLL_SPARSE
