@@ -57,6 +57,13 @@ def cursor_and_elements(command, real, ours):
     return None if len(ours) == 2 and isinstance(ours[1], list) and ours[0].isdigit() else "not a scan reply"
 
 
+def sorted_by(command, real, ours):
+    """With BY, elements of equal weight come in the order the value (perhaps a set) happens to have."""
+    if isinstance(real, list) and any(bytes(word).lower() == b"by" for word in command[2:]):
+        return None if len(real) == len(ours) else "results of different sizes"
+    return "replies differ"
+
+
 def any_time(command, real, ours):
     return None
 
@@ -64,7 +71,7 @@ def any_time(command, real, ours):
 LAWS = {
     "KEYS": same_set, "RANDOMKEY": presence, "SCAN": cursor_and_elements, "HSCAN": cursor_and_elements,
     "SSCAN": cursor_and_elements, "ZSCAN": cursor_and_elements,
-    "TTL": close_seconds, "PTTL": close_milliseconds, "TIME": any_time, "LASTSAVE": any_time,
+    "TTL": close_seconds, "PTTL": close_milliseconds, "TIME": any_time, "LASTSAVE": any_time, "SORT": sorted_by,
     "SMEMBERS": same_set, "SINTER": same_set, "SUNION": same_set, "SDIFF": same_set, "SPOP": same_set,
     "SRANDMEMBER": random_sample, "ZRANDMEMBER": random_sample,
     "HKEYS": same_set, "HVALS": same_set, "HGETALL": same_pairs, "HRANDFIELD": random_sample,
