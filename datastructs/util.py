@@ -492,8 +492,6 @@ def ld_round(sign, num, den):
             exp += 1
         elif mant >> (LDBL_MANT_DIG - 1) == 0 and exp > LDBL_MIN_UNIT:
             exp -= 1
-            if exp + 1 == num.bit_length() - den.bit_length() - LDBL_MANT_DIG + 1:
-                continue
         else:
             break
     rest *= 2

@@ -19,10 +19,7 @@ from datastructs.util import (
 from datastructs.intset import intsetNew
 from datastructs.quicklist import quicklistCreate
 from datastructs.ziplist import ziplistNew
-try:
-    from datastructs.zskiplist import zset, zslCreate
-except ImportError:
-    pass
+from datastructs.zskiplist import zset, zslCreate
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.server_h import (
     C_ERR, C_OK, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_NO_SHARED_INTEGERS, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT,
@@ -34,6 +31,7 @@ from server.server_h import (
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from server.client.networking_reply import addReplyError, addReplyErrorFormat, addReplyErrorObject
     from server.keyspace.evict import LFUGetTimeInMinutes
+    from server.types.t_stream import streamNew
 
 LFU_INIT_VAL = 5
 
@@ -175,7 +173,6 @@ def createZsetZiplistObject():
 
 
 def createStreamObject():
-    from server.types.t_stream import streamNew
     o = createObject(OBJ_STREAM, streamNew())
     o.encoding = OBJ_ENCODING_STREAM
     return o
