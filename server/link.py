@@ -293,6 +293,7 @@ object.addReplyError = networking_reply.addReplyError
 object.addReplyErrorFormat = networking_reply.addReplyErrorFormat
 object.addReplyErrorObject = networking_reply.addReplyErrorObject
 object.LFUGetTimeInMinutes = evict.LFUGetTimeInMinutes
+object.streamNew = t_stream.streamNew
 
 # server.scripting.scripting
 scripting.shaScriptObjectDictType = server.shaScriptObjectDictType
