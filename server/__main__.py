@@ -9,7 +9,7 @@ import os                                  # noqa: E402
 import sys                                 # noqa: E402
 
 from server import link                    # noqa: E402,F401
-from server import server as core          # noqa: E402
+from server import server_main as core     # noqa: E402
 
 
 def main():

@@ -1,21 +1,19 @@
-"""server.py - the server: start-up, commands, main.             Mirrors src/server.c (6.2.14)
+"""server.py - the server: start-up and commands.                Mirrors src/server.c (6.2.14)
 
 Parts        server_cron.py (C 1540-2490: serverCron, beforeSleep), server_process.py (C 2850-2920, 5430-6210: fork,
-             signals, title), commandtable.py (C 190-1110), admin/info.py (C 4630-5415), log.py (C 1115-1205).
+             signals, title), server_main.py (C 5640-6479), commandtable.py (C 190-1110), admin/info.py (C 4630-5415),
+             log.py (C 1115-1205).
 Lives here   the dictTypes of the keyspace; createSharedObjects; initServerConfig, initServer; lookupCommand,
-             processCommand, call, propagate; shutdown; PING, ECHO, TIME, COMMAND, MONITOR; main.
+             processCommand, call, propagate; shutdown; PING, ECHO, TIME, COMMAND, MONITOR.
 Called from  __main__ [startup]; processInputBuffer through processCommand [read, command].
 Calls out    every command proc through cmd.proc(c); AOF and replicas through propagate.
 State        server, shared (server_h).  _lookupCommand_cache, _call_prev_err_count here.
 Invariant    server.also_propagate is empty between two top-level call()s.
-Departures   no modules.  An unexpected Python exception closes the client that caused it, with a bug report in the
-             log, where C would have crashed (D-core-1).
+Departures   no modules.
 Extend       a new command: a row in commandtable.py, its proc in the file that C has it in.
 """
 import errno
-import gc
 import os
-import random
 import resource
 import signal
 import sys
@@ -24,13 +22,13 @@ import time
 from typing import TYPE_CHECKING
 
 from ae.ae import (
-    AE_ERR, AE_READABLE, aeCreateEventLoop, aeCreateFileEvent, aeCreateTimeEvent, aeDeleteEventLoop,
-    aeDeleteFileEvent, aeMain, aeSetAfterSleepProc, aeSetBeforeSleepProc, aeSetExceptionProc,
+    AE_ERR, AE_READABLE, aeCreateEventLoop, aeCreateFileEvent, aeCreateTimeEvent, aeDeleteFileEvent,
+    aeSetAfterSleepProc, aeSetBeforeSleepProc, aeSetExceptionProc,
 )
 from ae.anet import ANET_ERR, anetCloexec, anetNonBlock, anetTcp6Server, anetTcpServer, anetUnixServer
 from ae.monotonic import monotonicInit, mstime, ustime
-from cluster.cluster import clusterInit, clusterRedirectClient, getNodeByQuery, verifyClusterConfigWithData
-from cluster.cluster_h import CLUSTER_MODULE_FLAG_NONE, CLUSTER_NODE_SLAVE
+from cluster.cluster import clusterInit, clusterRedirectClient, getNodeByQuery
+from cluster.cluster_h import CLUSTER_MODULE_FLAG_NONE
 from datastructs.adlist import listAddNodeTail, listCreate
 from datastructs.dict import (
     DICT_OK, dictAdd, dictCreate, dictEncObjHash, dictEncObjKeyCompare, dictFetchValue, dictObjHash,
@@ -38,27 +36,21 @@ from datastructs.dict import (
     hashDictType, setDictType, zsetDictType,  # noqa: F401 (C has them in server.c: others import them from here)
 )
 from datastructs.rax import raxFind, raxInsert, raxNew, raxNotFound
-from datastructs.sds import sdscatrepr
 from datastructs.util import getRandomHexChars
-from persistence.aof import (
-    aofRewriteBufferReset, feedAppendOnlyFile, flushAppendOnlyFile, killAppendOnlyChild, loadAppendOnlyFile,
-)
-from persistence.rdb import killRDBChild, rdbLoad, rdbPopulateSaveInfo, rdbRemoveTempFile, rdbSave
-from persistence.rdb_load import rdbLoadErrno
+from persistence.aof import aofRewriteBufferReset, feedAppendOnlyFile, flushAppendOnlyFile, killAppendOnlyChild
+from persistence.rdb import killRDBChild, rdbPopulateSaveInfo, rdbRemoveTempFile, rdbSave
 from replication.replication import (
-    changeReplicationId, clearReplicationId2, replconfCommand, replicationCacheMasterUsingMyself,
-    replicationFeedMonitors, replicationFeedSlaves, replicationScriptCacheInit,
+    changeReplicationId, clearReplicationId2, replconfCommand, replicationFeedMonitors, replicationFeedSlaves,
+    replicationScriptCacheInit,
 )
-from server.admin.config import (
-    appendServerSaveParams, initConfigValues, loadServerConfig, resetServerSaveParams, rewriteConfig,
-)
+from server.admin.config import appendServerSaveParams, initConfigValues, resetServerSaveParams, rewriteConfig
 from server.admin.config_table import clientBufferLimitsDefaults, configOOMScoreAdjValuesDefaults
 from server.admin.latency import latencyAddSample, latencyMonitorInit
 from server.admin.slowlog import slowlogInit, slowlogPushEntryIfNeeded
 from server.bio import bioInit
 from server.client.networking import (
     acceptTLSHandler, acceptTcpHandler, acceptUnixHandler, areClientsPaused, authRequired, flushSlavesOutputBuffers,
-    freeClientAsync, freeClientOriginalArgv,
+    freeClientOriginalArgv,
 )
 from server.client.networking_client import helloCommand, resetCommand
 from server.client.networking_reply import (
@@ -67,12 +59,11 @@ from server.client.networking_reply import (
     addReplyLongLong, addReplyNull, addReplyStatus, addReplySubcommandSyntaxError, setDeferredSetLen,
 )
 from server.client.networking_threads import initThreadedIO
-from server.client.tls import tlsConfigure, tlsInit
-from server.keyspace.db import getKeysFromCommand, selectDb, shutdownCommand
+from server.client.tls import tlsConfigure
+from server.keyspace.db import getKeysFromCommand, shutdownCommand
 from server.keyspace.evict import evictionPoolAlloc, getLRUClock, overMaxmemoryAfterAlloc, performEvictions
-from server.log import _serverAssert, serverAssert, serverLog, serverLogRaw, serverPanic
+from server.log import serverAssert, serverLog, serverPanic
 from server.object import createObject, createStringObject, makeObjectShared
-from server.release import redisBuildId, redisGitDirty, redisGitSHA1
 from server.scripting.scripting import (
     evalCommand, evalShaCommand, ldbKillForkedSessions, scriptCommand, scriptingInit,
 )
@@ -96,11 +87,11 @@ from server.server_h import (
     CMD_SORT_FOR_SCRIPT, CMD_STALE, CMD_WRITE, CONFIG_DEFAULT_CLUSTER_CONFIG_FILE, CONFIG_DEFAULT_HZ,
     CONFIG_DEFAULT_LOGFILE, CONFIG_DEFAULT_UNIX_SOCKET_PERM, CONFIG_FDSET_INCR, CONFIG_MIN_RESERVED_FDS,
     CONFIG_OOM_COUNT, CONFIG_REPL_SYNCIO_TIMEOUT, CONFIG_RUN_ID_SIZE, C_ERR, C_OK, CLIENT_TYPE_OBUF_COUNT,
-    HASHTABLE_MAX_LOAD_FACTOR, LL_NOTICE, LL_RAW, LL_WARNING, NO_FAILOVER, OBJ_ENCODING_INT, OBJ_SHARED_BULKHDR_LEN,
+    HASHTABLE_MAX_LOAD_FACTOR, LL_NOTICE, LL_WARNING, NO_FAILOVER, OBJ_ENCODING_INT, OBJ_SHARED_BULKHDR_LEN,
     OBJ_SHARED_INTEGERS, OBJ_STRING, PROPAGATE_AOF, PROPAGATE_NONE, PROPAGATE_REPL, PROTO_SHARED_SELECT_CMDS,
-    RDB_CHILD_TYPE_NONE, REDIS_VERSION, REPL_STATE_CONNECTED, REPL_STATE_NONE, SHUTDOWN_NOFLAGS, SHUTDOWN_NOSAVE,
-    SHUTDOWN_SAVE, STATS_METRIC_COUNT, STATS_METRIC_SAMPLES, SUPERVISED_SYSTEMD, USER_FLAG_ALLCHANNELS,
-    USER_FLAG_ALLCOMMANDS, USER_FLAG_ALLKEYS,
+    RDB_CHILD_TYPE_NONE, REPL_STATE_CONNECTED, REPL_STATE_NONE, SHUTDOWN_NOFLAGS, SHUTDOWN_NOSAVE, SHUTDOWN_SAVE,
+    STATS_METRIC_COUNT, STATS_METRIC_SAMPLES, SUPERVISED_SYSTEMD, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS,
+    USER_FLAG_ALLKEYS,
 )
 from server.server_process import (  # noqa: F401 (as above)
     checkIgnoreWarning, createPidFile, daemonize, exitFromChild, getAbsolutePath, launch_command, linuxMemoryWarnings,
@@ -109,8 +100,8 @@ from server.server_process import (  # noqa: F401 (as above)
     validateProcTitleTemplate,
 )
 from server.session.acl import (
-    ACLCheckAllPerm, ACLGetCommandCategoryFlagByName, ACLGetCommandID, ACLInit, ACLLoadUsersAtStartup,
-    ACLUpdateDefaultUserPassword, addACLLogEntry, addReplyCommandCategories, authCommand,
+    ACLCheckAllPerm, ACLGetCommandCategoryFlagByName, ACLGetCommandID, ACLUpdateDefaultUserPassword, addACLLogEntry,
+    addReplyCommandCategories, authCommand,
 )
 from server.session.blocked import blockClient, handleClientsBlockedOnKeys
 from server.session.multi import (
@@ -123,11 +114,10 @@ from server.session.pubsub import (
 from server.session.tracking import (
     trackingHandlePendingKeyInvalidations, trackingLimitUsedSlots, trackingRememberKeys,
 )
-from server.zmalloc import (
-    ZMALLOC_LIB, set_jemalloc_bg_thread, zmalloc_get_memory_size, zmalloc_init, zmalloc_used_memory,
-)
+from server.zmalloc import set_jemalloc_bg_thread, zmalloc_get_memory_size, zmalloc_init, zmalloc_used_memory
 if TYPE_CHECKING:                                   # same layer, imports us: bound by server/link.py
     from server.commandtable import redisCommandTable
+    from server.server_main import unexpected_exception
 
 # C: acl.h
 ACL_OK = 0
@@ -566,6 +556,62 @@ def listenToPort(port, sfd):
         del sfd.fd[sfd.count:]
         sfd.fd.append(fd)
         sfd.count += 1
+    return C_OK
+
+
+def changeBindAddr(addrlist):
+    """CONFIG SET bind: listen on these addresses instead -> C_OK, or C_ERR with the old ones restored."""
+    result = C_OK
+    closeSocketListeners(server.ipfd)
+    closeSocketListeners(server.tlsfd)
+
+    prev_bindaddr = server.bindaddr
+    prev_bindaddr_count = server.bindaddr_count
+    server.bindaddr = list(addrlist)
+    server.bindaddr_count = len(addrlist)
+
+    if ((server.port != 0 and listenToPort(server.port, server.ipfd) != C_OK)
+            or (server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) != C_OK)):
+        serverLog(LL_WARNING, "Failed to bind, trying to restore old listening sockets.")
+        server.bindaddr = prev_bindaddr
+        server.bindaddr_count = prev_bindaddr_count
+        server.ipfd.count = 0
+        if server.port != 0 and listenToPort(server.port, server.ipfd) != C_OK:
+            serverPanic("Failed to restore old listening sockets.")
+        server.tlsfd.count = 0
+        if server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) != C_OK:
+            serverPanic("Failed to restore old listening sockets.")
+        result = C_ERR
+
+    if createSocketAcceptHandler(server.ipfd, acceptTcpHandler) != C_OK:
+        serverPanic("Unrecoverable error creating TCP socket accept handler.")
+    if createSocketAcceptHandler(server.tlsfd, acceptTLSHandler) != C_OK:
+        serverPanic("Unrecoverable error creating TLS socket accept handler.")
+
+    if server.set_proc_title:
+        redisSetProcTitle(None)
+    return result
+
+
+def changeListenPort(port, sfd, accept_handler):
+    """CONFIG SET port: open the new port, then close the old one; port 0 only closes -> C_OK or C_ERR."""
+    if port == 0:
+        closeSocketListeners(sfd)
+        if server.set_proc_title:
+            redisSetProcTitle(None)
+        return C_OK
+
+    new_sfd = socketFds()
+    if listenToPort(port, new_sfd) != C_OK:
+        return C_ERR
+    if createSocketAcceptHandler(new_sfd, accept_handler) != C_OK:
+        closeSocketListeners(new_sfd)
+        return C_ERR
+    closeSocketListeners(sfd)
+    sfd.count = new_sfd.count
+    sfd.fd = new_sfd.fd
+    if server.set_proc_title:
+        redisSetProcTitle(None)
     return C_OK
 
 
@@ -1594,345 +1640,3 @@ def monitorCommand(c):
     c.flags |= CLIENT_SLAVE | CLIENT_MONITOR
     listAddNodeTail(server.monitors, c)
     addReply(c, shared.ok)
-
-
-# =================================== Main! =================================
-
-def version():
-    sys.stdout.write("Redis server v=%s sha=%s:%d malloc=%s bits=%d build=%x\n" % (
-        REDIS_VERSION, redisGitSHA1(), int(redisGitDirty()) > 0, ZMALLOC_LIB, 64 if sys.maxsize > 2**32 else 32,
-        redisBuildId()))
-    sys.exit(0)
-
-
-def usage():
-    sys.stderr.write(
-        "Usage: ./redis-server [/path/to/redis.conf] [options] [-]\n"
-        "       ./redis-server - (read config from stdin)\n"
-        "       ./redis-server -v or --version\n"
-        "       ./redis-server -h or --help\n"
-        "       ./redis-server --test-memory <megabytes>\n\n"
-        "Examples:\n"
-        "       ./redis-server (run the server with default conf)\n"
-        "       ./redis-server /etc/redis/6379.conf\n"
-        "       ./redis-server --port 7777\n"
-        "       ./redis-server --port 7777 --replicaof 127.0.0.1 8888\n"
-        "       ./redis-server /etc/myredis.conf --loglevel verbose -\n"
-        "       ./redis-server /etc/myredis.conf --loglevel verbose\n\n"
-        "Sentinel mode:\n"
-        "       ./redis-server /etc/sentinel.conf --sentinel\n")
-    sys.exit(1)
-
-
-# C: asciilogo.h
-ascii_logo = (
-    "                _._                                                  \n"
-    "           _.-``__ ''-._                                             \n"
-    "      _.-``    `.  `_.  ''-._           Redis %s (%s/%d) %s bit\n"
-    "  .-`` .-```.  ```\\/    _.,_ ''-._                                  \n"
-    " (    '      ,       .-`  | `,    )     Running in %s mode\n"
-    " |`-._`-...-` __...-.``-._|'` _.-'|     Port: %d\n"
-    " |    `-._   `._    /     _.-'    |     PID: %d\n"
-    "  `-._    `-._  `-./  _.-'    _.-'                                   \n"
-    " |`-._`-._    `-.__.-'    _.-'_.-'|                                  \n"
-    " |    `-._`-._        _.-'_.-'    |           https://redis.io       \n"
-    "  `-._    `-._`-.__.-'_.-'    _.-'                                   \n"
-    " |`-._`-._    `-.__.-'    _.-'_.-'|                                  \n"
-    " |    `-._`-._        _.-'_.-'    |                                  \n"
-    "  `-._    `-._`-.__.-'_.-'    _.-'                                   \n"
-    "      `-._    `-.__.-'    _.-'                                       \n"
-    "          `-._        _.-'                                           \n"
-    "              `-.__.-'                                               \n\n")
-
-
-def redisAsciiArt():
-    """Show the logo on a terminal, or when always-show-logo says so; else one line."""
-    if server.cluster_enabled:
-        mode = "cluster"
-    elif server.sentinel_mode:
-        mode = "sentinel"
-    else:
-        mode = "standalone"
-
-    show_logo = (not server.syslog_enabled and server.logfile == "" and os.isatty(1)) or server.always_show_logo
-    if not show_logo:
-        serverLog(LL_NOTICE, "Running mode=%s, port=%d.", mode, server.port or server.tls_port)
-    else:
-        serverLogRaw(LL_NOTICE | LL_RAW, ascii_logo % (
-            REDIS_VERSION, redisGitSHA1(), int(redisGitDirty()) > 0, "64" if sys.maxsize > 2**32 else "32", mode,
-            server.port or server.tls_port, os.getpid()))
-
-
-def changeBindAddr(addrlist):
-    """CONFIG SET bind: listen on these addresses instead -> C_OK, or C_ERR with the old ones restored."""
-    result = C_OK
-    closeSocketListeners(server.ipfd)
-    closeSocketListeners(server.tlsfd)
-
-    prev_bindaddr = server.bindaddr
-    prev_bindaddr_count = server.bindaddr_count
-    server.bindaddr = list(addrlist)
-    server.bindaddr_count = len(addrlist)
-
-    if ((server.port != 0 and listenToPort(server.port, server.ipfd) != C_OK)
-            or (server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) != C_OK)):
-        serverLog(LL_WARNING, "Failed to bind, trying to restore old listening sockets.")
-        server.bindaddr = prev_bindaddr
-        server.bindaddr_count = prev_bindaddr_count
-        server.ipfd.count = 0
-        if server.port != 0 and listenToPort(server.port, server.ipfd) != C_OK:
-            serverPanic("Failed to restore old listening sockets.")
-        server.tlsfd.count = 0
-        if server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) != C_OK:
-            serverPanic("Failed to restore old listening sockets.")
-        result = C_ERR
-
-    if createSocketAcceptHandler(server.ipfd, acceptTcpHandler) != C_OK:
-        serverPanic("Unrecoverable error creating TCP socket accept handler.")
-    if createSocketAcceptHandler(server.tlsfd, acceptTLSHandler) != C_OK:
-        serverPanic("Unrecoverable error creating TLS socket accept handler.")
-
-    if server.set_proc_title:
-        redisSetProcTitle(None)
-    return result
-
-
-def changeListenPort(port, sfd, accept_handler):
-    """CONFIG SET port: open the new port, then close the old one; port 0 only closes -> C_OK or C_ERR."""
-    if port == 0:
-        closeSocketListeners(sfd)
-        if server.set_proc_title:
-            redisSetProcTitle(None)
-        return C_OK
-
-    new_sfd = socketFds()
-    if listenToPort(port, new_sfd) != C_OK:
-        return C_ERR
-    if createSocketAcceptHandler(new_sfd, accept_handler) != C_OK:
-        closeSocketListeners(new_sfd)
-        return C_ERR
-    closeSocketListeners(sfd)
-    sfd.count = new_sfd.count
-    sfd.fd = new_sfd.fd
-    if server.set_proc_title:
-        redisSetProcTitle(None)
-    return C_OK
-
-
-def checkForSentinelMode(argv):
-    return 1 if "redis-sentinel" in argv[0] or "aeredis-sentinel" in argv[0] or "--sentinel" in argv[1:] else 0
-
-
-def loadDataFromDisk():
-    """Load the AOF if there is one to be used, else the RDB file; a file that cannot be loaded ends the process."""
-    start = ustime()
-    if server.aof_state == AOF_ON:
-        if loadAppendOnlyFile(server.aof_filename) == C_OK:
-            serverLog(LL_NOTICE, "DB loaded from append only file: %.3f seconds", (ustime() - start) / 1000000)
-        return
-    rsi = rdbSaveInfo()
-    if rdbLoad(server.rdb_filename, rsi, RDBFLAGS_NONE) == C_OK:
-        serverLog(LL_NOTICE, "DB loaded from disk: %.3f seconds", (ustime() - start) / 1000000)
-        # A replica goes on where the file says it was.
-        if ((server.masterhost or (server.cluster_enabled and server.cluster.myself.flags & CLUSTER_NODE_SLAVE))
-                and rsi.repl_id_is_set and rsi.repl_offset != -1
-                # Old versions could write -1, see rdbPopulateSaveInfo.
-                and rsi.repl_stream_db != -1):
-            server.replid = rsi.repl_id
-            server.master_repl_offset = rsi.repl_offset
-            replicationCacheMasterUsingMyself()
-            selectDb(server.cached_master, rsi.repl_stream_db)
-    elif rdbLoadErrno() != errno.ENOENT:
-        serverLog(LL_WARNING, "Fatal error loading the DB: %s. Exiting.", os.strerror(rdbLoadErrno()))
-        sys.exit(1)
-
-
-def assertion_report(exc):
-    """Turn a failed serverAssert into C's report, and end the process."""
-    import linecache
-    import traceback
-    tb = exc.__traceback__
-    site = None
-    while tb is not None:
-        if tb.tb_frame.f_code.co_name not in ("serverAssert", "serverAssertWithInfo"):
-            site = tb
-        tb = tb.tb_next
-    filename = site.tb_frame.f_code.co_filename
-    estr = linecache.getline(filename, site.tb_lineno).strip()
-    _serverAssert(estr, os.path.basename(filename), site.tb_lineno,
-                  "".join(traceback.format_exception(type(exc), exc, exc.__traceback__)))
-
-
-def unexpected_exception(eventLoop, clientData, exc):
-    """An exception has left an event handler: a bug of ours.  An assertion ends the server, as in C; anything else
-    is reported, and the client that was served is closed, since nobody knows what it has been told."""
-    import traceback
-    if server.in_fork_child != CHILD_TYPE_NONE:
-        serverLogRaw(LL_WARNING, "Unexpected exception in child: " + "".join(
-            traceback.format_exception(type(exc), exc, exc.__traceback__)))
-        exitFromChild(1)
-    if isinstance(exc, AssertionError):
-        assertion_report(exc)
-    serverLogRaw(LL_WARNING, "=== UNEXPECTED EXCEPTION ===\n" + "".join(
-        traceback.format_exception(type(exc), exc, exc.__traceback__)))
-    # What call() and its callers had raised and not lowered again.
-    server.in_nested_call = 0
-    server.fixed_time_expire = 0
-    server.in_exec = 0
-    server.in_eval = 0
-    server.propagate_in_transaction = 0
-    server.client_pause_in_transaction = 0
-    server.also_propagate = redisOpArray()
-    c = server.current_client
-    server.current_client = None
-    if c is not None:
-        freeClientAsync(c)
-
-
-def main(argv):
-    """Start the server; `argv` as in C, argv[0] is the program.  Returns the exit code, if it returns."""
-    gc.disable()                           # cycles are cut by hand; a collection would visit every key
-    time.tzset()
-    random.seed()
-    server.umask = os.umask(0o777)
-    os.umask(server.umask)
-
-    server.sentinel_mode = checkForSentinelMode(argv)
-    initServerConfig()
-    ACLInit()                              # ORDER: clients, even fake ones, belong to a user
-    tlsInit()
-
-    # What restartServer needs.
-    server.executable = getAbsolutePath(argv[0])
-    server.exec_argv = list(argv)
-    if os.path.basename(argv[0]) == "__main__.py":
-        # `python -m server`: let ps(1), and who greps in it, see the name that C's server has.
-        server.exec_argv[0] = os.path.join(os.path.dirname(os.path.dirname(server.executable)), "redis-server")
-
-    # Reading the configuration of a Sentinel creates the masters it monitors.
-    if server.sentinel_mode:
-        from replication.sentinel.sentinel import initSentinel, initSentinelConfig
-        initSentinelConfig()
-        initSentinel()
-
-    if "redis-check-rdb" in argv[0]:
-        from persistence.redis_check_rdb import redis_check_rdb_main
-        redis_check_rdb_main(argv, None)
-    elif "redis-check-aof" in argv[0]:
-        from persistence.redis_check_aof import redis_check_aof_main
-        redis_check_aof_main(argv)
-
-    if len(argv) >= 2:
-        parse_options(argv)
-    if server.sentinel_mode:
-        from replication.sentinel.sentinel import sentinelCheckConfigFile
-        sentinelCheckConfigFile()
-    server.supervised = redisIsSupervised(server.supervised_mode)
-    background = server.daemonize and not server.supervised
-    if background:
-        daemonize()
-
-    serverLog(LL_WARNING, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
-    serverLog(LL_WARNING, "Redis version=%s, bits=%d, commit=%s, modified=%d, pid=%d, just started", REDIS_VERSION,
-              64 if sys.maxsize > 2**32 else 32, redisGitSHA1(), int(redisGitDirty()) > 0, os.getpid())
-
-    if len(argv) == 1:
-        serverLog(LL_WARNING, "Warning: no config file specified, using the default config. In order to specify a "
-                              "config file use %s /path/to/redis.conf", argv[0])
-    else:
-        serverLog(LL_WARNING, "Configuration loaded")
-
-    readOOMScoreAdj()
-    initServer()
-    if background or server.pidfile:
-        createPidFile()
-    if server.set_proc_title:
-        redisSetProcTitle(None)
-    redisAsciiArt()
-    checkTcpBacklogSettings()
-
-    if not server.sentinel_mode:
-        serverLog(LL_WARNING, "Server initialized")
-        linuxMemoryWarnings()
-        ACLLoadUsersAtStartup()
-        InitServerLast()
-        loadDataFromDisk()
-        if server.cluster_enabled:
-            if verifyClusterConfigWithData() == C_ERR:
-                serverLog(LL_WARNING, "You can't have keys in a DB different than DB 0 when in Cluster mode. Exiting.")
-                sys.exit(1)
-        if server.ipfd.count > 0 or server.tlsfd.count > 0:
-            serverLog(LL_NOTICE, "Ready to accept connections")
-        if server.sofd > 0:
-            serverLog(LL_NOTICE, "The server is now ready to accept connections at %s", server.unixsocket)
-        if server.supervised_mode == SUPERVISED_SYSTEMD:
-            if not server.masterhost:
-                redisCommunicateSystemd("STATUS=Ready to accept connections\n")
-            else:
-                redisCommunicateSystemd("STATUS=Ready to accept connections in read-only mode. Waiting for MASTER <-> "
-                                        "REPLICA sync\n")
-            redisCommunicateSystemd("READY=1\n")
-    else:
-        from replication.sentinel.sentinel import sentinelIsRunning
-        ACLLoadUsersAtStartup()
-        InitServerLast()
-        sentinelIsRunning()
-        if server.supervised_mode == SUPERVISED_SYSTEMD:
-            redisCommunicateSystemd("STATUS=Ready to accept connections\n")
-            redisCommunicateSystemd("READY=1\n")
-
-    if 0 < server.maxmemory < 1024 * 1024:
-        serverLog(LL_WARNING, "WARNING: You specified a maxmemory value that is less than 1MB (current value is %d "
-                              "bytes). Are you sure this is what you really want?", server.maxmemory)
-
-    redisSetCpuAffinity(server.server_cpulist)
-    setOOMScoreAdj(-1)
-
-    try:
-        aeMain(server.el)
-    except Exception as exc:               # from beforeSleep or the loop itself: there is no way on
-        unexpected_exception(server.el, None, exc)
-        assertion_report(exc)
-    aeDeleteEventLoop(server.el)
-    return 0
-
-
-def parse_options(argv):
-    """The command line (C: in main): --version and the like, then [conf file] [--directive value ...] [-]."""
-    if argv[1] in ("-v", "--version"):
-        version()
-    if argv[1] in ("--help", "-h"):
-        usage()
-    if argv[1] == "--test-memory":
-        if len(argv) == 3:
-            sys.stderr.write("This build cannot test memory: it does not see the machine's memory cells.\n")
-        else:
-            sys.stderr.write("Please specify the amount of memory to test in megabytes.\n"
-                             "Example: ./redis-server --test-memory 4096\n\n")
-        sys.exit(1)
-
-    j = 1
-    config_from_stdin = 0
-    options = b""
-    if argv[1][:1] != "-":
-        # A restart happens in another directory.
-        server.configfile = getAbsolutePath(argv[1])
-        server.exec_argv[1] = server.configfile
-        j = 2
-    first = j
-    for pos, arg in enumerate(argv[first:], first):
-        if arg == "-" and (pos == 1 or pos == len(argv) - 1):
-            config_from_stdin = 1
-        elif arg.startswith("--"):
-            # "--port 6380" becomes the line "port 6380", read after the file.
-            if options:
-                options += b"\n"
-            options += os.fsencode(arg[2:]) + b" "
-        else:
-            options = sdscatrepr(options, os.fsencode(arg)) + b" "
-
-    loadServerConfig(server.configfile, config_from_stdin, options)
-    reset_lookup_cache()                   # rename-command
-    if server.sentinel_mode:
-        from replication.sentinel.sentinel import loadSentinelConfigFromQueue
-        loadSentinelConfigFromQueue()

@@ -5,7 +5,7 @@ import pytest
 
 from server import link  # noqa: F401
 from server import server as core
-from server import server_cron, server_process
+from server import server_cron, server_main, server_process
 from server.commandtable import redisCommandTable
 from server.server_h import (
     CMD_ADMIN, CMD_CATEGORY_ADMIN, CMD_CATEGORY_DANGEROUS, CMD_CATEGORY_FAST, CMD_CATEGORY_SLOW, CMD_CATEGORY_WRITE,
@@ -138,6 +138,6 @@ def test_cpu_list(monkeypatch, cpulist, cpus):
 
 
 def test_sentinel_mode_is_recognized():
-    assert core.checkForSentinelMode(["/usr/bin/redis-sentinel", "conf"])
-    assert core.checkForSentinelMode(["redis-server", "conf", "--sentinel"])
-    assert not core.checkForSentinelMode(["redis-server", "--port", "1"])
+    assert server_main.checkForSentinelMode(["/usr/bin/redis-sentinel", "conf"])
+    assert server_main.checkForSentinelMode(["redis-server", "conf", "--sentinel"])
+    assert not server_main.checkForSentinelMode(["redis-server", "--port", "1"])
