@@ -40,6 +40,7 @@ from server import object
 from server.scripting import scripting
 from server import server
 from server import server_cron
+from server import server_main
 from server import server_process
 from server.session import acl
 from server.session import blocked
@@ -300,6 +301,7 @@ scripting.shaScriptObjectDictType = server.shaScriptObjectDictType
 
 # server.server
 server.redisCommandTable = commandtable.redisCommandTable
+server.unexpected_exception = server_main.unexpected_exception
 
 # server.server_cron
 server_cron.prepareForShutdown = server.prepareForShutdown
