@@ -13,11 +13,11 @@ import locale
 from typing import TYPE_CHECKING
 
 from datastructs.dict import dictCreate, setDictType, zsetDictType
+from datastructs.intset import intsetNew
+from datastructs.quicklist import quicklistCreate
 from datastructs.util import (
     INT_MAX, INT_MIN, LD_STR_AUTO, LD_STR_HUMAN, LONG_MAX, ld, ld2string, string2d, string2ld, string2ll,
 )
-from datastructs.intset import intsetNew
-from datastructs.quicklist import quicklistCreate
 from datastructs.ziplist import ziplistNew
 from datastructs.zskiplist import zset, zslCreate
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
