@@ -535,9 +535,22 @@ def writeToClient(c, handler_installed):
     conn = c.conn
     write = conn.type.write
     reply = c.reply
-    nwritten = totwritten = 0
+    nwritten = 1
+    totwritten = 0
 
-    while True:
+    # Fast lane: all is in c.buf, and goes out in one write.
+    bufpos = c.bufpos
+    if bufpos and not reply.len and not c.sentlen:
+        nwritten = write(conn, c.buf)
+        if nwritten > 0:
+            totwritten = nwritten
+            if nwritten == bufpos:
+                c.buf = bytearray()
+                c.bufpos = 0
+            else:
+                c.sentlen = nwritten
+
+    while nwritten > 0:
         if c.bufpos > 0:
             buf = c.buf
             sentlen = c.sentlen

@@ -33,8 +33,8 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 
 # Flags under which prepareClientToWrite has to look closer.
 PREPARE_SLOW = CLIENT_LUA | CLIENT_MODULE | CLIENT_CLOSE_ASAP | CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP | CLIENT_MASTER
-# The fast lane of addReply*: a client with none of these that has replies in c.buf already has passed
-# prepareClientToWrite in this turn, and would pass again without effect.
+# The fast lane of addReply*, for a client with none of these and an empty c.reply: with replies in c.buf already it has
+# passed prepareClientToWrite in this turn, and would pass again without effect.
 REPLY_SLOW = PREPARE_SLOW | CLIENT_CLOSE_AFTER_REPLY
 
 
@@ -71,8 +71,12 @@ def prepareClientToWrite(c):
 
     # With CLIENT_PENDING_READ we may be in an IO thread, which must not touch the queue:
     # handleClientsWithPendingReadsUsingThreads does it afterwards.
-    if not c.bufpos and not c.reply.len and not flags & CLIENT_PENDING_READ:
-        clientInstallWriteHandler(c)
+    if not c.bufpos and not c.reply.len and not flags & (CLIENT_PENDING_READ | CLIENT_PENDING_WRITE):
+        if c.replstate == REPL_STATE_NONE:          # clientInstallWriteHandler
+            c.flags |= CLIENT_PENDING_WRITE
+            listAddNodeHead(server.clients_pending_write, c)
+        else:
+            clientInstallWriteHandler(c)
     return C_OK
 
 
@@ -137,13 +141,17 @@ def addReply(c, obj):
     if obj.encoding == OBJ_ENCODING_INT:
         s = b"%d" % s
     # Fast lane, see REPLY_SLOW.
-    bufpos = c.bufpos
-    if bufpos and not c.reply.len and not c.flags & REPLY_SLOW:
+    if not c.reply.len and not c.flags & REPLY_SLOW:
+        bufpos = c.bufpos
+        if not bufpos and prepareClientToWrite(c) != C_OK:
+            return
         bufpos += len(s)
         if bufpos <= PROTO_REPLY_CHUNK_BYTES:
             c.buf += s
             c.bufpos = bufpos
             return
+        _addReplyProtoToList(c, s)
+        return
     if prepareClientToWrite(c) != C_OK:
         return
     if _addReplyToBuffer(c, s) != C_OK:
@@ -158,13 +166,17 @@ def addReplySds(c, s):
 def addReplyProto(c, s):
     """Add raw protocol.   HOT"""
     # Fast lane, see REPLY_SLOW.
-    bufpos = c.bufpos
-    if bufpos and not c.reply.len and not c.flags & REPLY_SLOW:
+    if not c.reply.len and not c.flags & REPLY_SLOW:
+        bufpos = c.bufpos
+        if not bufpos and prepareClientToWrite(c) != C_OK:
+            return
         bufpos += len(s)
         if bufpos <= PROTO_REPLY_CHUNK_BYTES:
             c.buf += s
             c.bufpos = bufpos
             return
+        _addReplyProtoToList(c, s)
+        return
     if prepareClientToWrite(c) != C_OK:
         return
     if _addReplyToBuffer(c, s) != C_OK:
