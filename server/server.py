@@ -63,7 +63,7 @@ from server.client.tls import tlsConfigure
 from server.keyspace.db import getKeysFromCommand, shutdownCommand
 from server.keyspace.evict import evictionPoolAlloc, getLRUClock, overMaxmemoryAfterAlloc, performEvictions
 from server.log import serverAssert, serverLog, serverPanic
-from server.object import createObject, createStringObject, makeObjectShared
+from server.object import createObject, createStringObject, decrRefCount, makeObjectShared
 from server.scripting.scripting import (
     evalCommand, evalShaCommand, ldbKillForkedSessions, scriptCommand, scriptingInit,
 )
@@ -158,10 +158,16 @@ def dictExpandAllowed(moreMem, usedRatio):
     return True
 
 
+def dictObjectDestructor(val):
+    """A value leaves the keyspace; None when somebody else frees it (lazy free)."""
+    if val is not None:
+        decrRefCount(val)
+
+
 # Keys that are bytes need neither hash nor compare function: hash() of bytes is seeded SipHash, as in C.
 objectKeyPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
 objectKeyHeapPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
-dbDictType = dictType(expandAllowed=dictExpandAllowed)          # keys -> robj
+dbDictType = dictType(valDestructor=dictObjectDestructor, expandAllowed=dictExpandAllowed)     # keys -> robj
 shaScriptObjectDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
 dbExpiresDictType = dictType(expandAllowed=dictExpandAllowed)   # keys -> ms
 commandTableDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)

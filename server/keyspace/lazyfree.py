@@ -18,6 +18,7 @@ from datastructs.dict import dictCreate, dictDelete, dictFreeUnlinkedEntry, dict
 from datastructs.rax import raxIterator, raxNext, raxRemove, raxSeek, raxSize, raxStart, raxStop
 from server.bio import bioCreateLazyFreeJob
 from server.log import serverAssert
+from server.object import decrRefCount
 from server.server_h import (
     OBJ_ENCODING_HT, OBJ_ENCODING_SKIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_ZSET, server,
 )
@@ -198,6 +199,8 @@ def freeObjAsync(key, obj):
     if lazyfreeGetFreeEffort(key, obj) > LAZYFREE_THRESHOLD and obj.refcount == 1:
         lazyfree_count(1, 0)
         bioCreateLazyFreeJob(lazyfreeFreeObject, obj)
+    else:
+        decrRefCount(obj)
 
 
 def emptyDbAsync(db):
