@@ -91,6 +91,17 @@ def install_binaries(src, real):
     write_script(os.path.join(src, "redis-check-rdb"), run + 'persistence.redis_check_rdb "$@"')
 
 
+def install_ldd():
+    """Put an `ldd` in front of PATH that answers for a script with what its interpreter needs, and return that PATH.
+
+    integration/logging asks ldd whether src/redis-server is linked to musl; ours is a script, which ldd refuses.
+    """
+    folder = os.path.join(WORK, "bin")
+    os.makedirs(folder, exist_ok=True)
+    write_script(os.path.join(folder, "ldd"), 'exec "%s" "%s"' % (shutil.which("ldd"), sys.executable))
+    return folder + os.pathsep + os.environ["PATH"]
+
+
 def job_tree(job):
     """Return a folder for one runner: its own tests/ (the runner empties tests/tmp), the rest by symlink."""
     tree = os.path.join(WORK, "job%d" % job)
@@ -125,7 +136,8 @@ def run_file(name, tree, job, args, extra):
                "--baseport", str(21111 + job * 1000), "--portcount", "900", "--skipfile", os.path.join(WORK, "skipfile")]
     command += extra
     start = time.monotonic()
-    run = subprocess.run(command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    run = subprocess.run(command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                         env=dict(os.environ, PATH=args.path))
     result.seconds = time.monotonic() - start
     result.output = COLOUR.sub("", run.stdout.decode("utf-8", "replace"))
     for line in result.output.splitlines():
@@ -208,6 +220,7 @@ def main():
         sys.exit("tclsh is not on PATH (Debian: apt-get install tcl)")
     fetch()
     install_binaries(os.path.join(TREE, "src"), args.real)
+    args.path = os.environ["PATH"] if args.real else install_ldd()
     if args.suite in (["cluster"], ["sentinel"]):
         sys.exit(subprocess.run(["./runtest-" + args.suite[0]], cwd=job_tree(0), check=False).returncode)
     with open(os.path.join(WORK, "skipfile"), "w", encoding="utf-8") as f:
