@@ -183,8 +183,10 @@ def bugReportStart():
 
 def logStackTrace(frame):
     """Log the Python stack below and including `frame` (a frame object), innermost call last."""
+    # The heading first: a dying process should say so before it imports anything.
+    serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n")
     import traceback
-    serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n" + "".join(traceback.format_stack(frame)))
+    serverLogRaw(LL_WARNING | LL_RAW, "".join(traceback.format_stack(frame)))
 
 
 def logServerInfo():
