@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
-from datastructs.dict import dictFind, dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize, dict_entries
+from datastructs.dict import dictFind, dictSize, dict_entries
 from datastructs.lzf import lzf_compress
 from datastructs.quicklist import quicklistGetLzf, quicklistNodeIsCompressed
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
@@ -429,8 +429,7 @@ def rdbSaveRio(rdb, rdbflags, rsi):
         has_expires = dictSize(expires) != 0
         buf = rdb.wbuf
         wlimit = rdb.wlimit
-        di = dictGetSafeIterator(db.dict)
-        while (de := dictNext(di)) is not None:
+        for de in dict_entries(db.dict):            # C: a safe iterator; nothing changes the dict here
             keystr = de.key
             o = de.val
             expire = -1
@@ -451,7 +450,6 @@ def rdbSaveRio(rdb, rdbflags, rsi):
                 rdbSaveKeyValuePair(rdb, keystr, o, expire)
 
             if len(buf) >= wlimit and rio_write_out(rdb) == 0 or rdb.flags & RIO_FLAG_WRITE_ERROR:
-                dictReleaseIterator(di)
                 return C_ERR, rdb.error
 
             # The preamble of an AOF: keep taking what the parent sends, so that little is left for the end.
@@ -467,7 +465,6 @@ def rdbSaveRio(rdb, rdbflags, rsi):
                     sendChildInfo(CHILD_INFO_TYPE_CURRENT_INFO, key_count + 1, pname)
                     info_updated_time = now
             key_count += 1
-        dictReleaseIterator(di)
 
     # With replication facts in the file the scripts go along: after a PSYNC the backlog may name them by hash.
     if rsi is not None and server.lua_scripts is not None and dictSize(server.lua_scripts):
