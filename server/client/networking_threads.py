@@ -35,6 +35,8 @@ IO_THREADS_OP_READ = 0
 IO_THREADS_OP_WRITE = 1
 IO_THREADS_OP_EXIT = 2                 # ours: C cancels its threads
 
+IO_THREADS_MIN_CLIENTS = 64            # ours, measured: under the GIL a woken thread pays off only with this many
+
 io_threads = [None] * IO_THREADS_MAX_NUM
 io_threads_mutex = [None] * IO_THREADS_MAX_NUM   # locked at rest; main releases it to start a batch
 io_threads_done = [None] * IO_THREADS_MAX_NUM    # ours: locked at rest; the thread releases it after a batch
@@ -166,6 +168,11 @@ def stopThreadedIOIfNeeded():
     return 0
 
 
+def io_threads_to_use(clients):
+    """How many lists to spread `clients` over, at least two (ours; C always takes all: its threads run in parallel)."""
+    return min(server.io_threads_num, max(2, clients // IO_THREADS_MIN_CLIENTS))
+
+
 def runIOThreads(op):
     """Start all threads that have clients, do the slice of the main thread, and wait for the others (ours)."""
     global io_threads_op
@@ -198,6 +205,7 @@ def handleClientsWithPendingWritesUsingThreads():
         startThreadedIO()
 
     # Hand the clients out in turn.
+    spread = io_threads_to_use(processed)
     ln = server.clients_pending_write.head
     item_id = 0
     while ln is not None:
@@ -207,7 +215,7 @@ def handleClientsWithPendingWritesUsingThreads():
         if c.flags & CLIENT_CLOSE_ASAP:
             listDelNode(server.clients_pending_write, ln)
         else:
-            listAddNodeTail(io_threads_list[item_id % server.io_threads_num], c)
+            listAddNodeTail(io_threads_list[item_id % spread], c)
             item_id += 1
         ln = next_
 
@@ -244,10 +252,11 @@ def handleClientsWithPendingReadsUsingThreads():
     if processed == 0:
         return 0
 
+    spread = io_threads_to_use(processed)
     ln = server.clients_pending_read.head
     item_id = 0
     while ln is not None:
-        listAddNodeTail(io_threads_list[item_id % server.io_threads_num], ln.value)
+        listAddNodeTail(io_threads_list[item_id % spread], ln.value)
         item_id += 1
         ln = ln.next
 
