@@ -4,15 +4,12 @@ Lives here   the payload of DUMP: a value in RDB form, two bytes of version, eig
 Called from  the command table [command].
 Calls out    rdbSaveObject, rdbLoadObject, crc64.
 State        server.migrate_cached_sockets.
-Departures   RESTORE takes payloads of RDB version 10 (Redis 7.0) too.  A payload on which a Python error is raised is "Bad
-             data format": with sanitize-dump-payload no, C may crash on it.
+Departures   RESTORE takes payloads of RDB version 10 (Redis 7.0) too.
 """
-import struct
-
 from ae.monotonic import mstime
 from datastructs.crc64 import crc64
 from persistence.rdb_h import RDB_VERSION, RDB_VERSION_READABLE
-from persistence.rdb_load import rdbLoadObject, rdbLoadObjectType
+from persistence.rdb_load import BROKEN_VALUE, deep_validation, rdbLoadObject, rdbLoadObjectType
 from persistence.rdb_save import rdbSaveObject, rdbSaveObjectType
 from persistence.rio import rio, rioInitWithBuffer
 from server.client.networking import rewriteClientCommandVector
@@ -153,7 +150,9 @@ def restoreCommand_load(data, key):
         return None
     try:
         obj, _ = rdbLoadObject(type_, payload, key)
-    except (IndexError, ValueError, KeyError, TypeError, OverflowError, AssertionError, MemoryError, struct.error) as e:
+    except BROKEN_VALUE as e:
+        if not deep_validation():
+            raise                                   # C runs into an assertion: leave the report to the caller
         serverLog(LL_VERBOSE, "RESTORE: payload of type %d is broken: %s", type_, e)
         return None
     return obj

@@ -341,6 +341,8 @@ def deep_validation():
     return 1
 
 
+#: What the data structures raise on blobs that only a deep check would have refused.
+BROKEN_VALUE = (IndexError, ValueError, KeyError, TypeError, OverflowError, MemoryError, struct.error)
 EMPTY_KEY = (None, RDB_LOAD_ERR_EMPTY_KEY)
 OTHER_ERROR = (None, RDB_LOAD_ERR_OTHER)
 
@@ -855,7 +857,11 @@ def rdbLoadRio(rdb, rdbflags, rsi):
             key = rdb_load_sds(rdb)
             if key is None:
                 return rdbLoadRio_eoferr()
-            val, error = rdbLoadObject(type_, rdb, key)
+            try:
+                val, error = rdbLoadObject(type_, rdb, key)
+            except BROKEN_VALUE as e:               # C crashes, or goes on with a broken value
+                rdbReportCorruptRDB(2322, "Value of type %d is broken: %s", type_, e)
+                return rdbLoadRio_eoferr()
 
         if val is None:
             # Old bugs could leave empty keys behind: they are dropped, not fatal.

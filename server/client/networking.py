@@ -1018,6 +1018,7 @@ def commandRaised(c, exc, old_client, bufpos):
 def logUnexpectedException(exc):
     """Log an exception in the form of Redis's bug report."""
     serverLogRaw(LL_WARNING | LL_RAW, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n")
+    serverLog(LL_WARNING, "=== ASSERTION FAILED ===")      # what C's checks would have said about such data
     text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n" + text)
     c = server.current_client
