@@ -1,190 +1,58 @@
-"""replication.py - SKELETON, to be written."""
+"""replication.py - both roles: good replicas, WAIT, the cron, FAILOVER.     Mirrors src/replication.c (6.2.14), its parts:
+
+                 replication_master.py   50-1455    helpers, backlog, PSYNC and SYNC, sending the RDB, ids
+                 replication_slave.py    1456-3030  the handshake, receiving the RDB, REPLICAOF, ROLE, the cached master
+                 replication.py          3030-3794  the rest; every name of the three can be imported from here
+Called from  waitCommand, failoverCommand [command]; beforeSleep: WAIT, failover [before]; serverCron once a second [cron].
+Calls out    both parts; startBgsaveForReplication; blocked.blockClient; networking.pauseClients.
+State        server.repl_good_slaves_count, repl_scriptcache_*, clients_waiting_acks, get_ack_from_slaves;
+             server.failover_state, failover_end_time, force_failover, target_replica_host, target_replica_port.
+Invariant    client in server.clients_waiting_acks  <=>  blocked with BLOCKED_WAIT.
+             failover_state other than NO_FAILOVER  =>  writes are paused.
+"""
 import os
+import time
 from typing import TYPE_CHECKING
 
-from ae.monotonic import ustime
-from datastructs.adlist import listCreate
-from datastructs.dict import dictCreate
-from datastructs.sds import sdscatrepr
-from datastructs.util import getRandomHexChars
-from server.client.networking import getClientPeerId
-from server.client.networking_reply import addReply, addReplyErrorFormat
-from server.object import createObject
-from server.bio import bioCreateCloseJob
-from server.server_h import (
-    server, CLIENT_LUA, CLIENT_UNIX_SOCKET, CONFIG_REPL_BACKLOG_MIN_SIZE, CONFIG_RUN_ID_SIZE, FAILOVER_IN_PROGRESS,
-    FAILOVER_WAIT_FOR_SYNC, NO_FAILOVER, OBJ_ENCODING_INT, OBJ_STRING, SLAVE_STATE_ONLINE,
+from ae.monotonic import mstime
+from datastructs.adlist import listAddNodeHead, listCreate, listDelNode, listRelease, listSearchKey
+from datastructs.dict import DICT_OK, dictAdd, dictCreate, dictDelete, dictEmpty, dictFind
+from datastructs.util import LLONG_MAX
+from replication.replication_master import (  # noqa: F401 (see above)
+    addReplyReplicationBacklog, bg_unlink, canFeedReplicaReplBuffer, changeReplicationId, clearReplicationId2,
+    createReplicationBacklog, feedReplicationBacklog, feedReplicationBacklogWithObject, freeReplicationBacklog,
+    getPsyncInitialOffset, masterTryPartialResynchronization, putSlaveOnline, rdbPipeReadHandler, rdbPipeWriteHandler,
+    rdbPipeWriteHandlerConnRemoved, removeRDBUsedToSyncReplicas, replconfCommand, replicationFeedMonitors,
+    replicationFeedSlaves, replicationFeedSlavesFromMasterStream, replicationGetSlaveName,
+    replicationSetupSlaveForFullResync, resizeReplicationBacklog, sendBulkToSlave, shiftReplicationId,
+    showLatestBacklog, startBgsaveForReplication, syncCommand, updateSlavesWaitingBgsave,
 )
+from replication.replication_slave import (  # noqa: F401 (see above)
+    cancelReplicationHandshake, connectWithMaster, readSyncBulkPayload, replicaofCommand, replicationCacheMaster,
+    replicationCacheMasterUsingMyself, replicationCreateMasterClient, replicationDiscardCachedMaster,
+    replicationHandleMasterDisconnection, replicationResurrectCachedMaster, replicationSendAck,
+    replicationSendNewlineToMaster, replicationSetMaster, replicationUnsetMaster, restartAOFAfterSYNC, roleCommand,
+    slaveIsInHandshakeState, slaveTryPartialResynchronization, syncWithMaster,
+)
+from server.client.connection import connPeerToString, connWrite
+from server.client.networking import (
+    checkClientPauseTimeoutAndReturnIfPaused, freeClient, pauseClients, unpauseClients,
+)
+from server.client.networking_reply import addReply, addReplyError, addReplyErrorObject, addReplyLongLong
+from server.log import serverAssert, serverLog
+from server.object import getLongFromObjectOrReply
+from server.server_h import (
+    AOF_OFF, BLOCKED_WAIT, CLIENT_MULTI, CLIENT_PAUSE_WRITE, CLIENT_PRE_PSYNC, C_OK, FAILOVER_IN_PROGRESS,
+    FAILOVER_WAIT_FOR_SYNC, LL_NOTICE, LL_WARNING, NO_FAILOVER, RDB_CHILD_TYPE_SOCKET, REPL_STATE_CONNECT,
+    REPL_STATE_CONNECTED, REPL_STATE_CONNECTING, REPL_STATE_TRANSFER, SLAVE_STATE_ONLINE, SLAVE_STATE_WAIT_BGSAVE_END,
+    SLAVE_STATE_WAIT_BGSAVE_START, UNIT_MILLISECONDS, server, shared,
+)
+from server.session.blocked import blockClient, unblockClient
+from server.session.timeout import getTimeoutFromObjectOrReply
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import replScriptCacheDictType
+    from server.server import hasActiveChildProcess, replScriptCacheDictType
 
-
-def syncCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
-
-
-def replconfCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
-
-
-def replicaofCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
-
-
-def roleCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
-
-
-def waitCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
-
-
-def failoverCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
-
-
-def replicationGetSlaveName(*args):
-    raise NotImplementedError("replicationGetSlaveName")
-
-
-def bg_unlink(filename):
-    """unlink(2), and let a bio thread close the last descriptor, which is what takes long for a big file.
-
-    -> 0, or -1 when there is no such file to unlink.
-    """
-    try:
-        fd = os.open(filename, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        fd = -1
-    try:
-        os.unlink(filename)
-    except OSError:
-        if fd != -1:
-            os.close(fd)
-        return -1
-    if fd != -1:
-        bioCreateCloseJob(fd)
-    return 0
-
-
-def resizeReplicationBacklog(newsize):
-    """Take `newsize` bytes for the backlog, empty: copying the old one would cost time and twice the memory."""
-    if newsize < CONFIG_REPL_BACKLOG_MIN_SIZE:
-        newsize = CONFIG_REPL_BACKLOG_MIN_SIZE
-    if server.repl_backlog_size == newsize:
-        return
-    server.repl_backlog_size = newsize
-    if server.repl_backlog is not None:
-        server.repl_backlog = bytearray(newsize)
-        server.repl_backlog_histlen = 0
-        server.repl_backlog_idx = 0
-        server.repl_backlog_off = server.master_repl_offset + 1    # the next byte to come
-
-
-def feedReplicationBacklog(*args):
-    raise NotImplementedError("feedReplicationBacklog")
-
-
-def replicationFeedSlaves(slaves, dictid, argv):
-    if server.masterhost is not None:
-        return
-    if server.repl_backlog is None and slaves.len == 0:
-        return
-    raise NotImplementedError("replicationFeedSlaves")
-
-
-def showLatestBacklog(*args):
-    raise NotImplementedError("showLatestBacklog")
-
-
-def replicationFeedSlavesFromMasterStream(*args):
-    raise NotImplementedError("replicationFeedSlavesFromMasterStream")
-
-
-def replicationFeedMonitors(c, monitors, dictid, argv):
-    """Show one command to all clients in MONITOR mode."""
-    if monitors is None or monitors.len == 0 or server.loading:
-        return
-    tv_sec, tv_usec = divmod(ustime(), 1000000)
-    cmdrepr = b"+%d.%06d " % (tv_sec, tv_usec)
-    if c.flags & CLIENT_LUA:
-        cmdrepr += b"[%d lua] " % dictid
-    elif c.flags & CLIENT_UNIX_SOCKET:
-        cmdrepr += b"[%d unix:%s] " % (dictid, os.fsencode(server.unixsocket))
-    else:
-        cmdrepr += b"[%d %s] " % (dictid, getClientPeerId(c))
-    words = []
-    for o in argv:
-        if o.encoding == OBJ_ENCODING_INT:
-            words.append(b'"%d"' % o.ptr)
-        else:
-            words.append(sdscatrepr(b"", o.ptr))
-    cmdobj = createObject(OBJ_STRING, cmdrepr + b" ".join(words) + b"\r\n")
-
-    ln = monitors.head
-    while ln is not None:
-        monitor = ln.value
-        ln = ln.next
-        addReply(monitor, cmdobj)
-
-
-def getPsyncInitialOffset(*args):
-    raise NotImplementedError("getPsyncInitialOffset")
-
-
-def replicationSetupSlaveForFullResync(*args):
-    raise NotImplementedError("replicationSetupSlaveForFullResync")
-
-
-def rdbPipeWriteHandlerConnRemoved(*args):
-    raise NotImplementedError("rdbPipeWriteHandlerConnRemoved")
-
-
-def rdbPipeReadHandler(*args):
-    raise NotImplementedError("rdbPipeReadHandler")
-
-
-def updateSlavesWaitingBgsave(bgsaveerr, type_):
-    if server.slaves is not None and server.slaves.len:
-        raise NotImplementedError("updateSlavesWaitingBgsave")
-
-
-def changeReplicationId():
-    """Start a new history: replicas that know the old id will have to resync in full, unless replid2 says otherwise."""
-    server.replid = getRandomHexChars(CONFIG_RUN_ID_SIZE)
-
-
-def clearReplicationId2():
-    server.replid2 = b"0" * CONFIG_RUN_ID_SIZE
-    server.second_replid_offset = -1
-
-
-def replicationSendNewlineToMaster(*args):
-    raise NotImplementedError("replicationSendNewlineToMaster")
-
-
-def restartAOFAfterSYNC(*args):
-    raise NotImplementedError("restartAOFAfterSYNC")
-
-
-def replicationSetMaster(*args):
-    raise NotImplementedError("replicationSetMaster")
-
-
-def replicationUnsetMaster(*args):
-    raise NotImplementedError("replicationUnsetMaster")
-
-
-def replicationHandleMasterDisconnection(*args):
-    raise NotImplementedError("replicationHandleMasterDisconnection")
-
-
-def replicationCacheMaster(*args):
-    raise NotImplementedError("replicationCacheMaster")
-
-
-def replicationCacheMasterUsingMyself(*args):
-    raise NotImplementedError("replicationCacheMasterUsingMyself")
+# ------------------------- MIN-SLAVES-TO-WRITE  ---------------------------
 
 
 def refreshGoodSlavesCount():
@@ -201,6 +69,12 @@ def refreshGoodSlavesCount():
             good += 1
     server.repl_good_slaves_count = good
 
+# ----------------------- REPLICATION SCRIPT CACHE --------------------------
+#
+# The SHA1s of scripts that all replicas (and the AOF) have got: these may be replicated as EVALSHA, others go as EVAL
+# and enter here.  A dict for the look-up, a list to drop the oldest.  When in doubt it is emptied: a new replica, an
+# AOF rewrite; all that costs is sending a script again.
+
 
 def replicationScriptCacheInit():
     server.repl_scriptcache_size = 10000
@@ -209,41 +83,256 @@ def replicationScriptCacheInit():
 
 
 def replicationScriptCacheFlush():
-    server.repl_scriptcache_dict = dictCreate(replScriptCacheDictType)
+    """Somebody may miss some of the scripts: forget what was sent."""
+    dictEmpty(server.repl_scriptcache_dict)
+    listRelease(server.repl_scriptcache_fifo)
     server.repl_scriptcache_fifo = listCreate()
 
 
-def replicationScriptCacheAdd(*args):
-    raise NotImplementedError("replicationScriptCacheAdd")
+def replicationScriptCacheAdd(sha1):
+    """Everybody has got this script from now on.  It must not be in the cache."""
+    if server.repl_scriptcache_fifo.len == server.repl_scriptcache_size:
+        ln = server.repl_scriptcache_fifo.tail
+        retval = dictDelete(server.repl_scriptcache_dict, ln.value)
+        serverAssert(retval == DICT_OK)
+        listDelNode(server.repl_scriptcache_fifo, ln)
+
+    retval = dictAdd(server.repl_scriptcache_dict, sha1, None)
+    listAddNodeHead(server.repl_scriptcache_fifo, sha1)
+    serverAssert(retval == DICT_OK)
 
 
-def replicationScriptCacheExists(*args):
-    raise NotImplementedError("replicationScriptCacheExists")
+def replicationScriptCacheExists(sha1):
+    return dictFind(server.repl_scriptcache_dict, sha1) is not None
+
+# ----------------------- SYNCHRONOUS REPLICATION --------------------------
+#
+# WAIT: call() has noted in c.woff where the stream ended after the client's last command.  The client blocks until
+# enough replicas have acknowledged that offset.  They are asked at once (GETACK), in beforeSleep, once for all clients
+# that began to wait in this turn.
 
 
-def replicationCountAcksByOffset(*args):
-    raise NotImplementedError("replicationCountAcksByOffset")
+def replicationRequestAckFromSlaves():
+    server.get_ack_from_slaves = 1
 
 
-def unblockClientWaitingReplicas(*args):
-    raise NotImplementedError("unblockClientWaitingReplicas")
+def replicationCountAcksByOffset(offset):
+    """How many replicas have acknowledged the stream up to `offset`."""
+    count = 0
+    ln = server.slaves.head
+    while ln is not None:
+        slave = ln.value
+        ln = ln.next
+        if slave.replstate == SLAVE_STATE_ONLINE and slave.repl_ack_off >= offset:
+            count += 1
+    return count
 
 
-def processClientsWaitingReplicas(*args):
-    raise NotImplementedError("processClientsWaitingReplicas")
+def waitCommand(c):
+    """WAIT numreplicas timeout -> number of replicas that have got the client's writes   [noscript]"""
+    if server.masterhost is not None:
+        addReplyError(c, b"WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a "
+                         b"replica is configured to be writable (which is not the default) writes to replicas are "
+                         b"just local and are not propagated.")
+        return
+
+    ok, numreplicas = getLongFromObjectOrReply(c, c.argv[1], None)
+    if ok != C_OK:
+        return
+    ok, timeout = getTimeoutFromObjectOrReply(c, c.argv[2], UNIT_MILLISECONDS)
+    if ok != C_OK:
+        return
+
+    ackreplicas = replicationCountAcksByOffset(c.woff)
+    if ackreplicas >= numreplicas or c.flags & CLIENT_MULTI:
+        addReplyLongLong(c, ackreplicas)
+        return
+
+    c.bpop.timeout = timeout
+    c.bpop.reploffset = c.woff
+    c.bpop.numreplicas = numreplicas
+    listAddNodeHead(server.clients_waiting_acks, c)
+    blockClient(c, BLOCKED_WAIT)
+    replicationRequestAckFromSlaves()
 
 
-def replicationGetSlaveOffset(*args):
-    raise NotImplementedError("replicationGetSlaveOffset")
+def unblockClientWaitingReplicas(c):
+    """Part of unblockClient."""
+    ln = listSearchKey(server.clients_waiting_acks, c)
+    serverAssert(ln is not None)
+    listDelNode(server.clients_waiting_acks, ln)
+
+
+def processClientsWaitingReplicas():
+    """Unblock the clients in WAIT whose offset enough replicas have acknowledged."""
+    # The last count, which is good for everybody who asks for no more than that.
+    last_offset = 0
+    last_numreplicas = 0
+
+    ln = server.clients_waiting_acks.head
+    while ln is not None:
+        c = ln.value
+        ln = ln.next
+        if last_offset and last_offset >= c.bpop.reploffset and last_numreplicas >= c.bpop.numreplicas:
+            unblockClient(c)
+            addReplyLongLong(c, last_numreplicas)
+        else:
+            numreplicas = replicationCountAcksByOffset(c.bpop.reploffset)
+            if numreplicas >= c.bpop.numreplicas:
+                last_offset = c.bpop.reploffset
+                last_numreplicas = numreplicas
+                unblockClient(c)
+                addReplyLongLong(c, numreplicas)
+
+
+def replicationGetSlaveOffset():
+    """How far a replica has applied its master's stream; 0 if that is not known."""
+    offset = 0
+    if server.masterhost is not None:
+        if server.master is not None:
+            offset = server.master.reploff
+        elif server.cached_master is not None:
+            offset = server.cached_master.reploff
+    return max(offset, 0)                           # -1: a master without offsets
+
+# --------------------------- REPLICATION CRON  ----------------------------
+
+
+_replicationCron_replication_cron_loops = 0
 
 
 def replicationCron():
+    """Once a second: timeouts on both sides, reconnecting, ACK, PING, newlines, the backlog's end, waiting BGSAVEs."""
+    global _replicationCron_replication_cron_loops
+    now = int(time.time())
+
+    updateFailoverStatus()
+
+    # --- As a replica
+    if (server.masterhost is not None and
+            (server.repl_state == REPL_STATE_CONNECTING or slaveIsInHandshakeState()) and
+            now - server.repl_transfer_lastio > server.repl_timeout):
+        serverLog(LL_WARNING, "Timeout connecting to the MASTER...")
+        cancelReplicationHandshake(1)
+
+    if (server.masterhost is not None and server.repl_state == REPL_STATE_TRANSFER and
+            now - server.repl_transfer_lastio > server.repl_timeout):
+        serverLog(LL_WARNING, "Timeout receiving bulk data from MASTER... If the problem persists try to set the "
+                              "'repl-timeout' parameter in redis.conf to a larger value.")
+        cancelReplicationHandshake(1)
+
+    if (server.masterhost is not None and server.repl_state == REPL_STATE_CONNECTED and
+            now - server.master.lastinteraction > server.repl_timeout):
+        serverLog(LL_WARNING, "MASTER timeout: no data nor PING received...")
+        freeClient(server.master)
+
+    if server.repl_state == REPL_STATE_CONNECT:
+        serverLog(LL_NOTICE, "Connecting to MASTER %s:%d", server.masterhost, server.masterport)
+        connectWithMaster()
+
+    if server.masterhost is not None and server.master is not None and not server.master.flags & CLIENT_PRE_PSYNC:
+        replicationSendAck()
+
+    # --- As a master.  The PING is part of the stream, so replicas of replicas get it, too, and see a dead link soon.
+    if _replicationCron_replication_cron_loops % server.repl_ping_slave_period == 0 and server.slaves.len:
+        # Not while a failover waits for the replicas to reach our offset: it would move the goal.
+        manual_failover_in_progress = (
+            ((server.cluster_enabled and server.cluster.mf_end) or server.failover_end_time) and
+            checkClientPauseTimeoutAndReturnIfPaused())
+        if not manual_failover_in_progress:
+            replicationFeedSlaves(server.slaves, server.slaveseldb, [shared.ping])
+
+    # Newlines for those that wait for their RDB.  They are outside of the stream and move no offset.
+    ln = server.slaves.head
+    while ln is not None:
+        slave = ln.value
+        ln = ln.next
+        if (slave.replstate == SLAVE_STATE_WAIT_BGSAVE_START or
+                (slave.replstate == SLAVE_STATE_WAIT_BGSAVE_END and server.rdb_child_type != RDB_CHILD_TYPE_SOCKET)):
+            connWrite(slave.conn, b"\n")
+
+    ln = server.slaves.head
+    while ln is not None:
+        slave = ln.value
+        ln = ln.next
+        if slave.replstate == SLAVE_STATE_ONLINE:
+            if slave.flags & CLIENT_PRE_PSYNC:
+                continue                            # sends no ACKs
+            if server.unixtime - slave.repl_ack_time > server.repl_timeout:
+                serverLog(LL_WARNING, "Disconnecting timedout replica (streaming sync): %s",
+                          replicationGetSlaveName(slave))
+                freeClient(slave)
+                continue
+        # Only diskless: one that is stuck holds back the child and all the others.
+        if slave.replstate == SLAVE_STATE_WAIT_BGSAVE_END and server.rdb_child_type == RDB_CHILD_TYPE_SOCKET:
+            if (slave.repl_last_partial_write != 0 and
+                    server.unixtime - slave.repl_last_partial_write > server.repl_timeout):
+                serverLog(LL_WARNING, "Disconnecting timedout replica (full sync): %s", replicationGetSlaveName(slave))
+                freeClient(slave)
+
+    # A master that nobody follows frees its ring after repl-backlog-ttl.  A replica never does: as a master it would
+    # be asked for what it has got.
+    if (server.slaves.len == 0 and server.repl_backlog_time_limit and server.repl_backlog is not None and
+            server.masterhost is None):
+        idle = server.unixtime - server.repl_no_slaves_since
+        if idle > server.repl_backlog_time_limit:
+            # Without ring the offset stands still while we write on.  So our id must die with it: else a replica that
+            # was promoted meanwhile would let us continue, as if we had written nothing.
+            changeReplicationId()
+            clearReplicationId2()
+            freeReplicationBacklog()
+            serverLog(LL_NOTICE, "Replication backlog freed after %d seconds without connected replicas.",
+                      server.repl_backlog_time_limit)
+
+    if server.slaves.len == 0 and server.aof_state == AOF_OFF and server.repl_scriptcache_fifo.len:
+        replicationScriptCacheFlush()
+
+    replicationStartPendingFork()
+    removeRDBUsedToSyncReplicas()
     refreshGoodSlavesCount()
+    _replicationCron_replication_cron_loops += 1
 
 
 def replicationStartPendingFork():
-    if server.slaves.len:
-        raise NotImplementedError("replicationStartPendingFork")
+    """Start the BGSAVE for replicas that had to wait: for another child, or with diskless sync for each other."""
+    if hasActiveChildProcess():
+        return
+    max_idle = 0
+    slaves_waiting = 0
+    mincapa = -1
+    ln = server.slaves.head
+    while ln is not None:
+        slave = ln.value
+        ln = ln.next
+        if slave.replstate == SLAVE_STATE_WAIT_BGSAVE_START:
+            idle = server.unixtime - slave.lastinteraction
+            if idle > max_idle:
+                max_idle = idle
+            slaves_waiting += 1
+            mincapa = slave.slave_capa if mincapa == -1 else mincapa & slave.slave_capa
+
+    if slaves_waiting and (not server.repl_diskless_sync or max_idle >= server.repl_diskless_sync_delay):
+        startBgsaveForReplication(mincapa)
+
+
+def replica_address(replica):
+    """The address by which INFO and ROLE name a replica, or None (ours)."""
+    if replica.slave_addr is not None:
+        return replica.slave_addr
+    ok, ip, _ = connPeerToString(replica.conn)
+    return None if ok == -1 else ip
+
+
+def findReplica(host, port):
+    """Return the replica with that address and listening port, or None."""
+    ln = server.slaves.head
+    while ln is not None:
+        replica = ln.value
+        ln = ln.next
+        replicaip = replica_address(replica)
+        if replicaip is not None and host.lower() == replicaip.lower() and port == replica.slave_listening_port:
+            return replica
+    return None
 
 
 def getFailoverStateString():
@@ -256,13 +345,156 @@ def getFailoverStateString():
     return "unknown"
 
 
-def clearFailoverState(*args):
-    raise NotImplementedError("clearFailoverState")
+def clearFailoverState():
+    """A failover is over, this way or the other: forget it, and let the clients write again."""
+    server.failover_end_time = 0
+    server.force_failover = 0
+    server.target_replica_host = None
+    server.target_replica_port = 0
+    server.failover_state = NO_FAILOVER
+    unpauseClients()
 
 
-def abortFailover(*args):
-    raise NotImplementedError("abortFailover")
+def abortFailover(err):
+    """Stop the failover, if there is one, and stay (or become again) the master.  `err`: why, for the log."""
+    if server.failover_state == NO_FAILOVER:
+        return
+
+    if server.target_replica_host is not None:
+        serverLog(LL_NOTICE, "FAILOVER to %s:%d aborted: %s", server.target_replica_host, server.target_replica_port,
+                  err)
+    else:
+        serverLog(LL_NOTICE, "FAILOVER to any replica aborted: %s", err)
+    if server.failover_state == FAILOVER_IN_PROGRESS:
+        replicationUnsetMaster()
+    clearFailoverState()
 
 
-def updateFailoverStatus(*args):
-    raise NotImplementedError("updateFailoverStatus")
+def failoverCommand(c):
+    """FAILOVER [TO host port [FORCE]] [TIMEOUT ms] | FAILOVER ABORT -> OK   [admin, noscript, stale]
+
+    The reply comes at once, the rest happens in updateFailoverStatus:
+        writes are paused, so the offset stands       FAILOVER_WAIT_FOR_SYNC
+        a replica (the named one) has acknowledged it, or with FORCE the time is over
+        we become its replica, and say so in our PSYNC ... FAILOVER       FAILOVER_IN_PROGRESS
+        its +CONTINUE ends the pause (clearFailoverState); a refusal makes us the master again (abortFailover)
+    """
+    if server.cluster_enabled:
+        addReplyError(c, b"FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.")
+        return
+
+    if c.argc == 2 and c.argv[1].ptr.lower() == b"abort":
+        if server.failover_state == NO_FAILOVER:
+            addReplyError(c, b"No failover in progress.")
+            return
+        abortFailover("Failover manually aborted")
+        addReply(c, shared.ok)
+        return
+
+    timeout_in_ms = 0
+    force_flag = 0
+    port = 0
+    host = None
+
+    j = 1
+    while j < c.argc:
+        opt = c.argv[j].ptr.lower()
+        if opt == b"timeout" and j + 1 < c.argc and timeout_in_ms == 0:
+            ok, timeout_in_ms = getLongFromObjectOrReply(c, c.argv[j + 1], None)
+            if ok != C_OK:
+                return
+            if timeout_in_ms <= 0:
+                addReplyError(c, b"FAILOVER timeout must be greater than 0")
+                return
+            j += 1
+        elif opt == b"to" and j + 2 < c.argc and host is None:
+            ok, port = getLongFromObjectOrReply(c, c.argv[j + 2], None)
+            if ok != C_OK:
+                return
+            host = os.fsdecode(c.argv[j + 1].ptr)
+            j += 2
+        elif opt == b"force" and not force_flag:
+            force_flag = 1
+        else:
+            addReplyErrorObject(c, shared.syntaxerr)
+            return
+        j += 1
+
+    if server.failover_state != NO_FAILOVER:
+        addReplyError(c, b"FAILOVER already in progress.")
+        return
+
+    if server.masterhost is not None:
+        addReplyError(c, b"FAILOVER is not valid when server is a replica.")
+        return
+
+    if server.slaves.len == 0:
+        addReplyError(c, b"FAILOVER requires connected replicas.")
+        return
+
+    if force_flag and (not timeout_in_ms or host is None):
+        addReplyError(c, b"FAILOVER with force option requires both a timeout and target HOST and IP.")
+        return
+
+    if host is not None:
+        replica = findReplica(host, port)
+        if replica is None:
+            addReplyError(c, b"FAILOVER target HOST and PORT is not a replica.")
+            return
+        if replica.replstate != SLAVE_STATE_ONLINE:
+            addReplyError(c, b"FAILOVER target replica is not online.")
+            return
+        server.target_replica_host = host
+        server.target_replica_port = port
+        serverLog(LL_NOTICE, "FAILOVER requested to %s:%d.", host, port)
+    else:
+        serverLog(LL_NOTICE, "FAILOVER requested to any replica.")
+
+    if timeout_in_ms:
+        server.failover_end_time = mstime() + timeout_in_ms
+    server.force_failover = force_flag
+    server.failover_state = FAILOVER_WAIT_FOR_SYNC
+    # Ended by clearFailoverState.
+    pauseClients(LLONG_MAX, CLIENT_PAUSE_WRITE)
+    addReply(c, shared.ok)
+
+
+def updateFailoverStatus():
+    """Go on with a failover that waits for a replica: each turn of the loop, and each second."""
+    if server.failover_state != FAILOVER_WAIT_FOR_SYNC:
+        return
+    now = server.mstime
+
+    if server.failover_end_time and server.failover_end_time <= now:
+        if server.force_failover:
+            serverLog(LL_NOTICE, "FAILOVER to %s:%d time out exceeded, failing over.", server.target_replica_host,
+                      server.target_replica_port)
+            server.failover_state = FAILOVER_IN_PROGRESS
+            replicationSetMaster(server.target_replica_host, server.target_replica_port)
+        else:
+            abortFailover("Replica never caught up before timeout")
+        return
+
+    replica = None
+    if server.target_replica_host is not None:
+        replica = findReplica(server.target_replica_host, server.target_replica_port)
+    else:
+        # Any will do: the first one that has everything becomes the target.
+        ln = server.slaves.head
+        while ln is not None:
+            candidate = ln.value
+            ln = ln.next
+            if candidate.repl_ack_off == server.master_repl_offset:
+                replicaaddr = replica_address(candidate)
+                if replicaaddr is None:
+                    continue
+                server.target_replica_host = replicaaddr
+                server.target_replica_port = candidate.slave_listening_port
+                replica = candidate
+                break
+
+    if replica is not None and replica.repl_ack_off == server.master_repl_offset:
+        server.failover_state = FAILOVER_IN_PROGRESS
+        serverLog(LL_NOTICE, "Failover target %s:%d is synced, failing over.", server.target_replica_host,
+                  server.target_replica_port)
+        replicationSetMaster(server.target_replica_host, server.target_replica_port)
