@@ -15,6 +15,8 @@ from persistence import rdb_load_stream
 from persistence import rdb_save
 from persistence import redis_check_rdb
 from replication import replication
+from replication import replication_master
+from replication import replication_slave
 from replication.sentinel import sentinel
 from server.admin import config
 from server.admin import config_table
@@ -109,7 +111,24 @@ rdb_save.aofReadDiffFromParent = aof_rewrite.aofReadDiffFromParent
 rdb_save.sendChildInfo = server.sendChildInfo
 
 # replication.replication
+replication.hasActiveChildProcess = server.hasActiveChildProcess
 replication.replScriptCacheDictType = server.replScriptCacheDictType
+
+# replication.replication_master
+replication_master.refreshGoodSlavesCount = replication.refreshGoodSlavesCount
+replication_master.replicationScriptCacheFlush = replication.replicationScriptCacheFlush
+replication_master.replicationSendAck = replication_slave.replicationSendAck
+replication_master.replicationUnsetMaster = replication_slave.replicationUnsetMaster
+replication_master.allPersistenceDisabled = server.allPersistenceDisabled
+replication_master.checkChildrenDone = server.checkChildrenDone
+replication_master.hasActiveChildProcess = server.hasActiveChildProcess
+
+# replication.replication_slave
+replication_slave.abortFailover = replication.abortFailover
+replication_slave.clearFailoverState = replication.clearFailoverState
+replication_slave.allPersistenceDisabled = server.allPersistenceDisabled
+replication_slave.redisCommunicateSystemd = server.redisCommunicateSystemd
+replication_slave.setOOMScoreAdj = server.setOOMScoreAdj
 
 # server.admin.config
 config.queueSentinelConfig = sentinel.queueSentinelConfig
