@@ -1,18 +1,35 @@
-"""cluster_command.py - SKELETON, to be written."""
-from server.client.networking_reply import addReplyErrorFormat
+"""cluster_command.py - CLUSTER and its relatives.          Mirrors src/cluster.c: clusterCommand ... (6.2.14)
+
+Lives here   CLUSTER ASKING READONLY READWRITE, as a server outside cluster mode answers them.
+Called from  call() [command].
+Departures   D-3, see docs/departures.md: there is no cluster mode yet, so the check at the top of each C function is all.
+"""
+from server.client.networking_reply import addReplyError
+from server.log import serverAssert
+from server.server_h import server
+
+
+def refuse(c):
+    """Reply what 6.2 replies outside cluster mode."""
+    serverAssert(server.cluster_enabled == 0)
+    addReplyError(c, b"This instance has cluster support disabled")
 
 
 def clusterCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """CLUSTER subcommand [arg ...] -> error   [admin, random, ok-stale]"""
+    refuse(c)
 
 
 def askingCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """ASKING -> error   [fast]"""
+    refuse(c)
 
 
 def readonlyCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """READONLY -> error   [fast]"""
+    refuse(c)
 
 
 def readwriteCommand(c):
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """READWRITE -> error   [fast]"""
+    refuse(c)

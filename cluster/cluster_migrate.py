@@ -6,22 +6,35 @@ Calls out    rdbSaveObject, rdbLoadObject, crc64.
 State        server.migrate_cached_sockets.
 Departures   RESTORE takes payloads of RDB version 10 (Redis 7.0) too.
 """
+import errno
+import os
+
 from ae.monotonic import mstime
 from datastructs.crc64 import crc64
+from datastructs.dict import (dictAdd, dictDelete, dictFetchValue, dictGetRandomKey, dictGetSafeIterator, dictNext,
+                              dictReleaseIterator, dictSize)
 from persistence.rdb_h import RDB_VERSION, RDB_VERSION_READABLE
 from persistence.rdb_load import BROKEN_VALUE, deep_validation, rdbLoadObject, rdbLoadObjectType
 from persistence.rdb_save import rdbSaveObject, rdbSaveObjectType
-from persistence.rio import rio, rioInitWithBuffer
-from server.client.networking import rewriteClientCommandVector
+from persistence.rio import rio, rioInitWithBuffer, rioWriteBulkCount, rioWriteBulkLongLong, rioWriteBulkString
+from server.admin.config import atoi
+from server.client.connection import (connBlockingConnect, connClose, connCreateSocket, connEnableTcpNoDelay,
+                                      connSyncReadLine, connSyncWrite)
+from server.client.networking import (redactClientCommandArgument, replaceClientCommandVector,
+                                      rewriteClientCommandVector)
 from server.client.networking_reply import (addReply, addReplyBulkSds, addReplyError, addReplyErrorFormat,
-                                            addReplyErrorObject, addReplyNull)
-from server.keyspace.db import dbAdd, dbDelete, lookupKeyRead, lookupKeyWrite, setExpire, signalModifiedKey
+                                            addReplyErrorObject, addReplyNull, addReplyProto)
+from server.client.syncio import syncErrno
+from server.client.tls import connCreateTLS
+from server.keyspace.db import (dbAdd, dbDelete, getExpire, lookupKeyRead, lookupKeyWrite, setExpire,
+                                signalModifiedKey)
 from server.keyspace.evict import LRU_CLOCK
 from server.keyspace.expire import checkAlreadyExpired
 from server.keyspace.notify import notifyKeyspaceEvent
 from server.keyspace.object_command import objectSetLRUOrLFU
 from server.log import serverLog
-from server.object import getLongLongFromObjectOrReply, objectGetBytes
+from server.object import (createStringObject, getLongFromObjectOrReply, getLongLongFromObjectOrReply,
+                           objectGetBytes)
 from server.server_h import C_ERR, C_OK, LL_VERBOSE, NOTIFY_GENERIC, server, shared
 
 # -----------------------------------------------------------------------------
@@ -158,6 +171,245 @@ def restoreCommand_load(data, key):
     return obj
 
 
+# -----------------------------------------------------------------------------
+# MIGRATE: the cache of connections to target instances
+# -----------------------------------------------------------------------------
+
+MIGRATE_SOCKET_CACHE_ITEMS = 64    # connections kept
+MIGRATE_SOCKET_CACHE_TTL = 10      # seconds a connection may lie unused
+
+
+class migrateCachedSocket:
+    """A connection to a target; in server.migrate_cached_sockets under b"host:port"."""
+    __slots__ = ("conn", "last_dbid", "last_use_time")
+
+    def __init__(self, conn):
+        self.conn = conn
+        self.last_dbid = -1        # database selected there; -1 = not known
+        self.last_use_time = server.unixtime  # s
+
+
+def migrateGetSocket(c, host, port, timeout):
+    """Return the cached or a new migrateCachedSocket to host:port, or None after an error reply."""
+    name = host.ptr + b":" + port.ptr
+    cs = dictFetchValue(server.migrate_cached_sockets, name)
+    if cs is not None:
+        cs.last_use_time = server.unixtime
+        return cs
+    if dictSize(server.migrate_cached_sockets) == MIGRATE_SOCKET_CACHE_ITEMS:
+        de = dictGetRandomKey(server.migrate_cached_sockets)
+        connClose(de.val.conn)
+        dictDelete(server.migrate_cached_sockets, de.key)
+    conn = connCreateTLS() if server.tls_cluster else connCreateSocket()
+    if connBlockingConnect(conn, os.fsdecode(host.ptr), atoi(port.ptr), timeout) != C_OK:
+        addReplyError(c, b"-IOERR error or timeout connecting to the client")
+        connClose(conn)
+        return None
+    connEnableTcpNoDelay(conn)
+    cs = migrateCachedSocket(conn)
+    dictAdd(server.migrate_cached_sockets, name, cs)
+    return cs
+
+
+def migrateCloseSocket(host, port):
+    """Close and forget the connection to host:port, if there is one."""
+    name = host.ptr + b":" + port.ptr
+    cs = dictFetchValue(server.migrate_cached_sockets, name)
+    if cs is not None:
+        connClose(cs.conn)
+        dictDelete(server.migrate_cached_sockets, name)
+
+
+def migrateCloseTimedoutSockets():
+    """Close the connections that nobody used for MIGRATE_SOCKET_CACHE_TTL seconds.  [cron]"""
+    di = dictGetSafeIterator(server.migrate_cached_sockets)
+    de = dictNext(di)
+    while de is not None:
+        if server.unixtime - de.val.last_use_time > MIGRATE_SOCKET_CACHE_TTL:
+            connClose(de.val.conn)
+            dictDelete(server.migrate_cached_sockets, de.key)
+        de = dictNext(di)
+    dictReleaseIterator(di)
+
+
+# -----------------------------------------------------------------------------
+# MIGRATE
+# -----------------------------------------------------------------------------
+
+class migrate_args:
+    """Parsed arguments of MIGRATE."""
+    __slots__ = ("copy", "replace", "username", "password", "timeout", "dbid", "first_key", "num_keys")
+
+    def __init__(self):
+        self.copy = 0
+        self.replace = 0
+        self.username = None       # bytes
+        self.password = None       # bytes
+        self.timeout = 0           # ms, for each read and write
+        self.dbid = 0              # database at the target
+        self.first_key = 3         # position of the first key in argv
+        self.num_keys = 1
+
+
+def migrateCommand_parse(c):
+    """Parse the arguments -> migrate_args, or None after an error.  Passwords are redacted from the slow log."""
+    a = migrate_args()
+    j = 6
+    while j < c.argc:
+        moreargs = c.argc - 1 - j
+        opt = c.argv[j].ptr.lower()
+        if opt == b"copy":
+            a.copy = 1
+        elif opt == b"replace":
+            a.replace = 1
+        elif opt == b"auth" and moreargs >= 1:
+            j += 1
+            a.password = c.argv[j].ptr
+            redactClientCommandArgument(c, j)
+        elif opt == b"auth2" and moreargs >= 2:
+            a.username = c.argv[j + 1].ptr
+            a.password = c.argv[j + 2].ptr
+            redactClientCommandArgument(c, j + 1)
+            redactClientCommandArgument(c, j + 2)
+            j += 2
+        elif opt == b"keys":
+            if c.argv[3].ptr:
+                addReplyError(c, b"When using MIGRATE KEYS option, the key argument must be set to the empty string")
+                return None
+            a.first_key = j + 1
+            a.num_keys = c.argc - j - 1
+            break
+        else:
+            addReplyErrorObject(c, shared.syntaxerr)
+            return None
+        j += 1
+    ok, a.timeout = getLongFromObjectOrReply(c, c.argv[5], None)
+    if ok == C_OK:
+        ok, a.dbid = getLongFromObjectOrReply(c, c.argv[4], None)
+    if ok != C_OK:
+        return None
+    if a.timeout <= 0:
+        a.timeout = 1000
+    return a
+
+
+def migrateCommand_request(c, a, keys, select):
+    """Build what goes over the wire: AUTH, SELECT, a RESTORE a key -> (bytes, keys still alive)."""
+    cmd = rio()
+    rioInitWithBuffer(cmd, b"")
+    if a.password is not None:
+        rioWriteBulkCount(cmd, b"*", 3 if a.username is not None else 2)
+        rioWriteBulkString(cmd, b"AUTH")
+        if a.username is not None:
+            rioWriteBulkString(cmd, a.username)
+        rioWriteBulkString(cmd, a.password)
+    if select:
+        rioWriteBulkCount(cmd, b"*", 2)
+        rioWriteBulkString(cmd, b"SELECT")
+        rioWriteBulkLongLong(cmd, a.dbid)
+    alive = []
+    for key, o in keys:
+        ttl = 0
+        expireat = getExpire(c.db, key)
+        if expireat != -1:
+            ttl = expireat - mstime()
+            if ttl < 0:                     # it expired since it was looked up
+                continue
+            if ttl < 1:
+                ttl = 1
+        alive.append((key, o))
+        rioWriteBulkCount(cmd, b"*", 5 if a.replace else 4)
+        rioWriteBulkString(cmd, b"RESTORE-ASKING" if server.cluster_enabled else b"RESTORE")
+        rioWriteBulkString(cmd, key.ptr)
+        rioWriteBulkLongLong(cmd, ttl)
+        payload = rio()
+        createDumpPayload(payload, o, key)
+        rioWriteBulkString(cmd, bytes(payload.wbuf))
+        if a.replace:
+            rioWriteBulkString(cmd, b"REPLACE")
+    return bytes(cmd.wbuf), alive
+
+
 def migrateCommand(c):
-    """MIGRATE host port key|"" dbid timeout [COPY] [REPLACE] [AUTH ...] [KEYS key ...] -> status   [write, random]"""
-    addReplyErrorFormat(c, b"command '%s' is not implemented yet", c.cmd.name)
+    """MIGRATE host port key|"" dbid timeout [COPY] [REPLACE] [AUTH password] [AUTH2 user password] [KEYS key ...]
+    -> OK | NOKEY   [write, random]"""
+    a = migrateCommand_parse(c)
+    if a is None:
+        return
+    keys = []
+    for key in c.argv[a.first_key:a.first_key + a.num_keys]:
+        o = lookupKeyRead(c.db, key)
+        if o is not None:
+            keys.append((key, o))
+    if not keys:                            # no error: keys expire
+        addReplyProto(c, b"+NOKEY\r\n")
+        return
+    # A cached connection is often found closed: one more try, on a new one.
+    if migrateCommand_try(c, a, keys, 1):
+        migrateCommand_try(c, a, keys, 0)
+
+
+def migrateCommand_try(c, a, keys, may_retry):
+    """One attempt over one connection -> 1 to try again (nothing was processed), 0 when the reply is sent."""
+    host, port = c.argv[1], c.argv[2]       # argv may be rewritten as DEL below
+    cs = migrateGetSocket(c, host, port, a.timeout)
+    if cs is None:
+        return 0
+    select = cs.last_dbid != a.dbid
+    buf, keys = migrateCommand_request(c, a, keys, select)
+    for pos in range(0, len(buf), 64 * 1024):
+        chunk = buf[pos:pos + 64 * 1024]
+        if connSyncWrite(cs.conn, chunk, a.timeout) != len(chunk):
+            return migrateCommand_socket_err(c, host, port, b"writing", may_retry)
+    auth_reply = select_reply = b""
+    if a.password is not None:
+        auth_reply = connSyncReadLine(cs.conn, 1024, a.timeout)
+        if not auth_reply:
+            return migrateCommand_socket_err(c, host, port, b"reading", may_retry)
+    if select:
+        select_reply = connSyncReadLine(cs.conn, 1024, a.timeout)
+        if not select_reply:
+            return migrateCommand_socket_err(c, host, port, b"reading", may_retry)
+
+    error_from_target = socket_error = 0
+    newargv = [createStringObject(b"DEL")]  # what is propagated: only keys whose arrival was confirmed
+    for j, (key, _) in enumerate(keys):
+        restore_reply = connSyncReadLine(cs.conn, 1024, a.timeout)
+        if not restore_reply:
+            socket_error = 1
+            if not error_from_target and j == 0 and may_retry and syncErrno() != errno.ETIMEDOUT:
+                return migrateCommand_socket_err(c, host, port, b"reading", may_retry)
+            break
+        error = next((r for r in (auth_reply, select_reply, restore_reply) if r[:1] == b"-"), None)
+        if error is not None:
+            if not error_from_target:
+                cs.last_dbid = -1           # who knows what it has selected
+                error_from_target = 1
+                addReplyErrorFormat(c, b"Target instance replied with error: %s", error[1:])
+        elif not a.copy:
+            dbDelete(c.db, key)
+            signalModifiedKey(c, c.db, key)
+            notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", key, c.db.id)
+            server.dirty += 1
+            newargv.append(key)
+    if socket_error:
+        migrateCloseSocket(host, port)
+    if len(newargv) > 1:
+        replaceClientCommandVector(c, newargv)
+    if error_from_target:
+        return 0
+    if socket_error:
+        return migrateCommand_socket_err(c, host, port, b"reading", 0)
+    cs.last_dbid = a.dbid
+    addReply(c, shared.ok)
+    return 0
+
+
+def migrateCommand_socket_err(c, host, port, doing, may_retry):
+    """The connection broke -> 1 to try again; 0 after the error reply."""
+    timed_out = syncErrno() == errno.ETIMEDOUT
+    migrateCloseSocket(host, port)
+    if may_retry and not timed_out:
+        return 1
+    addReplyError(c, b"-IOERR error or timeout %s to target instance" % doing)
+    return 0

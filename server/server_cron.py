@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from ae.ae import aeSetDontWait
 from ae.monotonic import mstime, ustime
 from cluster.cluster_h import CLUSTER_NODE_MASTER
-from cluster.cluster import clusterBeforeSleep, clusterCron, migrateCloseTimedoutSockets
+from cluster.cluster import clusterBeforeSleep, clusterCron
+from cluster.cluster_migrate import migrateCloseTimedoutSockets
 from datastructs.adlist import listRotateTailToHead
 from datastructs.dict import (
     dictIsRehashing, dictRehashMilliseconds, dictResize, dictSetResizeEnabled, dictSlots, dictSize,
