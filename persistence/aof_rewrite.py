@@ -28,7 +28,7 @@ from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
 from persistence.rio import (
     rio, rioFlush, rioGetWriteError, rioInitWithFile, rioProcessedBytes, rioSetAutoSync, rioWrite, rioWriteBulkCount,
-    rioWriteBulkDouble, rioWriteBulkLongLong, rioWriteBulkString)
+    rioWriteBulkLongLong, rioWriteBulkString)
 from server.admin.latency import latencyAddSample
 from server.bio import bioCreateCloseJob
 from server.client.networking_reply import addReplyError, addReplyStatus
@@ -45,7 +45,7 @@ from server.types.t_hash import (hashTypeCurrentFromHashTable, hashTypeCurrentFr
                                  hashTypeLength, hashTypeNext, hashTypeReleaseIterator)
 from server.types.t_list import listTypeLength
 from server.types.t_set import setTypeSize
-from server.types.t_stream import (streamDecodeID, streamID, streamIterator, streamIteratorGetField, streamIteratorGetID,
+from server.types.t_stream import (streamDecodeID, streamIterator, streamIteratorGetField, streamIteratorGetID,
                                    streamIteratorStart, streamIteratorStop)
 from server.types.t_zset import zsetLength, zzlGetScore, zzlNext
 

@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
-from datastructs.dict import DICT_OK, dictAdd, dictCreate, dictExpand, dictTryExpand, hashDictType
+from datastructs.dict import DICT_OK, dictAdd, dictExpand, dictTryExpand
 from datastructs.intset import intsetAdd, intsetLen, intsetValidateIntegrity
 from datastructs.listpack import lpFirst, lpGet, lpLength, lpNext, lpValidateIntegrity
 from datastructs.lzf import lzf_decompress
@@ -32,8 +32,7 @@ from datastructs.ziplist import (ZIPLIST_TAIL, ziplistLen, ziplistNew, ziplistPu
 from datastructs.zipmap import zipmapNext, zipmapRewind, zipmapValidateIntegrity
 from datastructs.zskiplist import zslInsert
 from persistence.rdb_h import (
-    RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDB_32BITLEN, RDB_64BITLEN, RDB_ENC_INT16, RDB_ENC_INT32, RDB_ENC_INT8,
-    RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC, RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN,
+    RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDB_32BITLEN, RDB_64BITLEN, RDB_ENC_INT32, RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC, RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN,
     RDB_LOAD_SDS, RDB_MODULE_OPCODE_DOUBLE, RDB_MODULE_OPCODE_EOF, RDB_MODULE_OPCODE_FLOAT, RDB_MODULE_OPCODE_SINT,
     RDB_MODULE_OPCODE_STRING, RDB_MODULE_OPCODE_UINT, RDB_OPCODE_AUX, RDB_OPCODE_EOF, RDB_OPCODE_EXPIRETIME,
     RDB_OPCODE_EXPIRETIME_MS, RDB_OPCODE_FREQ, RDB_OPCODE_FUNCTION, RDB_OPCODE_FUNCTION2, RDB_OPCODE_IDLE,
@@ -44,7 +43,7 @@ from persistence.rdb_h import (
     RDB_TYPE_ZSET_LISTPACK, RDB_TYPE_ZSET_ZIPLIST, RDB_VERSION_READABLE, rdbIsObjectType)
 from persistence.rdb_save import debugDelay
 from persistence.rio import (
-    NO_LIMIT, rio, rioGenericUpdateChecksum, rioGetReadError, rioInitWithFile, rioProcessedBytes, rioRead, rio_settle)
+    NO_LIMIT, rio, rioGenericUpdateChecksum, rioGetReadError, rioInitWithFile, rioRead, rio_settle)
 from server.client.networking import processEventsWhileBlocked
 from server.keyspace.db import dbAddRDBLoad, dbSyncDelete, setExpire
 from server.keyspace.evict import LRU_CLOCK
