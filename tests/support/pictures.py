@@ -1,0 +1,572 @@
+"""pictures.py - the data structures of a live server, drawn in plain text.
+
+    python -m tests.support.pictures NAME [...]        dict rehash skiplist ziplist cascade quicklist intset sds stream encodings
+    python -m tests.support.pictures --port N KEY      draw a key of any running server, a C one included
+    python -m tests.support.pictures --write           draw all pictures of docs/ anew (--check: do they still fit?)
+
+Without --port a server is started in this process (tests/support/live.py), gets a small data set by ordinary commands, and its
+real structures are walked and drawn.  With --port what can be seen from outside is drawn: DUMP gives the bytes of ziplists,
+intsets, quicklist nodes and listpacks, DEBUG HTSTATS-KEY the hash tables.  Levels of a skiplist are not in a payload, nor whether a quicklist node is compressed: that is drawn as a server that loads it would have it.
+"""
+import argparse
+import difflib
+import os
+import re
+import sys
+
+from datastructs.dict import dictIsRehashing
+from datastructs.intset import intset_values
+from datastructs.listpack import LP_EOF, LP_HDR_SIZE, lpDecodeBacklen, lpFirst, lpGet, lpNext, lpSkip
+from datastructs.quicklist import QUICKLIST_NODE_ENCODING_LZF
+from datastructs.rax import raxNext, raxSeek, raxStart, rax, raxIterator
+from datastructs.sds import sds_greedy_alloc
+from datastructs.ziplist import (
+    ZIP_END, ZIP_STR_14B, ZIP_STR_06B, ZIP_STR_MASK, ZIPLIST_HEADER_SIZE, ziplistGet, zipEntry,
+)
+from server.server_h import (
+    OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_STREAM,
+    OBJ_ENCODING_ZIPLIST, OBJ_ZSET, server,
+)
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DOCS = os.path.join(ROOT, "docs")
+SEED = 6212                    # of the skiplist picture: it wants a few levels
+
+
+def show(b, width=24):
+    """Bytes or int as a short word."""
+    if isinstance(b, int):
+        return str(b)
+    text = bytes(b).decode("latin-1").encode("ascii", "backslashreplace").decode()
+    return '"%s"' % (text if len(text) <= width else text[:width - 8] + "..." + text[-5:])
+
+
+def hexdump(b, most=12):
+    b = bytes(b)
+    return " ".join("%02x" % x for x in b[:most]) + (" .. (%d bytes)" % len(b) if len(b) > most else "")
+
+
+def rows(table):
+    """Align the columns of a list of tuples of text."""
+    widths = [max(len(r[i]) for r in table) for i in range(len(table[0]))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(r, widths)).rstrip() for r in table]
+
+
+# ------------------------------------------------------------------ the drawers: objects -> lines
+
+def draw_dict(d):
+    """Both tables of a dict side by side; `>` marks the bucket that rehashing moves next."""
+    head = "rehashidx=%d   ht[0]: size=%d used=%d" % (d.rehashidx, d.ht[0].size, d.ht[0].used)
+    if dictIsRehashing(d):
+        head += "   ht[1]: size=%d used=%d" % (d.ht[1].size, d.ht[1].used)
+
+    def column(ht, idx):
+        lines = []
+        for j in range(ht.size):
+            chain = []
+            de = ht.table[j]
+            while de is not None:
+                chain.append(bytes(de.key).decode())
+                de = de.next
+            lines.append("%s[%2d] %s" % (">" if j == idx else " ", j, " -> ".join(chain) or "."))
+        return lines
+
+    left = column(d.ht[0], d.rehashidx)
+    right = column(d.ht[1], -1) if dictIsRehashing(d) else []
+    n = max(len(left), len(right))
+    left += [""] * (n - len(left))
+    right += [""] * (n - len(right))
+    return [head] + rows([(" ht[0]", " ht[1]" if right[0:1] != [""] else "")] + list(zip(left, right)))
+
+
+def draw_skiplist(zsl):
+    """One line a level, the highest first; an arrow carries the span, the ranks stand below."""
+    nodes = []
+    x = zsl.header.level[0].forward
+    while x is not None:
+        nodes.append(x)
+        x = x.level[0].forward
+    names = [n.ele.decode() for n in nodes]
+    width = max([len(n) for n in names] + [6]) + 6
+    out = ["length=%d level=%d tail=%s" % (zsl.length, zsl.level, names[-1])]
+    for i in range(zsl.level - 1, -1, -1):
+        line = "L%-2d header" % i
+        x, at = zsl.header, -1
+        while True:
+            forward = x.level[i].forward
+            to = nodes.index(forward) if forward is not None else len(nodes)
+            # C keeps a span in the last node of a level too: the nodes left behind it; nobody follows it.
+            label = "(%d)" % x.level[i].span if forward is not None else ""
+            end = 10 + to * width
+            arrow = label.center(end - len(line) - 3, "-")
+            line += " " + arrow + "> " if len(arrow) else "> "
+            if forward is None:
+                line += "NULL"
+                break
+            line += names[to]
+            x, at = forward, to
+        out.append(line)
+    out.append("%-10s" % "score" + "".join(("%g" % n.score).ljust(width) for n in nodes).rstrip())
+    out.append("%-10s" % "rank" + "".join(str(j).ljust(width) for j in range(len(nodes))).rstrip())
+    out.append("backward  NULL <- " + " <- ".join(names))
+    return out
+
+
+def ziplist_encoding(zl, p):
+    """A word for the encoding of the entry at p."""
+    encoding = zipEntry(zl, p)[5]
+    if encoding < ZIP_STR_MASK:
+        return {ZIP_STR_06B: "str, 6 bit length", ZIP_STR_14B: "str, 14 bit length"}.get(encoding, "str, 32 bit length")
+    return {0xc0: "int16", 0xd0: "int32", 0xe0: "int64", 0xf0: "int24", 0xfe: "int8"}.get(encoding, "int in 4 bits")
+
+
+def draw_ziplist(zl):
+    """Field by field, every byte once."""
+    table = [("offset", "bytes", "field", "meaning"),
+             ("0", hexdump(zl[0:4]), "zlbytes", "%d bytes in all" % int.from_bytes(zl[0:4], "little")),
+             ("4", hexdump(zl[4:8]), "zltail", "the last entry starts at %d" % int.from_bytes(zl[4:8], "little")),
+             ("8", hexdump(zl[8:10]), "zllen", "%d entries" % int.from_bytes(zl[8:10], "little"))]
+    p = ZIPLIST_HEADER_SIZE
+    while zl[p] != ZIP_END:
+        prevrawlensize, prevrawlen, lensize, length, headersize, _ = zipEntry(zl, p)
+        table.append((str(p), hexdump(zl[p:p + prevrawlensize]), "prevlen", "the entry before has %d bytes" % prevrawlen
+                      if p > ZIPLIST_HEADER_SIZE else "nothing before"))
+        q = p + prevrawlensize
+        table.append((str(q), hexdump(zl[q:q + lensize]), "encoding", ziplist_encoding(zl, p)))
+        q = p + headersize
+        if length:
+            table.append((str(q), hexdump(zl[q:q + length]), "content", show(ziplistGet(zl, p))))
+        else:
+            table[-1] = table[-1][:3] + (table[-1][3] + ": " + show(ziplistGet(zl, p)),)
+        p = q + length
+    table.append((str(p), hexdump(zl[p:p + 1]), "zlend", ""))
+    return rows(table)
+
+
+def ziplist_entries(zl):
+    """(offset, bytes of prevlen, prevlen, value) of every entry."""
+    p = ZIPLIST_HEADER_SIZE
+    while zl[p] != ZIP_END:
+        prevrawlensize, prevrawlen, _, length, headersize, _ = zipEntry(zl, p)
+        yield p, prevrawlensize, prevrawlen, ziplistGet(zl, p)
+        p += headersize + length
+
+
+def draw_quicklist(ql):
+    out = ["count=%d elements in len=%d nodes, fill=%d, compress=%d" % (ql.count, ql.len, ql.fill, ql.compress)]
+    table = [("node", "encoding", "count", "sz", "in memory", "elements")]
+    node = ql.head
+    j = 0
+    while node is not None:
+        if node.encoding == QUICKLIST_NODE_ENCODING_LZF:
+            table.append((str(j), "LZF", str(node.count), str(node.sz), "%d bytes" % node.zl.sz, "(compressed)"))
+        else:
+            words = [show(v) for _, _, _, v in ziplist_entries(node.zl)]
+            if len(words) > 3:
+                words[1:-1] = ["..."]
+            table.append((str(j), "RAW", str(node.count), str(node.sz), "%d bytes" % len(node.zl), " ".join(words)))
+        node = node.next
+        j += 1
+    return out + rows(table)
+
+
+def draw_intset(is_):
+    size = int.from_bytes(is_[0:4], "little")
+    table = [("offset", "bytes", "field", "meaning"),
+             ("0", hexdump(is_[0:4]), "encoding", "int%d: %d bytes an element" % (size * 8, size)),
+             ("4", hexdump(is_[4:8]), "length", "%d elements" % int.from_bytes(is_[4:8], "little"))]
+    for j, v in enumerate(intset_values(is_)):
+        p = 8 + j * size
+        table.append((str(p), hexdump(is_[p:p + size]), "contents[%d]" % j, str(v)))
+    return rows(table)
+
+
+def draw_rax(n, label=show, indent=""):
+    """The nodes of a radix tree, one a line; `label` makes a word of a value."""
+    out = []
+    if n.iskey:
+        out.append("%s* key%s" % (indent, "" if n.value is None else " -> " + label(n.value)))
+    if n.iscompr:
+        out.append("%s%s" % (indent, hexdump(n.data, 16)))
+        out += draw_rax(n.children[0], label, indent + "    ")
+    else:
+        for byte, child in zip(n.data, n.children):
+            out.append("%s%02x" % (indent, byte))
+            out += draw_rax(child, label, indent + "    ")
+    return out
+
+
+def listpack_elements(lp):
+    """(offset, encoding and content, backlen, value) of every element."""
+    p = lpFirst(lp)
+    while p is not None:
+        end = lpSkip(lp, p)
+        backlen = lpDecodeBacklen(lp, end - 1)
+        yield p, lp[p:p + backlen], lp[p + backlen:end], lpGet(lp, p)
+        p = lpNext(lp, p)
+
+
+def stream_roles(elements):
+    """What each element of a stream's listpack is, in order."""
+    values = [e[3] for e in elements]
+    roles = ["live entries", "deleted entries", "fields of the master entry"]
+    nfields = int(values[2])
+    roles += ["master field"] * nfields + ["end of the master entry"]
+    while len(roles) < len(values):
+        flags = int(values[len(roles)])
+        word = {0: "", 1: ": deleted", 2: ": same fields", 3: ": deleted, same fields"}[flags]
+        roles += ["flags" + word, "ms - master ms", "seq - master seq"]
+        if flags & 2:
+            roles += ["value"] * nfields
+        else:
+            n = int(values[len(roles)])
+            roles += ["number of fields"] + ["field", "value"] * n
+        roles.append("lp-count: back to flags")
+    return roles
+
+
+def stream_id(key):
+    return "%d-%d" % (int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big"))
+
+
+def draw_stream(s, whole=True):
+    out = ["length=%d last_id=%d-%d, %d listpacks in a rax of %d nodes" % (
+        s.length, s.last_id.ms, s.last_id.seq, s.rax.numele, s.rax.numnodes), "", "the rax (keys: 16 bytes, ms and seq):"]
+    out += draw_rax(s.rax.head, lambda lp: "listpack of %d bytes" % len(lp), "  ")
+    it = raxIterator()
+    raxStart(it, s.rax)
+    raxSeek(it, "^")
+    while raxNext(it):
+        lp = it.data
+        elements = list(listpack_elements(lp))
+        out += ["", "listpack of master ID %s:" % stream_id(it.key)]
+        table = [("offset", "bytes", "backlen", "value", "role"),
+                 ("0", hexdump(lp[0:4]), "", str(int.from_bytes(lp[0:4], "little")), "total bytes"),
+                 ("4", hexdump(lp[4:6]), "", str(int.from_bytes(lp[4:6], "little")), "elements")]
+        for (p, data, backlen, value), role in zip(elements, stream_roles(elements)):
+            table.append((str(p), hexdump(data), hexdump(backlen), show(value), role))
+        table.append((str(len(lp) - 1), hexdump(lp[-1:]), "", "", "end"))
+        assert lp[-1] == LP_EOF and elements[0][0] == LP_HDR_SIZE
+        out += rows(table)
+        if not whole:
+            break
+    if s.cgroups is not None:
+        out += draw_cgroups(s.cgroups)
+    return out
+
+
+def rax_items(rt):
+    assert isinstance(rt, rax)
+    it = raxIterator()
+    raxStart(it, rt)
+    raxSeek(it, "^")
+    while raxNext(it):
+        yield it.key, it.data
+
+
+def draw_cgroups(cgroups):
+    out = []
+    for name, cg in rax_items(cgroups):
+        out += ["", "group %s: last_id=%d-%d" % (show(name), cg.last_id.ms, cg.last_id.seq)]
+        for key, nack in rax_items(cg.pel):
+            out.append("  pel %s -> delivered %d time(s) to %s" % (stream_id(key), nack.delivery_count, show(nack.consumer.name)))
+        for cname, consumer in rax_items(cg.consumers):
+            out.append("  consumer %s: pel %s" % (show(cname), " ".join(stream_id(k) for k, _ in rax_items(consumer.pel))))
+    return out
+
+
+def draw_object(o):
+    """Any value that is more than a string."""
+    if o.encoding == OBJ_ENCODING_ZIPLIST:
+        return draw_ziplist(o.ptr)
+    if o.encoding == OBJ_ENCODING_QUICKLIST:
+        return draw_quicklist(o.ptr)
+    if o.encoding == OBJ_ENCODING_INTSET:
+        return draw_intset(o.ptr)
+    if o.encoding == OBJ_ENCODING_STREAM:
+        return draw_stream(o.ptr)
+    if o.encoding == OBJ_ENCODING_SKIPLIST:
+        return draw_skiplist(o.ptr.zsl)
+    if o.encoding == OBJ_ENCODING_HT:
+        return draw_dict(o.ptr)
+    return [repr(o.ptr)]
+
+
+# ------------------------------------------------------------------ the pictures: live server -> lines
+
+def picture_dict(s):
+    out = []
+    for j in range(1, 5):
+        s.execute("SET", "key:%d" % j, "x")
+    out += ["# SET key:1 .. key:4: the initial table is full"] + draw_dict(server.db[0].dict)
+    s.execute("SET", "key:5", "x")
+    out += ["", "# SET key:5: a table twice as big is allocated; new keys go there"] + draw_dict(server.db[0].dict)
+    return out
+
+
+def picture_rehash(s):
+    out = []
+    for j in range(1, 9):
+        s.execute("SET", "key:%d" % j, "x")
+    d = server.db[0].dict
+    while dictIsRehashing(d):
+        s.execute("GET", "key:1")
+    out += ["# before: 8 keys in 8 buckets"] + draw_dict(d)
+    s.execute("SET", "key:9", "x")
+    out += ["", "# SET key:9: load factor 1 reached, ht[1] allocated, rehashidx 0; the new key is in ht[1]"] + draw_dict(d)
+    for _ in range(3):
+        s.execute("GET", "key:1")
+    out += ["", "# after GET, GET, GET: each look-up has moved a bucket (and stepped over at most 10 empty ones)"] + draw_dict(d)
+    turns = 0
+    while dictIsRehashing(d):
+        s.execute("GET", "key:1")
+        turns += 1
+    out += ["", "# %d GETs later: ht[1] has become ht[0]" % turns] + draw_dict(d)
+    return out
+
+
+def picture_skiplist(s):
+    s.execute("CONFIG", "SET", "zset-max-ziplist-entries", 0)
+    for score, name in ((10, "ann"), (20, "bob"), (20, "cyd"), (35, "dan"), (40, "eve"), (55, "fay"), (70, "gus"), (90, "hal")):
+        s.execute("ZADD", "board", score, name)
+    zsl = s.value("board").ptr.zsl
+    out = ["# ZADD board 10 ann 20 bob 20 cyd 35 dan 40 eve 55 fay 70 gus 90 hal"] + draw_skiplist(zsl)
+    rank = s.execute("ZRANK", "board", "fay")
+    out += ["", "# ZRANK board fay -> %d: the sum of the spans on the way, less one" % rank]
+    s.execute("ZREM", "board", "dan")
+    out += ["", "# ZREM board dan: the spans over it shrink by one"] + draw_skiplist(zsl)
+    return out
+
+
+def picture_ziplist(s):
+    s.execute("HSET", "profile", "name", "Tom", "age", 25, "career", "Programmer", "level", 7)
+    return ["# HSET profile name Tom age 25 career Programmer level 7"] + draw_ziplist(s.value("profile").ptr)
+
+
+def picture_cascade(s):
+    s.execute("CONFIG", "SET", "list-max-ziplist-size", -1)
+    for j in range(4):
+        s.execute("RPUSH", "l", chr(97 + j) * 249)
+
+    def lines():
+        zl = s.value("l").ptr.head.zl
+        return rows([("offset", "prevlen takes", "prevlen", "value")] + [
+            (str(p), "%d byte%s" % (size, "s" if size > 1 else ""), str(prev), show(v)) for p, size, prev, v in ziplist_entries(zl)]
+        ) + ["%d bytes in all" % len(zl)]
+
+    out = ["# four entries of 252 bytes: 1 for prevlen, 2 for the encoding, 249 of content"] + lines()
+    s.execute("LPUSH", "l", "z" * 300)
+    out += ["", "# LPUSH of 300 bytes: the next prevlen must grow to 5 bytes, so its entry grows to 256, so the next..."] + lines()
+    return out
+
+
+def picture_quicklist(s):
+    s.execute("CONFIG", "SET", "list-max-ziplist-size", 6)
+    s.execute("CONFIG", "SET", "list-compress-depth", 1)
+    for j in range(28):
+        s.execute("RPUSH", "log", "line-%02d of a log, log, log" % j)
+    out = ["# list-max-ziplist-size 6, list-compress-depth 1; RPUSH of 28 lines"] + draw_quicklist(s.value("log").ptr)
+    s.execute("LINSERT", "log", "BEFORE", "line-09 of a log, log, log", "between")
+    out += ["", "# LINSERT into the full second node splits it"] + draw_quicklist(s.value("log").ptr)
+    return out
+
+
+def picture_intset(s):
+    s.execute("SADD", "s", 5, 1, 300)
+    out = ["# SADD s 5 1 300"] + draw_intset(s.value("s").ptr)
+    s.execute("SADD", "s", 70000)
+    out += ["", "# SADD s 70000: does not fit 16 bits, all elements are upgraded"] + draw_intset(s.value("s").ptr)
+    s.execute("SREM", "s", 70000)
+    out += ["", "# SREM s 70000: there is no way back"] + draw_intset(s.value("s").ptr)
+    return out
+
+
+def picture_sds(s):
+    """Lengths and encodings are live; what C would allocate comes from sds_greedy_alloc(), its policy."""
+    table = [("command", "OBJECT ENCODING", "length", "alloc in C")]
+    alloc = 0
+
+    def row(shown, *command):
+        nonlocal alloc
+        s.execute(*command)
+        length = s.execute("STRLEN", "k")
+        encoding = s.execute("OBJECT", "ENCODING", "k").decode()
+        if command[0] == "SET":
+            alloc = length                              # exactly what is needed
+        elif length > alloc:
+            alloc = sds_greedy_alloc(length)            # sdsMakeRoomFor
+        table.append((shown, encoding, str(length), "-" if encoding == "int" else str(alloc)))
+
+    row("SET k 10086", "SET", "k", 10086)
+    row('APPEND k " is a good number!"', "APPEND", "k", " is a good number!")
+    row("SET k (44 bytes)", "SET", "k", "x" * 44)
+    row("SET k (45 bytes)", "SET", "k", "x" * 45)
+    row("APPEND k (15 bytes): doubles", "APPEND", "k", "y" * 15)
+    row("APPEND k (30 bytes): fits", "APPEND", "k", "y" * 30)
+    row("SETRANGE k 3145728 end: 1 MB more", "SETRANGE", "k", 3 * 1024 * 1024, "end")
+    return rows(table)
+
+
+def picture_stream(s):
+    s.execute("CONFIG", "SET", "stream-node-max-entries", 2)
+    s.execute("XADD", "temp", "1000-0", "place", "roof", "deg", 21)
+    s.execute("XADD", "temp", "1001-0", "place", "cellar", "deg", 9)
+    s.execute("XADD", "temp", "1500-0", "place", "roof", "deg", 22)
+    s.execute("XADD", "temp", "1500-1", "alarm", "on")
+    s.execute("XDEL", "temp", "1001-0")
+    s.execute("XGROUP", "CREATE", "temp", "readers", 0)
+    s.execute("XREADGROUP", "GROUP", "readers", "ann", "COUNT", 1, "STREAMS", "temp", ">")
+    s.execute("XREADGROUP", "GROUP", "readers", "bob", "COUNT", 1, "STREAMS", "temp", ">")
+    return ["# stream-node-max-entries 2; XADD temp 1000-0, 1001-0, 1500-0 (place, deg), 1500-1 (alarm); XDEL temp 1001-0",
+            "# XGROUP CREATE temp readers 0; XREADGROUP by ann and by bob, one entry each"] + draw_stream(s.value("temp").ptr)
+
+
+def picture_encodings(s):
+    """The matrix of types and encodings: each row is made by its command and asked for by OBJECT ENCODING."""
+    long_ = "x" * 65
+    cases = [
+        ("string", "SET k 12345", ("SET", "k", 12345), "an integer of 64 bits (0..9999 shared)"),
+        ("string", "SET k (44 bytes)", ("SET", "k", "x" * 44), "up to OBJ_ENCODING_EMBSTR_SIZE_LIMIT = 44 bytes"),
+        ("string", "SET k (45 bytes)", ("SET", "k", "x" * 45), "longer, or changed in place (APPEND, SETRANGE, SETBIT)"),
+        ("list", "RPUSH k a", ("RPUSH", "k", "a"), "always; a node holds `list-max-ziplist-size`"),
+        ("hash", "HSET k f v", ("HSET", "k", "f", "v"), "`hash-max-ziplist-entries`, `hash-max-ziplist-value`"),
+        ("hash", "HSET k f (65 bytes)", ("HSET", "k", "f", long_), "beyond these"),
+        ("set", "SADD k 1 2", ("SADD", "k", 1, 2), "integers only, `set-max-intset-entries`"),
+        ("set", "SADD k a", ("SADD", "k", "a"), "beyond these"),
+        ("zset", "ZADD k 1 a", ("ZADD", "k", 1, "a"), "`zset-max-ziplist-entries`, `zset-max-ziplist-value`"),
+        ("zset", "ZADD k 1 (65 bytes)", ("ZADD", "k", 1, long_), "beyond these: a skiplist and a dict"),
+        ("stream", "XADD k 1-1 f v", ("XADD", "k", "1-1", "f", "v"),
+         "always; a node holds `stream-node-max-bytes`, `stream-node-max-entries`"),
+    ]
+    out = ["| TYPE | OBJECT ENCODING | after | when (defaults of this server) |", "|---|---|---|---|"]
+    for type_, shown, command, when in cases:
+        s.execute("DEL", "k")
+        s.execute(*command)
+        assert s.execute("TYPE", "k").decode() == type_
+        for name in re.findall(r"`([\w-]+)`", when):
+            value = s.execute("CONFIG", "GET", name)[1].decode()
+            when = when.replace("`%s`" % name, "`%s` %s" % (name, value))
+        out.append("| %s | **%s** | `%s` | %s |" % (type_, s.execute("OBJECT", "ENCODING", "k").decode(), shown, when))
+    return out
+
+
+PICTURES = {
+    "dict": picture_dict, "rehash": picture_rehash, "skiplist": picture_skiplist, "ziplist": picture_ziplist,
+    "cascade": picture_cascade, "quicklist": picture_quicklist, "intset": picture_intset, "sds": picture_sds,
+    "stream": picture_stream, "encodings": picture_encodings,
+}
+
+
+def draw(s, name):
+    """A picture on an empty server, the same in every run."""
+    import random
+    s.execute("FLUSHALL")
+    defaults = [("zset-max-ziplist-entries", 128), ("list-max-ziplist-size", -2), ("list-compress-depth", 0), ("stream-node-max-entries", 100)]
+    for config, value in defaults:
+        s.execute("CONFIG", "SET", config, value)
+    random.seed(SEED)
+    return PICTURES[name](s)
+
+
+# ------------------------------------------------------------------ a server that runs elsewhere
+
+def draw_remote(port, key):
+    """What a running server, ours or a C one, lets us see of `key`."""
+    from server import link  # noqa: F401
+    from persistence.rdb_load import rdbLoadObject, rdbLoadObjectType
+    from persistence.rio import rio, rioInitWithBuffer
+    from server.server import initServerConfig
+    from tests.support.resp import RespClient
+    initServerConfig()
+    with RespClient(port) as c:
+        for name in ("list-max-ziplist-size", "list-compress-depth"):
+            reply = c.execute("CONFIG", "GET", name)
+            if reply:
+                setattr(server, name.replace("-", "_"), int(reply[1]))
+        encoding = c.execute("OBJECT", "ENCODING", key)
+        if not isinstance(encoding, bytes):
+            return ["no such key: %s" % key]
+        out = ["# %s: %s" % (key, encoding.decode())]
+        if encoding == b"skiplist":
+            return out + ["The levels of a skiplist are not in a payload; its dict:"] + c.execute("DEBUG", "HTSTATS-KEY", key).decode().splitlines()
+        if encoding == b"hashtable":
+            return out + c.execute("DEBUG", "HTSTATS-KEY", key).decode().splitlines()
+        payload = c.execute("DUMP", key)
+    r = rio()
+    rioInitWithBuffer(r, bytearray(payload[:-10]))
+    rdbtype = rdbLoadObjectType(r)
+    o = rdbLoadObject(rdbtype, r, key.encode())[0]
+    if o is None:
+        return out + ["RDB type %d of that server cannot be decoded here" % rdbtype]
+    return out + draw_object(o)
+
+
+# ------------------------------------------------------------------ the pictures in docs/
+
+BLOCK = re.compile(r"(<!-- picture: (\w+) -->\n).*?(<!-- end of picture -->)", re.S)
+
+
+def block(name, lines):
+    if name == "encodings":
+        return "\n".join(lines) + "\n"
+    return "```text\n$ python -m tests.support.pictures %s\n%s\n```\n" % (name, "\n".join(lines))
+
+
+def documents():
+    for folder, _, names in os.walk(DOCS):
+        for name in sorted(names):
+            if name.endswith(".md"):
+                yield os.path.join(folder, name)
+
+
+def renew(s, write):
+    """Draw each picture of docs/ anew; with `write` put it there, else return what differs."""
+    cache = {}
+    changes = []
+    for path in documents():
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+
+        def put(m):
+            name = m.group(2)
+            if name not in cache:
+                cache[name] = block(name, draw(s, name))
+            return m.group(1) + cache[name] + m.group(3)
+
+        new = BLOCK.sub(put, text)
+        if new != text:
+            changes += difflib.unified_diff(text.splitlines(), new.splitlines(), path, "drawn now", lineterm="")
+            if write:
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(new)
+    return changes
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    if args.port:
+        for key in args.names:
+            print("\n".join(draw_remote(args.port, key)) + "\n")
+        return 0
+    unknown = [n for n in args.names if n not in PICTURES]
+    if unknown:
+        parser.error("no such picture: %s (there are: %s)" % (" ".join(unknown), " ".join(PICTURES)))
+    from tests.support.live import LiveServer
+    # Rehashing by the timer would depend on the speed of the machine.
+    with LiveServer({"activerehashing": "no"}, seed=SEED) as s:
+        if args.write or args.check:
+            changes = renew(s, args.write)
+            print("\n".join(changes))
+            return 1 if changes and args.check else 0
+        for name in args.names or PICTURES:
+            print("\n".join(draw(s, name)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
