@@ -535,9 +535,8 @@ def beforeSleep(eventLoop):
     handleClientsWithPendingReadsUsingThreads()
 
     # ORDER: before flushAppendOnlyFile, since this may execute commands.
-    if srv.tls_port or srv.tls_replication or srv.tls_cluster:
-        tlsProcessPendingData()
-        aeSetDontWait(srv.el, tlsHasPendingData())
+    tlsProcessPendingData()
+    aeSetDontWait(srv.el, tlsHasPendingData())      # what is pending still wakes no poll
 
     # ORDER: may turn the cluster ok or fail; before unblocked clients are served.
     if srv.cluster_enabled:

@@ -22,7 +22,7 @@ from datastructs.util import (
 )
 from server.client.networking import acceptTcpHandler, acceptTLSHandler
 from server.client.networking_reply import addReplyBulkCString, addReplyBulkSds
-from server.client.tls import tlsConfigure
+from server.client.tls import USE_OPENSSL, tlsConfigure
 from server.keyspace.evict import freeMemoryGetNotCountedMemory, performEvictions
 from server.log import serverLog
 from server.server_h import (
@@ -670,8 +670,6 @@ def updateTLSPort(val, prev):
         return 0, b"Unable to listen on this port. Check server logs."
     return 1, None
 
-
-USE_OPENSSL = 0                # 1 adds the tls-* directives, as BUILD_TLS=yes does in C
 
 configs = [
     # Bool configs

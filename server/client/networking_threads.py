@@ -9,6 +9,8 @@ Departures   in C a waiting thread spins a million times before it sleeps on its
              done.  Under the GIL the one who spins starves the one who works, so both sleep at once: the thread on
              io_threads_mutex, which main releases once per batch, and main on io_threads_done.  Counters that C
              adds to atomically are plain: CPython does not switch threads inside such a statement.
+             TLS connections stay with the main thread: they register events in ae.  (6.2's redis.conf says that the
+             threads do not work with TLS; its code does not see to it.)
 """
 import sys
 import threading
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from datastructs.adlist import listAddNodeHead, listAddNodeTail, listCreate, listDelNode, listEmpty
 from server.client import networking
-from server.client.connection import connSetWriteHandler
+from server.client.connection import CONN_TYPE_TLS, connGetType, connSetWriteHandler
 from server.client.networking import (
     freeClientAsync, handleClientsWithPendingWrites, processInputBuffer, processPendingCommandsAndResetClient,
     readQueryFromClient, sendReplyToClient, writeToClient,
@@ -214,6 +216,8 @@ def handleClientsWithPendingWritesUsingThreads():
         c.flags &= ~CLIENT_PENDING_WRITE
         if c.flags & CLIENT_CLOSE_ASAP:
             listDelNode(server.clients_pending_write, ln)
+        elif connGetType(c.conn) == CONN_TYPE_TLS:
+            listAddNodeTail(io_threads_list[0], c)
         else:
             listAddNodeTail(io_threads_list[item_id % spread], c)
             item_id += 1
@@ -237,7 +241,8 @@ def handleClientsWithPendingWritesUsingThreads():
 def postponeClientRead(c):
     """1 if the read was put off for the threads: the client is in clients_pending_read then."""
     if (server.io_threads_active and server.io_threads_do_reads and not networking.ProcessingEventsWhileBlocked and
-            not c.flags & (CLIENT_MASTER | CLIENT_SLAVE | CLIENT_PENDING_READ | CLIENT_BLOCKED)):
+            not c.flags & (CLIENT_MASTER | CLIENT_SLAVE | CLIENT_PENDING_READ | CLIENT_BLOCKED) and
+            connGetType(c.conn) != CONN_TYPE_TLS):
         c.flags |= CLIENT_PENDING_READ
         listAddNodeHead(server.clients_pending_read, c)
         return 1
