@@ -23,6 +23,7 @@ from server.server_h import server
 from server.session.acl import ACLInit
 from tests.support.resp import RespClient
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FLAGS = AE_ALL_EVENTS | AE_CALL_BEFORE_SLEEP | AE_CALL_AFTER_SLEEP | AE_DONT_WAIT
 
 
