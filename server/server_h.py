@@ -15,27 +15,27 @@ REDIS_VERSION_NUM = 0x0006020e
 C_OK = 0
 C_ERR = -1
 
-# Static server configuration
+# Limits and defaults that no directive changes
 CONFIG_DEFAULT_HZ = 10
 CONFIG_MIN_HZ = 1
 CONFIG_MAX_HZ = 500
 MAX_CLIENTS_PER_CLOCK_TICK = 200
 CONFIG_MAX_LINE = 1024
 CRON_DBS_PER_CALL = 16
-NET_MAX_WRITES_PER_EVENT = (1024*64)
+NET_MAX_WRITES_PER_EVENT = 1024 * 64
 PROTO_SHARED_SELECT_CMDS = 10
 OBJ_SHARED_INTEGERS = 10000
 OBJ_SHARED_BULKHDR_LEN = 32
 LOG_MAX_LEN = 1024
 AOF_REWRITE_ITEMS_PER_CMD = 64
-AOF_READ_DIFF_INTERVAL_BYTES = (1024*10)
+AOF_READ_DIFF_INTERVAL_BYTES = 1024 * 10
 CONFIG_AUTHPASS_MAX_LEN = 512
 CONFIG_RUN_ID_SIZE = 40
 RDB_EOF_MARK_SIZE = 40
-CONFIG_REPL_BACKLOG_MIN_SIZE = (1024*16)
+CONFIG_REPL_BACKLOG_MIN_SIZE = 1024 * 16
 CONFIG_BGSAVE_RETRY_DELAY = 5
-CONFIG_DEFAULT_PID_FILE = '/var/run/redis.pid'
-CONFIG_DEFAULT_CLUSTER_CONFIG_FILE = 'nodes.conf'
+CONFIG_DEFAULT_PID_FILE = "/var/run/redis.pid"
+CONFIG_DEFAULT_CLUSTER_CONFIG_FILE = "nodes.conf"
 CONFIG_DEFAULT_UNIX_SOCKET_PERM = 0
 CONFIG_DEFAULT_LOGFILE = ""
 NET_HOST_STR_LEN = 256
@@ -44,14 +44,14 @@ NET_ADDR_STR_LEN = (NET_IP_STR_LEN+32)
 NET_HOST_PORT_STR_LEN = (NET_HOST_STR_LEN+32)
 CONFIG_BINDADDR_MAX = 16
 CONFIG_MIN_RESERVED_FDS = 32
-CONFIG_DEFAULT_PROC_TITLE_TEMPLATE = '{title} {listen-addr} {server-mode}'
+CONFIG_DEFAULT_PROC_TITLE_TEMPLATE = "{title} {listen-addr} {server-mode}"
 ACTIVE_EXPIRE_CYCLE_SLOW = 0
 ACTIVE_EXPIRE_CYCLE_FAST = 1
 
-# Children process will exit with this status code to signal that the
+# Exit code of a child that stops without an error (killed by SIGUSR1): no alarm in the parent
 SERVER_CHILD_NOERROR_RETVAL = 255
 
-# Reading copy-on-write info is sometimes expensive and may slow down child
+# A child spends at most 1/100 of its time on measuring its copy-on-write pages
 CHILD_COW_DUTY_CYCLE = 100
 
 # Instantaneous metrics tracking.
@@ -61,127 +61,127 @@ STATS_METRIC_NET_INPUT = 1
 STATS_METRIC_NET_OUTPUT = 2
 STATS_METRIC_COUNT = 3
 
-# Protocol and I/O related defines
-PROTO_IOBUF_LEN = (1024*16)
-PROTO_REPLY_CHUNK_BYTES = (16*1024)
-PROTO_INLINE_MAX_SIZE = (1024*64)
-PROTO_MBULK_BIG_ARG = (1024*32)
+# Protocol and I/O
+PROTO_IOBUF_LEN = 1024 * 16
+PROTO_REPLY_CHUNK_BYTES = 16 * 1024
+PROTO_INLINE_MAX_SIZE = 1024 * 64
+PROTO_MBULK_BIG_ARG = 1024 * 32
 LONG_STR_SIZE = 21
-REDIS_AUTOSYNC_BYTES = (1024*1024*32)
-LIMIT_PENDING_QUERYBUF = (4*1024*1024)
+REDIS_AUTOSYNC_BYTES = 1024 * 1024 * 32
+LIMIT_PENDING_QUERYBUF = 4 * 1024 * 1024
 
-# When configuring the server eventloop, we setup it so that the total number
+# Descriptors on top of maxclients that the event loop has room for
 CONFIG_FDSET_INCR = (CONFIG_MIN_RESERVED_FDS+96)
 
-# OOM Score Adjustment classes.
+# Classes of oom-score-adj-values
 CONFIG_OOM_MASTER = 0
 CONFIG_OOM_REPLICA = 1
 CONFIG_OOM_BGCHILD = 2
 CONFIG_OOM_COUNT = 3
 
-# Hash table parameters
+# Hash tables: shrink below this fill, in percent; refuse to grow when memory is short above this load
 HASHTABLE_MIN_FILL = 10
 HASHTABLE_MAX_LOAD_FACTOR = 1.618
 
-# Command flags. Please check the command table defined in the server.c file
-CMD_WRITE = (1<<0)
-CMD_READONLY = (1<<1)
-CMD_DENYOOM = (1<<2)
-CMD_MODULE = (1<<3)
-CMD_ADMIN = (1<<4)
-CMD_PUBSUB = (1<<5)
-CMD_NOSCRIPT = (1<<6)
-CMD_RANDOM = (1<<7)
-CMD_SORT_FOR_SCRIPT = (1<<8)
-CMD_LOADING = (1<<9)
-CMD_STALE = (1<<10)
-CMD_SKIP_MONITOR = (1<<11)
-CMD_SKIP_SLOWLOG = (1<<12)
-CMD_ASKING = (1<<13)
-CMD_FAST = (1<<14)
-CMD_NO_AUTH = (1<<15)
-CMD_MAY_REPLICATE = (1<<16)
+# Command flags, from the words in commandtable.py
+CMD_WRITE = 1 << 0
+CMD_READONLY = 1 << 1
+CMD_DENYOOM = 1 << 2
+CMD_MODULE = 1 << 3
+CMD_ADMIN = 1 << 4
+CMD_PUBSUB = 1 << 5
+CMD_NOSCRIPT = 1 << 6
+CMD_RANDOM = 1 << 7
+CMD_SORT_FOR_SCRIPT = 1 << 8
+CMD_LOADING = 1 << 9
+CMD_STALE = 1 << 10
+CMD_SKIP_MONITOR = 1 << 11
+CMD_SKIP_SLOWLOG = 1 << 12
+CMD_ASKING = 1 << 13
+CMD_FAST = 1 << 14
+CMD_NO_AUTH = 1 << 15
+CMD_MAY_REPLICATE = 1 << 16
 
-# Command flags used by the module system.
-CMD_MODULE_GETKEYS = (1<<17)
-CMD_MODULE_NO_CLUSTER = (1<<18)
+# Module commands (never set)
+CMD_MODULE_GETKEYS = 1 << 17
+CMD_MODULE_NO_CLUSTER = 1 << 18
 
-# Command flags that describe ACLs categories.
-CMD_CATEGORY_KEYSPACE = (1<<19)
-CMD_CATEGORY_READ = (1<<20)
-CMD_CATEGORY_WRITE = (1<<21)
-CMD_CATEGORY_SET = (1<<22)
-CMD_CATEGORY_SORTEDSET = (1<<23)
-CMD_CATEGORY_LIST = (1<<24)
-CMD_CATEGORY_HASH = (1<<25)
-CMD_CATEGORY_STRING = (1<<26)
-CMD_CATEGORY_BITMAP = (1<<27)
-CMD_CATEGORY_HYPERLOGLOG = (1<<28)
-CMD_CATEGORY_GEO = (1<<29)
-CMD_CATEGORY_STREAM = (1<<30)
-CMD_CATEGORY_PUBSUB = (1<<31)
-CMD_CATEGORY_ADMIN = (1<<32)
-CMD_CATEGORY_FAST = (1<<33)
-CMD_CATEGORY_SLOW = (1<<34)
-CMD_CATEGORY_BLOCKING = (1<<35)
-CMD_CATEGORY_DANGEROUS = (1<<36)
-CMD_CATEGORY_CONNECTION = (1<<37)
-CMD_CATEGORY_TRANSACTION = (1<<38)
-CMD_CATEGORY_SCRIPTING = (1<<39)
+# ACL categories of commands
+CMD_CATEGORY_KEYSPACE = 1 << 19
+CMD_CATEGORY_READ = 1 << 20
+CMD_CATEGORY_WRITE = 1 << 21
+CMD_CATEGORY_SET = 1 << 22
+CMD_CATEGORY_SORTEDSET = 1 << 23
+CMD_CATEGORY_LIST = 1 << 24
+CMD_CATEGORY_HASH = 1 << 25
+CMD_CATEGORY_STRING = 1 << 26
+CMD_CATEGORY_BITMAP = 1 << 27
+CMD_CATEGORY_HYPERLOGLOG = 1 << 28
+CMD_CATEGORY_GEO = 1 << 29
+CMD_CATEGORY_STREAM = 1 << 30
+CMD_CATEGORY_PUBSUB = 1 << 31
+CMD_CATEGORY_ADMIN = 1 << 32
+CMD_CATEGORY_FAST = 1 << 33
+CMD_CATEGORY_SLOW = 1 << 34
+CMD_CATEGORY_BLOCKING = 1 << 35
+CMD_CATEGORY_DANGEROUS = 1 << 36
+CMD_CATEGORY_CONNECTION = 1 << 37
+CMD_CATEGORY_TRANSACTION = 1 << 38
+CMD_CATEGORY_SCRIPTING = 1 << 39
 
-# AOF states
+# server.aof_state
 AOF_OFF = 0
 AOF_ON = 1
 AOF_WAIT_REWRITE = 2
 
-# Client flags
-CLIENT_SLAVE = (1<<0)
-CLIENT_MASTER = (1<<1)
-CLIENT_MONITOR = (1<<2)
-CLIENT_MULTI = (1<<3)
-CLIENT_BLOCKED = (1<<4)
-CLIENT_DIRTY_CAS = (1<<5)
-CLIENT_CLOSE_AFTER_REPLY = (1<<6)
-CLIENT_UNBLOCKED = (1<<7)
-CLIENT_LUA = (1<<8)
-CLIENT_ASKING = (1<<9)
-CLIENT_CLOSE_ASAP = (1<<10)
-CLIENT_UNIX_SOCKET = (1<<11)
-CLIENT_DIRTY_EXEC = (1<<12)
-CLIENT_MASTER_FORCE_REPLY = (1<<13)
-CLIENT_FORCE_AOF = (1<<14)
-CLIENT_FORCE_REPL = (1<<15)
-CLIENT_PRE_PSYNC = (1<<16)
-CLIENT_READONLY = (1<<17)
-CLIENT_PUBSUB = (1<<18)
-CLIENT_PREVENT_AOF_PROP = (1<<19)
-CLIENT_PREVENT_REPL_PROP = (1<<20)
+# client.flags
+CLIENT_SLAVE = 1 << 0
+CLIENT_MASTER = 1 << 1
+CLIENT_MONITOR = 1 << 2
+CLIENT_MULTI = 1 << 3
+CLIENT_BLOCKED = 1 << 4
+CLIENT_DIRTY_CAS = 1 << 5
+CLIENT_CLOSE_AFTER_REPLY = 1 << 6
+CLIENT_UNBLOCKED = 1 << 7
+CLIENT_LUA = 1 << 8
+CLIENT_ASKING = 1 << 9
+CLIENT_CLOSE_ASAP = 1 << 10
+CLIENT_UNIX_SOCKET = 1 << 11
+CLIENT_DIRTY_EXEC = 1 << 12
+CLIENT_MASTER_FORCE_REPLY = 1 << 13
+CLIENT_FORCE_AOF = 1 << 14
+CLIENT_FORCE_REPL = 1 << 15
+CLIENT_PRE_PSYNC = 1 << 16
+CLIENT_READONLY = 1 << 17
+CLIENT_PUBSUB = 1 << 18
+CLIENT_PREVENT_AOF_PROP = 1 << 19
+CLIENT_PREVENT_REPL_PROP = 1 << 20
 CLIENT_PREVENT_PROP = (CLIENT_PREVENT_AOF_PROP|CLIENT_PREVENT_REPL_PROP)
-CLIENT_PENDING_WRITE = (1<<21)
-CLIENT_REPLY_OFF = (1<<22)
-CLIENT_REPLY_SKIP_NEXT = (1<<23)
-CLIENT_REPLY_SKIP = (1<<24)
-CLIENT_LUA_DEBUG = (1<<25)
-CLIENT_LUA_DEBUG_SYNC = (1<<26)
-CLIENT_MODULE = (1<<27)
-CLIENT_PROTECTED = (1<<28)
-CLIENT_PENDING_READ = (1<<29)
-CLIENT_PENDING_COMMAND = (1<<30)
-CLIENT_TRACKING = (1<<31)
-CLIENT_TRACKING_BROKEN_REDIR = (1<<32)
-CLIENT_TRACKING_BCAST = (1<<33)
-CLIENT_TRACKING_OPTIN = (1<<34)
-CLIENT_TRACKING_OPTOUT = (1<<35)
-CLIENT_TRACKING_CACHING = (1<<36)
-CLIENT_TRACKING_NOLOOP = (1<<37)
-CLIENT_IN_TO_TABLE = (1<<38)
-CLIENT_PROTOCOL_ERROR = (1<<39)
-CLIENT_CLOSE_AFTER_COMMAND = (1<<40)
-CLIENT_DENY_BLOCKING = (1<<41)
-CLIENT_REPL_RDBONLY = (1<<42)
-CLIENT_PUSHING = (1<<43)
+CLIENT_PENDING_WRITE = 1 << 21
+CLIENT_REPLY_OFF = 1 << 22
+CLIENT_REPLY_SKIP_NEXT = 1 << 23
+CLIENT_REPLY_SKIP = 1 << 24
+CLIENT_LUA_DEBUG = 1 << 25
+CLIENT_LUA_DEBUG_SYNC = 1 << 26
+CLIENT_MODULE = 1 << 27
+CLIENT_PROTECTED = 1 << 28
+CLIENT_PENDING_READ = 1 << 29
+CLIENT_PENDING_COMMAND = 1 << 30
+CLIENT_TRACKING = 1 << 31
+CLIENT_TRACKING_BROKEN_REDIR = 1 << 32
+CLIENT_TRACKING_BCAST = 1 << 33
+CLIENT_TRACKING_OPTIN = 1 << 34
+CLIENT_TRACKING_OPTOUT = 1 << 35
+CLIENT_TRACKING_CACHING = 1 << 36
+CLIENT_TRACKING_NOLOOP = 1 << 37
+CLIENT_IN_TO_TABLE = 1 << 38
+CLIENT_PROTOCOL_ERROR = 1 << 39
+CLIENT_CLOSE_AFTER_COMMAND = 1 << 40
+CLIENT_DENY_BLOCKING = 1 << 41
+CLIENT_REPL_RDBONLY = 1 << 42
+CLIENT_PUSHING = 1 << 43
 
-# Client block type (btype field in client structure)
+# client.btype: what a blocked client waits for
 BLOCKED_NONE = 0
 BLOCKED_LIST = 1
 BLOCKED_WAIT = 2
@@ -191,11 +191,11 @@ BLOCKED_ZSET = 5
 BLOCKED_PAUSE = 6
 BLOCKED_NUM = 7
 
-# Client request types
+# client.reqtype
 PROTO_REQ_INLINE = 1
 PROTO_REQ_MULTIBULK = 2
 
-# Client classes for client limits, currently used only for
+# Client classes of client-output-buffer-limit
 CLIENT_TYPE_NORMAL = 0
 CLIENT_TYPE_SLAVE = 1
 CLIENT_TYPE_PUBSUB = 2
@@ -203,7 +203,7 @@ CLIENT_TYPE_MASTER = 3
 CLIENT_TYPE_COUNT = 4
 CLIENT_TYPE_OBUF_COUNT = 3
 
-# Slave replication state. Used in server.repl_state for slaves to remember
+# server.repl_state: the way of a replica to its master (drawn in replication_slave.py)
 REPL_STATE_NONE = 0
 REPL_STATE_CONNECT = 1
 REPL_STATE_CONNECTING = 2
@@ -218,85 +218,84 @@ REPL_STATE_RECEIVE_PSYNC_REPLY = 10
 REPL_STATE_TRANSFER = 11
 REPL_STATE_CONNECTED = 12
 
-# The state of an in progress coordinated failover
+# server.failover_state: a FAILOVER command
 NO_FAILOVER = 0
 FAILOVER_WAIT_FOR_SYNC = 1
 FAILOVER_IN_PROGRESS = 2
 
-# State of slaves from the POV of the master. Used in client->replstate.
+# client.replstate: a replica, seen by its master
 SLAVE_STATE_WAIT_BGSAVE_START = 6
 SLAVE_STATE_WAIT_BGSAVE_END = 7
 SLAVE_STATE_SEND_BULK = 8
 SLAVE_STATE_ONLINE = 9
 
-# Slave capabilities.
+# client.slave_capa, from REPLCONF capa
 SLAVE_CAPA_NONE = 0
-SLAVE_CAPA_EOF = (1<<0)
-SLAVE_CAPA_PSYNC2 = (1<<1)
+SLAVE_CAPA_EOF = 1 << 0
+SLAVE_CAPA_PSYNC2 = 1 << 1
 
-# Synchronous read timeout - slave side
+# Seconds for one synchronous read or write of the handshake
 CONFIG_REPL_SYNCIO_TIMEOUT = 5
 
-# List related stuff
+# Ends of lists and sorted sets
 LIST_HEAD = 0
 LIST_TAIL = 1
 ZSET_MIN = 0
 ZSET_MAX = 1
 
-# Sort operations
+# SORT
 SORT_OP_GET = 0
 
-# Log levels
+# server.verbosity, and the level of a log line
 LL_DEBUG = 0
 LL_VERBOSE = 1
 LL_NOTICE = 2
 LL_WARNING = 3
-LL_RAW = (1<<10)
+LL_RAW = 1 << 10
 
-# Supervision options
+# server.supervised_mode
 SUPERVISED_NONE = 0
 SUPERVISED_AUTODETECT = 1
 SUPERVISED_SYSTEMD = 2
 SUPERVISED_UPSTART = 3
 
-# Anti-warning macro...
 ZSKIPLIST_MAXLEVEL = 32
 ZSKIPLIST_P = 0.25
 
-# Append only defines
+# server.aof_fsync
 AOF_FSYNC_NO = 0
 AOF_FSYNC_ALWAYS = 1
 AOF_FSYNC_EVERYSEC = 2
 
-# Replication diskless load defines
+# server.repl_diskless_load
 REPL_DISKLESS_LOAD_DISABLED = 0
 REPL_DISKLESS_LOAD_WHEN_DB_EMPTY = 1
 REPL_DISKLESS_LOAD_SWAPDB = 2
 
-# TLS Client Authentication
+# server.tls_auth_clients
 TLS_CLIENT_AUTH_NO = 0
 TLS_CLIENT_AUTH_YES = 1
 TLS_CLIENT_AUTH_OPTIONAL = 2
 
-# Sanitize dump payload
+# server.sanitize_dump_payload
 SANITIZE_DUMP_NO = 0
 SANITIZE_DUMP_YES = 1
 SANITIZE_DUMP_CLIENTS = 2
 
-# Sets operations codes
+# Set operations
 SET_OP_UNION = 0
 SET_OP_DIFF = 1
 SET_OP_INTER = 2
 
-# oom-score-adj defines
+# server.oom_score_adj
 OOM_SCORE_ADJ_NO = 0
 OOM_SCORE_RELATIVE = 1
 OOM_SCORE_ADJ_ABSOLUTE = 2
 
-# Redis maxmemory strategies. Instead of using just incremental number
-MAXMEMORY_FLAG_LRU = (1<<0)
-MAXMEMORY_FLAG_LFU = (1<<1)
-MAXMEMORY_FLAG_ALLKEYS = (1<<2)
+# server.maxmemory_policy: a number, and flags for what several policies share
+MAXMEMORY_FLAG_LRU = 1 << 0
+MAXMEMORY_FLAG_LFU = 1 << 1
+MAXMEMORY_FLAG_ALLKEYS = 1 << 2
 MAXMEMORY_FLAG_NO_SHARED_INTEGERS = (MAXMEMORY_FLAG_LRU|MAXMEMORY_FLAG_LFU)
 MAXMEMORY_VOLATILE_LRU = ((0<<8)|MAXMEMORY_FLAG_LRU)
 MAXMEMORY_VOLATILE_LFU = ((1<<8)|MAXMEMORY_FLAG_LFU)
@@ -313,68 +312,69 @@ UNIT_MILLISECONDS = 1
 
 # restartServer() flags
 RESTART_SERVER_NONE = 0
-RESTART_SERVER_GRACEFULLY = (1<<0)
-RESTART_SERVER_CONFIG_REWRITE = (1<<1)
+RESTART_SERVER_GRACEFULLY = 1 << 0
+RESTART_SERVER_CONFIG_REWRITE = 1 << 1
 
 # SHUTDOWN flags
 SHUTDOWN_NOFLAGS = 0
 SHUTDOWN_SAVE = 1
 SHUTDOWN_NOSAVE = 2
 
-# Command call flags, see call() function
+# Flags of call()
 CMD_CALL_NONE = 0
-CMD_CALL_SLOWLOG = (1<<0)
-CMD_CALL_STATS = (1<<1)
-CMD_CALL_PROPAGATE_AOF = (1<<2)
-CMD_CALL_PROPAGATE_REPL = (1<<3)
+CMD_CALL_SLOWLOG = 1 << 0
+CMD_CALL_STATS = 1 << 1
+CMD_CALL_PROPAGATE_AOF = 1 << 2
+CMD_CALL_PROPAGATE_REPL = 1 << 3
 CMD_CALL_PROPAGATE = (CMD_CALL_PROPAGATE_AOF|CMD_CALL_PROPAGATE_REPL)
 CMD_CALL_FULL = (CMD_CALL_SLOWLOG | CMD_CALL_STATS | CMD_CALL_PROPAGATE)
-CMD_CALL_NOWRAP = (1<<4)
+CMD_CALL_NOWRAP = 1 << 4
 
-# Command propagation flags, see propagate() function
+# Targets of propagate()
 PROPAGATE_NONE = 0
 PROPAGATE_AOF = 1
 PROPAGATE_REPL = 2
 
-# Client pause types, larger types are more restrictive
+# server.client_pause_type; the larger, the stricter
 CLIENT_PAUSE_OFF = 0
 CLIENT_PAUSE_WRITE = 1
 CLIENT_PAUSE_ALL = 2
 
-# RDB active child save type.
+# server.rdb_child_type
 RDB_CHILD_TYPE_NONE = 0
 RDB_CHILD_TYPE_DISK = 1
 RDB_CHILD_TYPE_SOCKET = 2
 
-# Keyspace changes notification classes. Every class is associated with a
-NOTIFY_KEYSPACE = (1<<0)
-NOTIFY_KEYEVENT = (1<<1)
-NOTIFY_GENERIC = (1<<2)
-NOTIFY_STRING = (1<<3)
-NOTIFY_LIST = (1<<4)
-NOTIFY_SET = (1<<5)
-NOTIFY_HASH = (1<<6)
-NOTIFY_ZSET = (1<<7)
-NOTIFY_EXPIRED = (1<<8)
-NOTIFY_EVICTED = (1<<9)
-NOTIFY_STREAM = (1<<10)
-NOTIFY_KEY_MISS = (1<<11)
-NOTIFY_LOADED = (1<<12)
-NOTIFY_MODULE = (1<<13)
-NOTIFY_ALL = (NOTIFY_GENERIC | NOTIFY_STRING | NOTIFY_LIST | NOTIFY_SET | NOTIFY_HASH | NOTIFY_ZSET | NOTIFY_EXPIRED | NOTIFY_EVICTED | NOTIFY_STREAM | NOTIFY_MODULE)
+# Classes of keyspace events, each with its letter in notify-keyspace-events
+NOTIFY_KEYSPACE = 1 << 0
+NOTIFY_KEYEVENT = 1 << 1
+NOTIFY_GENERIC = 1 << 2
+NOTIFY_STRING = 1 << 3
+NOTIFY_LIST = 1 << 4
+NOTIFY_SET = 1 << 5
+NOTIFY_HASH = 1 << 6
+NOTIFY_ZSET = 1 << 7
+NOTIFY_EXPIRED = 1 << 8
+NOTIFY_EVICTED = 1 << 9
+NOTIFY_STREAM = 1 << 10
+NOTIFY_KEY_MISS = 1 << 11
+NOTIFY_LOADED = 1 << 12
+NOTIFY_MODULE = 1 << 13
+NOTIFY_ALL = (NOTIFY_GENERIC | NOTIFY_STRING | NOTIFY_LIST | NOTIFY_SET | NOTIFY_HASH | NOTIFY_ZSET | NOTIFY_EXPIRED
+              | NOTIFY_EVICTED | NOTIFY_STREAM | NOTIFY_MODULE)
 
-# The actual Redis Object
+# robj.type
 OBJ_STRING = 0
 OBJ_LIST = 1
 OBJ_SET = 2
 OBJ_ZSET = 3
 OBJ_HASH = 4
 
-# The "module" object type is a special one that signals that the object
+# robj.type, continued: 5 is never made here
 OBJ_MODULE = 5
 OBJ_STREAM = 6
 
-# Objects encoding. Some kind of objects like Strings and Hashes can be
+# robj.encoding
 OBJ_ENCODING_RAW = 0
 OBJ_ENCODING_INT = 1
 OBJ_ENCODING_HT = 2
@@ -393,21 +393,21 @@ OBJ_SHARED_REFCOUNT = 0x7fffffff
 OBJ_STATIC_REFCOUNT = (0x7fffffff-1)
 OBJ_FIRST_SPECIAL_REFCOUNT = OBJ_STATIC_REFCOUNT
 
-# This structure represents a Redis user. This is useful for ACLs, the
+# user.flags
 USER_COMMAND_BITS_COUNT = 1024
-USER_FLAG_ENABLED = (1<<0)
-USER_FLAG_DISABLED = (1<<1)
-USER_FLAG_ALLKEYS = (1<<2)
-USER_FLAG_ALLCOMMANDS = (1<<3)
-USER_FLAG_NOPASS = (1<<4)
-USER_FLAG_ALLCHANNELS = (1<<5)
-USER_FLAG_SANITIZE_PAYLOAD = (1<<6)
-USER_FLAG_SANITIZE_PAYLOAD_SKIP = (1<<7)
+USER_FLAG_ENABLED = 1 << 0
+USER_FLAG_DISABLED = 1 << 1
+USER_FLAG_ALLKEYS = 1 << 2
+USER_FLAG_ALLCOMMANDS = 1 << 3
+USER_FLAG_NOPASS = 1 << 4
+USER_FLAG_ALLCHANNELS = 1 << 5
+USER_FLAG_SANITIZE_PAYLOAD = 1 << 6
+USER_FLAG_SANITIZE_PAYLOAD_SKIP = 1 << 7
 
-# With multiplexing we need to take per-client state.
-CLIENT_ID_AOF = (0xffffffffffffffff)
+# Ids of fake clients
+CLIENT_ID_AOF = 0xffffffffffffffff
 
-# AIX defines hz to __hz, we don't use this define and in order to allow
+# server.child_type
 CHILD_TYPE_NONE = 0
 CHILD_TYPE_RDB = 1
 CHILD_TYPE_AOF = 2
@@ -829,6 +829,7 @@ class sharedObjectsStruct:
 # ---------------------------------------------------------------------------
 
 class redisServer:
+    """The state of the server, one object for the life of the process.  Who may write a field is said by its section."""
     __slots__ = (
         "pid", "main_thread_id", "configfile", "executable", "exec_argv", "dynamic_hz", "config_hz", "umask", "hz",
         "in_fork_child", "db", "commands", "orig_commands", "el", "errors", "lruclock", "shutdown_asap",
@@ -916,87 +917,87 @@ class redisServer:
 
     def __init__(self):
         # --- General
-        self.pid = 0
-        self.main_thread_id = 0
-        self.configfile = None
-        self.executable = None
-        self.exec_argv = None
-        self.dynamic_hz = 0
-        self.config_hz = 0
-        self.umask = 0
-        self.hz = 0
-        self.in_fork_child = 0
-        self.db = None
-        self.commands = None
-        self.orig_commands = None
-        self.el = None
-        self.errors = None
-        self.lruclock = 0
-        self.shutdown_asap = 0
-        self.activerehashing = 0
-        self.active_defrag_running = 0
-        self.pidfile = None
-        self.arch_bits = 0
-        self.cronloops = 0
-        self.runid = b"0" * CONFIG_RUN_ID_SIZE
-        self.sentinel_mode = 0
-        self.initial_memory_usage = 0
-        self.always_show_logo = 0
-        self.in_eval = 0
-        self.in_exec = 0
-        self.propagate_in_transaction = 0
-        self.ignore_warnings = None
-        self.client_pause_in_transaction = 0
+        self.pid = 0                          # process id, of the child in a child
+        self.main_thread_id = 0               # threading.get_ident() of the main thread
+        self.configfile = None                # str, absolute path, or None
+        self.executable = None                # str, absolute path
+        self.exec_argv = None                 # list of str, for restartServer
+        self.dynamic_hz = 0                   # 1 = raise hz with the number of clients
+        self.config_hz = 0                    # 1..500, as configured; hz may be higher
+        self.umask = 0                        # of the process at start
+        self.hz = 0                           # calls of serverCron a second
+        self.in_fork_child = 0                # CHILD_TYPE_* in a child, else 0
+        self.db = None                        # list of redisDb
+        self.commands = None                  # dict_: name -> redisCommand, after renaming
+        self.orig_commands = None             # dict_: name -> redisCommand, before renaming
+        self.el = None                        # aeEventLoop
+        self.errors = None                    # rax: error prefix -> redisError
+        self.lruclock = 0                     # 24 bits, LRU_CLOCK_RESOLUTION ms a tick; refreshed by cron
+        self.shutdown_asap = 0                # 1 = a signal asked for shutdown; cron obeys
+        self.activerehashing = 0              # 1 = rehash in cron too
+        self.active_defrag_running = 0        # always 0
+        self.pidfile = None                   # str or None
+        self.arch_bits = 0                    # 64 or 32
+        self.cronloops = 0                    # calls of serverCron
+        self.runid = b"0" * CONFIG_RUN_ID_SIZE  # 40 hex digits, new at every start
+        self.sentinel_mode = 0                # always 0
+        self.initial_memory_usage = 0         # bytes after initServer
+        self.always_show_logo = 0             # 1 = ASCII art in logs that are no terminal, too
+        self.in_eval = 0                      # 1 inside EVAL
+        self.in_exec = 0                      # 1 inside EXEC
+        self.propagate_in_transaction = 0     # 1 = MULTI has been propagated for what runs now
+        self.ignore_warnings = None           # str: start-up warnings to ignore
+        self.client_pause_in_transaction = 0  # 1 = this EXEC contained CLIENT PAUSE
         # --- Modules
         self.moduleapi = None
         self.sharedapi = None
         self.loadmodule_queue = None
         self.module_blocked_pipe = [-1, -1]
-        self.child_pid = -1
-        self.child_type = 0
+        self.child_pid = -1                   # of the one active child; -1 = none
+        self.child_type = 0                   # CHILD_TYPE_*
         self.module_client = None
         # --- Networking
-        self.port = 0
-        self.tls_port = 0
-        self.tcp_backlog = 0
-        self.bindaddr = []
-        self.bindaddr_count = 0
-        self.unixsocket = None
-        self.unixsocketperm = 0
+        self.port = 0                         # 0 = no TCP
+        self.tls_port = 0                     # 0 = no TLS
+        self.tcp_backlog = 0                  # of listen(2)
+        self.bindaddr = []                    # list of str; "-addr" may be missing on this host
+        self.bindaddr_count = 0               # len(bindaddr)
+        self.unixsocket = None                # str or None
+        self.unixsocketperm = 0               # octal mode; 0 = leave it
         self.ipfd = socketFds()
         self.tlsfd = socketFds()
-        self.sofd = -1
+        self.sofd = -1                        # -1 = no unix socket
         self.cfd = socketFds()
-        self.clients = None
-        self.clients_to_close = None
-        self.clients_pending_write = None
-        self.clients_pending_read = None
-        self.slaves = None
-        self.monitors = None
-        self.current_client = None
-        self.clients_timeout_table = None
-        self.fixed_time_expire = 0
-        self.in_nested_call = 0
-        self.clients_index = None
-        self.client_pause_type = 0
-        self.paused_clients = None
-        self.client_pause_end_time = 0
-        self.neterr = ""
-        self.migrate_cached_sockets = None
-        self.next_client_id = 0
-        self.protected_mode = 0
-        self.gopher_enabled = 0
-        self.io_threads_num = 0
-        self.io_threads_do_reads = 0
-        self.io_threads_active = 0
-        self.events_processed_while_blocked = 0
+        self.clients = None                   # list_ of client
+        self.clients_to_close = None          # list_ of client, freed by beforeSleep
+        self.clients_pending_write = None     # list_ of client with a reply and no handler yet
+        self.clients_pending_read = None      # list_ of client for the IO threads
+        self.slaves = None                    # list_ of client
+        self.monitors = None                  # list_ of client
+        self.current_client = None            # client whose command runs; None outside
+        self.clients_timeout_table = None     # rax, see timeout.py
+        self.fixed_time_expire = 0            # > 0: keys expire against server.mstime (a script or command sees one time)
+        self.in_nested_call = 0               # depth of call() inside call()
+        self.clients_index = None             # rax: 8-byte id -> client
+        self.client_pause_type = 0            # CLIENT_PAUSE_*
+        self.paused_clients = None            # list_ of client put off by CLIENT PAUSE
+        self.client_pause_end_time = 0        # ms
+        self.neterr = ""                      # str: last error of anet.py
+        self.migrate_cached_sockets = None    # dict_: b"host:port" -> migrateCachedSocket
+        self.next_client_id = 0               # the next one, from 1
+        self.protected_mode = 0               # 1 = loopback only while there is no password and no bind
+        self.gopher_enabled = 0               # 1 = answer gopher requests
+        self.io_threads_num = 0               # 1..128, main included
+        self.io_threads_do_reads = 0          # 1 = they read and parse too
+        self.io_threads_active = 0            # 1 = running
+        self.events_processed_while_blocked = 0  # counter of processEventsWhileBlocked
         # --- RDB / AOF loading information
-        self.loading = 0
-        self.loading_total_bytes = 0
-        self.loading_rdb_used_mem = 0
-        self.loading_loaded_bytes = 0
-        self.loading_start_time = 0
-        self.loading_process_events_interval_bytes = 0
+        self.loading = 0                      # 1 = a data file is being loaded
+        self.loading_total_bytes = 0          # size of the file; 0 = not known
+        self.loading_rdb_used_mem = 0         # bytes, from the file's aux field
+        self.loading_loaded_bytes = 0         # so far
+        self.loading_start_time = 0           # s
+        self.loading_process_events_interval_bytes = 0  # serve clients once in so many bytes
         # --- Fast pointers to often looked up command
         self.delCommand = None
         self.multiCommand = None
@@ -1014,62 +1015,62 @@ class redisServer:
         self.rpoplpushCommand = None
         self.lmoveCommand = None
         # --- Fields used only for stats
-        self.stat_starttime = 0
-        self.stat_numcommands = 0
-        self.stat_numconnections = 0
-        self.stat_expiredkeys = 0
-        self.stat_expired_stale_perc = 0.0
-        self.stat_expired_time_cap_reached_count = 0
-        self.stat_expire_cycle_time_used = 0
-        self.stat_evictedkeys = 0
-        self.stat_keyspace_hits = 0
-        self.stat_keyspace_misses = 0
+        self.stat_starttime = 0               # s
+        self.stat_numcommands = 0             # commands executed
+        self.stat_numconnections = 0          # connections accepted
+        self.stat_expiredkeys = 0             # keys that expired
+        self.stat_expired_stale_perc = 0.0    # percent, estimated share of dead keys
+        self.stat_expired_time_cap_reached_count = 0  # expire cycles stopped by the clock
+        self.stat_expire_cycle_time_used = 0  # us
+        self.stat_evictedkeys = 0             # keys evicted by maxmemory
+        self.stat_keyspace_hits = 0           # look-ups for reading that found the key
+        self.stat_keyspace_misses = 0         # and those that did not
         self.stat_active_defrag_hits = 0
         self.stat_active_defrag_misses = 0
         self.stat_active_defrag_key_hits = 0
         self.stat_active_defrag_key_misses = 0
         self.stat_active_defrag_scanned = 0
-        self.stat_peak_memory = 0
-        self.stat_fork_time = 0
-        self.stat_fork_rate = 0.0
-        self.stat_total_forks = 0
-        self.stat_rejected_conn = 0
-        self.stat_sync_full = 0
-        self.stat_sync_partial_ok = 0
-        self.stat_sync_partial_err = 0
-        self.slowlog = None
-        self.slowlog_entry_id = 0
-        self.slowlog_log_slower_than = 0
-        self.slowlog_max_len = 0
+        self.stat_peak_memory = 0             # bytes, sampled
+        self.stat_fork_time = 0               # us, the last fork
+        self.stat_fork_rate = 0.0             # GB/s
+        self.stat_total_forks = 0             # since start
+        self.stat_rejected_conn = 0           # refused for maxclients
+        self.stat_sync_full = 0               # full resynchronisations served
+        self.stat_sync_partial_ok = 0         # partial ones served
+        self.stat_sync_partial_err = 0        # partial ones refused
+        self.slowlog = None                   # list_ of slowlogEntry, newest first
+        self.slowlog_entry_id = 0             # of the next entry
+        self.slowlog_log_slower_than = 0      # us; -1 = off
+        self.slowlog_max_len = 0              # entries kept
         self.cron_malloc_stats = malloc_stats()
-        self.stat_net_input_bytes = 0
-        self.stat_net_output_bytes = 0
-        self.stat_current_cow_bytes = 0
-        self.stat_current_cow_updated = 0
-        self.stat_current_save_keys_processed = 0
-        self.stat_current_save_keys_total = 0
-        self.stat_rdb_cow_bytes = 0
-        self.stat_aof_cow_bytes = 0
-        self.stat_module_cow_bytes = 0
-        self.stat_module_progress = 0.0
-        self.stat_clients_type_memory = [0] * CLIENT_TYPE_COUNT
-        self.stat_unexpected_error_replies = 0
-        self.stat_total_error_replies = 0
-        self.stat_dump_payload_sanitizations = 0
-        self.stat_io_reads_processed = 0
-        self.stat_io_writes_processed = 0
-        self.stat_total_reads_processed = 0
-        self.stat_total_writes_processed = 0
-        self.inst_metric = [instMetric() for _ in range(STATS_METRIC_COUNT)]
+        self.stat_net_input_bytes = 0         # read from clients
+        self.stat_net_output_bytes = 0        # written to clients
+        self.stat_current_cow_bytes = 0       # of the active child
+        self.stat_current_cow_updated = 0     # us, monotonic
+        self.stat_current_save_keys_processed = 0  # by the active child
+        self.stat_current_save_keys_total = 0 # when it started
+        self.stat_rdb_cow_bytes = 0           # of the last RDB child
+        self.stat_aof_cow_bytes = 0           # of the last AOF child
+        self.stat_module_cow_bytes = 0        # always 0
+        self.stat_module_progress = 0.0       # always 0
+        self.stat_clients_type_memory = [0] * CLIENT_TYPE_COUNT  # bytes by CLIENT_TYPE_*
+        self.stat_unexpected_error_replies = 0  # errors to a master or while loading
+        self.stat_total_error_replies = 0     # all error replies
+        self.stat_dump_payload_sanitizations = 0  # payloads checked in depth
+        self.stat_io_reads_processed = 0      # by IO threads
+        self.stat_io_writes_processed = 0     # by IO threads
+        self.stat_total_reads_processed = 0   # read events
+        self.stat_total_writes_processed = 0  # write events
+        self.inst_metric = [instMetric() for _ in range(STATS_METRIC_COUNT)]  # by STATS_METRIC_*
         # --- Configuration
-        self.verbosity = 0
-        self.maxidletime = 0
-        self.tcpkeepalive = 0
-        self.active_expire_enabled = 0
-        self.active_expire_effort = 0
-        self.active_defrag_enabled = 0
-        self.sanitize_dump_payload = 0
-        self.skip_checksum_validation = 0
+        self.verbosity = 0                    # LL_*
+        self.maxidletime = 0                  # s; 0 = never close idle clients
+        self.tcpkeepalive = 0                 # s; 0 = off
+        self.active_expire_enabled = 0        # 0 = DEBUG SET-ACTIVE-EXPIRE 0
+        self.active_expire_effort = 0         # 1..10
+        self.active_defrag_enabled = 0        # always 0
+        self.sanitize_dump_payload = 0        # SANITIZE_DUMP_*
+        self.skip_checksum_validation = 0     # 1 = DEBUG SET-SKIP-CHECKSUM-VALIDATION
         self.jemalloc_bg_thread = 0
         self.active_defrag_ignore_bytes = 0
         self.active_defrag_threshold_lower = 0
@@ -1077,46 +1078,46 @@ class redisServer:
         self.active_defrag_cycle_min = 0
         self.active_defrag_cycle_max = 0
         self.active_defrag_max_scan_fields = 0
-        self.client_max_querybuf_len = 0
-        self.dbnum = 0
-        self.supervised = 0
-        self.supervised_mode = 0
-        self.daemonize = 0
-        self.set_proc_title = 0
-        self.proc_title_template = None
-        self.client_obuf_limits = [clientBufferLimitsConfig() for _ in range(CLIENT_TYPE_OBUF_COUNT)]
-        self.pause_cron = 0
+        self.client_max_querybuf_len = 0      # bytes
+        self.dbnum = 0                        # databases
+        self.supervised = 0                   # 1 = started under a supervisor
+        self.supervised_mode = 0              # SUPERVISED_*
+        self.daemonize = 0                    # 1 = in the background
+        self.set_proc_title = 0               # 1 = change the process title
+        self.proc_title_template = None       # str
+        self.client_obuf_limits = [clientBufferLimitsConfig() for _ in range(CLIENT_TYPE_OBUF_COUNT)]  # by CLIENT_TYPE_*
+        self.pause_cron = 0                   # 1 = DEBUG PAUSE-CRON
         # --- AOF persistence
-        self.aof_enabled = 0
-        self.aof_state = 0
-        self.aof_fsync = 0
-        self.aof_filename = None
-        self.aof_no_fsync_on_rewrite = 0
-        self.aof_rewrite_perc = 0
-        self.aof_rewrite_min_size = 0
-        self.aof_rewrite_base_size = 0
-        self.aof_current_size = 0
-        self.aof_fsync_offset = 0
-        self.aof_flush_sleep = 0
-        self.aof_rewrite_scheduled = 0
-        self.aof_rewrite_buf_blocks = None
-        self.aof_buf = bytearray()
-        self.aof_fd = -1
-        self.aof_selected_db = 0
-        self.aof_flush_postponed_start = 0
-        self.aof_last_fsync = 0
-        self.aof_rewrite_time_last = 0
-        self.aof_rewrite_time_start = 0
-        self.aof_lastbgrewrite_status = 0
-        self.aof_delayed_fsync = 0
-        self.aof_rewrite_incremental_fsync = 0
-        self.rdb_save_incremental_fsync = 0
-        self.aof_last_write_status = 0
-        self.aof_last_write_errno = 0
-        self.aof_load_truncated = 0
-        self.aof_use_rdb_preamble = 0
-        self.aof_bio_fsync_status = 0
-        self.aof_bio_fsync_errno = 0
+        self.aof_enabled = 0                  # as configured
+        self.aof_state = 0                    # AOF_OFF, AOF_ON, AOF_WAIT_REWRITE
+        self.aof_fsync = 0                    # AOF_FSYNC_*
+        self.aof_filename = None              # str
+        self.aof_no_fsync_on_rewrite = 0      # 1 = no fsync while a child writes
+        self.aof_rewrite_perc = 0             # percent of growth; 0 = off
+        self.aof_rewrite_min_size = 0         # bytes
+        self.aof_rewrite_base_size = 0        # bytes after the last rewrite or at start
+        self.aof_current_size = 0             # bytes
+        self.aof_fsync_offset = 0             # bytes known to be on disk
+        self.aof_flush_sleep = 0              # us, DEBUG AOF-FLUSH-SLEEP
+        self.aof_rewrite_scheduled = 0        # 1 = rewrite when the BGSAVE ends
+        self.aof_rewrite_buf_blocks = None    # list_ of blocks: what happened during the rewrite
+        self.aof_buf = bytearray()            # commands not written yet; flushed before the loop sleeps
+        self.aof_fd = -1                      # -1 = closed
+        self.aof_selected_db = 0              # -1 = the next command needs a SELECT
+        self.aof_flush_postponed_start = 0    # s; 0 = not postponed
+        self.aof_last_fsync = 0               # s
+        self.aof_rewrite_time_last = 0        # s; -1 = none yet
+        self.aof_rewrite_time_start = 0       # s; -1 = none running
+        self.aof_lastbgrewrite_status = 0     # C_OK, C_ERR
+        self.aof_delayed_fsync = 0            # writes that waited behind an fsync
+        self.aof_rewrite_incremental_fsync = 0  # 1 = fsync every 32 MB
+        self.rdb_save_incremental_fsync = 0   # 1 = fsync every 32 MB
+        self.aof_last_write_status = 0        # C_OK, C_ERR: writes are refused
+        self.aof_last_write_errno = 0         # if C_ERR
+        self.aof_load_truncated = 0           # 1 = a cut tail is no reason not to start
+        self.aof_use_rdb_preamble = 0         # 1 = a rewrite starts with an RDB
+        self.aof_bio_fsync_status = 0         # C_OK, C_ERR; written by bio_aof_fsync
+        self.aof_bio_fsync_errno = 0          # written by bio_aof_fsync
         # --- AOF pipes used to communicate between parent and child during rewrite
         self.aof_pipe_write_data_to_child = 0
         self.aof_pipe_read_data_from_parent = 0
@@ -1124,155 +1125,155 @@ class redisServer:
         self.aof_pipe_read_ack_from_child = 0
         self.aof_pipe_write_ack_to_child = 0
         self.aof_pipe_read_ack_from_parent = 0
-        self.aof_stop_sending_diff = 0
-        self.aof_child_diff = bytearray()
+        self.aof_stop_sending_diff = 0        # 1 = the child has enough
+        self.aof_child_diff = bytearray()     # in the child: what the parent sent
         # --- RDB persistence
-        self.dirty = 0
-        self.dirty_before_bgsave = 0
-        self.saveparams = []
-        self.saveparamslen = 0
-        self.rdb_filename = None
-        self.rdb_compression = 0
-        self.rdb_checksum = 0
-        self.rdb_del_sync_files = 0
-        self.lastsave = 0
-        self.lastbgsave_try = 0
-        self.rdb_save_time_last = 0
-        self.rdb_save_time_start = 0
-        self.rdb_bgsave_scheduled = 0
-        self.rdb_child_type = 0
-        self.lastbgsave_status = 0
-        self.stop_writes_on_bgsave_err = 0
-        self.rdb_pipe_read = 0
-        self.rdb_child_exit_pipe = 0
-        self.rdb_pipe_conns = None
-        self.rdb_pipe_numconns = 0
-        self.rdb_pipe_numconns_writing = 0
-        self.rdb_pipe_buff = None
-        self.rdb_pipe_bufflen = 0
-        self.rdb_key_save_delay = 0
-        self.key_load_delay = 0
+        self.dirty = 0                        # changes since the last save
+        self.dirty_before_bgsave = 0          # to restore dirty when a BGSAVE fails
+        self.saveparams = []                  # list of saveparam
+        self.saveparamslen = 0                # len(saveparams)
+        self.rdb_filename = None              # str
+        self.rdb_compression = 0              # 1 = LZF
+        self.rdb_checksum = 0                 # 1 = CRC-64
+        self.rdb_del_sync_files = 0           # 1 = remove RDBs made for replication only
+        self.lastsave = 0                     # s
+        self.lastbgsave_try = 0               # s
+        self.rdb_save_time_last = 0           # s; -1 = none yet
+        self.rdb_save_time_start = 0          # s; -1 = none running
+        self.rdb_bgsave_scheduled = 0         # 1 = BGSAVE when the rewrite ends
+        self.rdb_child_type = 0               # RDB_CHILD_TYPE_*
+        self.lastbgsave_status = 0            # C_OK, C_ERR
+        self.stop_writes_on_bgsave_err = 0    # 1 = MISCONF while C_ERR
+        self.rdb_pipe_read = 0                # parent's end of the diskless child's pipe
+        self.rdb_child_exit_pipe = 0          # closed by the parent to let the child go
+        self.rdb_pipe_conns = None            # list of connection: targets of the diskless child
+        self.rdb_pipe_numconns = 0            # len(rdb_pipe_conns)
+        self.rdb_pipe_numconns_writing = 0    # targets that cannot take more now
+        self.rdb_pipe_buff = None             # bytes read from the pipe and being sent
+        self.rdb_pipe_bufflen = 0             # len(rdb_pipe_buff)
+        self.rdb_key_save_delay = 0           # us a key, for tests; negative: one us in so many keys
+        self.key_load_delay = 0               # likewise, while loading
         # --- Pipe and data structures for child -> parent info sharing
         self.child_info_pipe = [-1, -1]
-        self.child_info_nread = 0
+        self.child_info_nread = 0             # bytes of a message already read
         # --- Propagation of commands in AOF / replication
         self.also_propagate = redisOpArray()
-        self.replication_allowed = 0
+        self.replication_allowed = 0          # 0 = nothing is propagated now
         # --- Logging
-        self.logfile = None
+        self.logfile = None                   # str; "" = stdout
         self.syslog_enabled = 0
-        self.syslog_ident = None
-        self.syslog_facility = 0
+        self.syslog_ident = None              # str
+        self.syslog_facility = 0              # LOG_*
         self.crashlog_enabled = 0
         self.memcheck_enabled = 0
         self.use_exit_on_panic = 0
         # --- Replication (master)
-        self.replid = b"0" * CONFIG_RUN_ID_SIZE
-        self.replid2 = b"0" * CONFIG_RUN_ID_SIZE
-        self.master_repl_offset = 0
-        self.second_replid_offset = 0
-        self.slaveseldb = 0
-        self.repl_ping_slave_period = 0
-        self.repl_backlog = None
-        self.repl_backlog_size = 0
-        self.repl_backlog_histlen = 0
-        self.repl_backlog_idx = 0
-        self.repl_backlog_off = 0
-        self.repl_backlog_time_limit = 0
-        self.repl_no_slaves_since = 0
-        self.repl_min_slaves_to_write = 0
-        self.repl_min_slaves_max_lag = 0
-        self.repl_good_slaves_count = 0
-        self.repl_diskless_sync = 0
-        self.repl_diskless_load = 0
-        self.repl_diskless_sync_delay = 0
+        self.replid = b"0" * CONFIG_RUN_ID_SIZE  # 40 hex digits
+        self.replid2 = b"0" * CONFIG_RUN_ID_SIZE  # the history this one went on from
+        self.master_repl_offset = 0           # bytes of replication stream so far
+        self.second_replid_offset = 0         # replid2 is valid up to here; -1 = not
+        self.slaveseldb = 0                   # database selected in the stream; -1 = SELECT needed
+        self.repl_ping_slave_period = 0       # s
+        self.repl_backlog = None              # bytearray used as a ring, or None
+        self.repl_backlog_size = 0            # bytes
+        self.repl_backlog_histlen = 0         # bytes of it that hold data
+        self.repl_backlog_idx = 0             # where the next byte goes
+        self.repl_backlog_off = 0             # replication offset of its first byte
+        self.repl_backlog_time_limit = 0      # s without replicas; 0 = keep it
+        self.repl_no_slaves_since = 0         # s
+        self.repl_min_slaves_to_write = 0     # 0 = off
+        self.repl_min_slaves_max_lag = 0      # s
+        self.repl_good_slaves_count = 0       # replicas with a small lag
+        self.repl_diskless_sync = 0           # 1 = over sockets
+        self.repl_diskless_load = 0           # REPL_DISKLESS_LOAD_*
+        self.repl_diskless_sync_delay = 0     # s
         # --- Replication (slave)
-        self.masteruser = None
-        self.masterauth = None
-        self.masterhost = None
+        self.masteruser = None                # str or None
+        self.masterauth = None                # bytes or None
+        self.masterhost = None                # str; None = we are a master
         self.masterport = 0
-        self.repl_timeout = 0
-        self.master = None
-        self.cached_master = None
-        self.repl_syncio_timeout = 0
-        self.repl_state = 0
-        self.repl_transfer_size = 0
-        self.repl_transfer_read = 0
-        self.repl_transfer_last_fsync_off = 0
-        self.repl_transfer_s = None
+        self.repl_timeout = 0                 # s
+        self.master = None                    # client: the link to the master, or None
+        self.cached_master = None             # client kept for a partial resynchronisation
+        self.repl_syncio_timeout = 0          # s
+        self.repl_state = 0                   # REPL_STATE_*
+        self.repl_transfer_size = 0           # bytes of the RDB; -1 = not known yet
+        self.repl_transfer_read = 0           # bytes received
+        self.repl_transfer_last_fsync_off = 0 # bytes
+        self.repl_transfer_s = None           # connection of the handshake and the transfer
         self.repl_transfer_fd = -1
-        self.repl_transfer_tmpfile = None
-        self.repl_transfer_lastio = 0
-        self.repl_serve_stale_data = 0
-        self.repl_slave_ro = 0
-        self.repl_slave_ignore_maxmemory = 0
-        self.repl_down_since = 0
-        self.repl_disable_tcp_nodelay = 0
-        self.slave_priority = 0
-        self.replica_announced = 0
-        self.slave_announce_port = 0
-        self.slave_announce_ip = None
-        self.master_replid = b"0" * CONFIG_RUN_ID_SIZE
-        self.master_initial_offset = 0
-        self.repl_slave_lazy_flush = 0
+        self.repl_transfer_tmpfile = None     # str
+        self.repl_transfer_lastio = 0         # s
+        self.repl_serve_stale_data = 0        # 1 = answer while the link is down
+        self.repl_slave_ro = 0                # 1 = refuse writes of clients
+        self.repl_slave_ignore_maxmemory = 0  # 1 = only the master evicts
+        self.repl_down_since = 0              # s
+        self.repl_disable_tcp_nodelay = 0     # 1 = fewer, larger packets
+        self.slave_priority = 0               # 0 = never promote
+        self.replica_announced = 0            # 1 = Sentinel may name it
+        self.slave_announce_port = 0          # 0 = the real one
+        self.slave_announce_ip = None         # str; None = the real one
+        self.master_replid = b"0" * CONFIG_RUN_ID_SIZE  # 40 hex digits, during a PSYNC
+        self.master_initial_offset = 0        # -1 = no PSYNC
+        self.repl_slave_lazy_flush = 0        # 1 = empty the data set in the background
         # --- Replication script cache
-        self.repl_scriptcache_dict = None
-        self.repl_scriptcache_fifo = None
-        self.repl_scriptcache_size = 0
+        self.repl_scriptcache_dict = None     # dict_: sha1 all replicas know
+        self.repl_scriptcache_fifo = None     # list_ of them, newest first
+        self.repl_scriptcache_size = 0        # at most
         # --- Synchronous replication
-        self.clients_waiting_acks = None
-        self.get_ack_from_slaves = 0
+        self.clients_waiting_acks = None      # list_ of client in WAIT
+        self.get_ack_from_slaves = 0          # 1 = send REPLCONF GETACK before sleeping
         # --- Limits
         self.maxclients = 0
-        self.maxmemory = 0
-        self.maxmemory_policy = 0
-        self.maxmemory_samples = 0
-        self.maxmemory_eviction_tenacity = 0
+        self.maxmemory = 0                    # bytes; 0 = no limit
+        self.maxmemory_policy = 0             # MAXMEMORY_*
+        self.maxmemory_samples = 0            # keys sampled per eviction
+        self.maxmemory_eviction_tenacity = 0  # 0..100
         self.lfu_log_factor = 0
         self.lfu_decay_time = 0
-        self.proto_max_bulk_len = 0
-        self.oom_score_adj_base = 0
-        self.oom_score_adj_values = [0] * CONFIG_OOM_COUNT
-        self.oom_score_adj = 0
-        self.disable_thp = 0
+        self.proto_max_bulk_len = 0           # bytes
+        self.oom_score_adj_base = 0           # value at start
+        self.oom_score_adj_values = [0] * CONFIG_OOM_COUNT  # by CONFIG_OOM_*
+        self.oom_score_adj = 0                # OOM_SCORE_*
+        self.disable_thp = 0                  # 1 = no transparent huge pages
         # --- Blocked clients
-        self.blocked_clients = 0
-        self.blocked_clients_by_type = [0] * BLOCKED_NUM
-        self.unblocked_clients = None
-        self.ready_keys = None
+        self.blocked_clients = 0              # clients in a blocking command
+        self.blocked_clients_by_type = [0] * BLOCKED_NUM  # by BLOCKED_*
+        self.unblocked_clients = None         # list_ of client with input to process
+        self.ready_keys = None                # list_ of readyList
         # --- Client side caching
-        self.tracking_clients = 0
-        self.tracking_table_max_keys = 0
-        self.tracking_pending_keys = None
+        self.tracking_clients = 0             # clients that track; 0 = skip all of it
+        self.tracking_table_max_keys = 0      # 0 = no limit
+        self.tracking_pending_keys = None     # list_ of keys to invalidate after the command
         self.sort_desc = 0
         self.sort_alpha = 0
         self.sort_bypattern = 0
         self.sort_store = 0
         # --- Zip structure config, see redis.conf for more information
         self.hash_max_ziplist_entries = 0
-        self.hash_max_ziplist_value = 0
+        self.hash_max_ziplist_value = 0       # bytes
         self.set_max_intset_entries = 0
         self.zset_max_ziplist_entries = 0
-        self.zset_max_ziplist_value = 0
-        self.hll_sparse_max_bytes = 0
-        self.stream_node_max_bytes = 0
-        self.stream_node_max_entries = 0
+        self.zset_max_ziplist_value = 0       # bytes
+        self.hll_sparse_max_bytes = 0         # bytes
+        self.stream_node_max_bytes = 0        # bytes; 0 = no limit
+        self.stream_node_max_entries = 0      # 0 = no limit
         # --- List parameters
-        self.list_max_ziplist_size = 0
-        self.list_compress_depth = 0
-        self.unixtime = 0
-        self.timezone = 0
-        self.daylight_active = 0
-        self.mstime = 0
-        self.ustime = 0
-        self.blocking_op_nesting = 0
-        self.blocked_last_cron = 0
+        self.list_max_ziplist_size = 0        # entries, or a size class -1..-5
+        self.list_compress_depth = 0          # nodes left plain at each end; 0 = no compression
+        self.unixtime = 0                     # s, refreshed by cron
+        self.timezone = 0                     # s west of UTC
+        self.daylight_active = 0              # 1 in summer time
+        self.mstime = 0                       # ms, refreshed by cron and before each command
+        self.ustime = 0                       # us, likewise
+        self.blocking_op_nesting = 0          # depth of blockingOperationStarts
+        self.blocked_last_cron = 0            # ms
         # --- Pubsub
-        self.pubsub_channels = None
-        self.pubsub_patterns = None
-        self.notify_keyspace_events = 0
+        self.pubsub_channels = None           # dict_: channel -> list_ of client
+        self.pubsub_patterns = None           # dict_: pattern -> list_ of client
+        self.notify_keyspace_events = 0       # NOTIFY_* bits
         # --- Cluster
-        self.cluster_enabled = 0
+        self.cluster_enabled = 0              # always 0
         self.cluster_node_timeout = 0
         self.cluster_configfile = None
         self.cluster = None
@@ -1289,24 +1290,24 @@ class redisServer:
         self.cluster_allow_reads_when_down = 0
         self.cluster_config_file_lock_fd = -1
         # --- Scripting
-        self.lua = None
-        self.lua_client = None
-        self.lua_caller = None
-        self.lua_cur_script = None
-        self.lua_scripts = None
-        self.lua_scripts_mem = 0
-        self.lua_time_limit = 0
-        self.lua_time_start = 0
-        self.lua_time_snapshot = 0
-        self.lua_write_dirty = 0
-        self.lua_random_dirty = 0
-        self.lua_replicate_commands = 0
-        self.lua_multi_emitted = 0
-        self.lua_repl = 0
-        self.lua_timedout = 0
-        self.lua_kill = 0
+        self.lua = None                       # LuaRuntime; None until the first script
+        self.lua_client = None                # fake client that runs redis.call
+        self.lua_caller = None                # client in EVAL
+        self.lua_cur_script = None            # sha1 of the script that runs
+        self.lua_scripts = None               # dict_: sha1 -> body
+        self.lua_scripts_mem = 0              # bytes
+        self.lua_time_limit = 0               # ms; 0 = no limit
+        self.lua_time_start = 0               # us, monotonic
+        self.lua_time_snapshot = 0            # ms: the time a script sees
+        self.lua_write_dirty = 0              # 1 = the script has written
+        self.lua_random_dirty = 0             # 1 = it has called a random command
+        self.lua_replicate_commands = 0       # 1 = effects are propagated, not the script
+        self.lua_multi_emitted = 0            # 1 = MULTI was propagated for it
+        self.lua_repl = 0                     # PROPAGATE_* bits of redis.set_repl
+        self.lua_timedout = 0                 # 1 = past lua_time_limit
+        self.lua_kill = 0                     # 1 = SCRIPT KILL
         self.lua_always_replicate_commands = 0
-        self.lua_oom = 0
+        self.lua_oom = 0                      # 1 = out of memory when it started
         # --- Lazy free
         self.lazyfree_lazy_eviction = 0
         self.lazyfree_lazy_expire = 0
@@ -1314,21 +1315,21 @@ class redisServer:
         self.lazyfree_lazy_user_del = 0
         self.lazyfree_lazy_user_flush = 0
         # --- Latency monitor
-        self.latency_monitor_threshold = 0
-        self.latency_events = None
+        self.latency_monitor_threshold = 0    # ms; 0 = off
+        self.latency_events = None            # dict_: event -> latencyTimeSeries
         # --- ACLs
-        self.acl_filename = None
+        self.acl_filename = None              # str; "" = none
         self.acllog_max_len = 0
-        self.requirepass = None
-        self.acl_pubsub_default = 0
+        self.requirepass = None               # bytes or None, as given in clear
+        self.acl_pubsub_default = 0           # USER_FLAG_ALLCHANNELS or 0
         # --- Assert & bug reporting
-        self.watchdog_period = 0
+        self.watchdog_period = 0              # ms; 0 = off
         # --- System hardware info
-        self.system_memory_size = 0
+        self.system_memory_size = 0           # bytes
         # --- TLS Configuration
         self.tls_cluster = 0
         self.tls_replication = 0
-        self.tls_auth_clients = 0
+        self.tls_auth_clients = 0             # TLS_CLIENT_AUTH_*
         self.tls_ctx_config = redisTLSContextConfig()
         self.server_cpulist = None
         self.bio_cpulist = None
@@ -1337,11 +1338,11 @@ class redisServer:
         # --- Sentinel config
         self.sentinel_config = None
         # --- Coordinate failover info
-        self.failover_end_time = 0
-        self.force_failover = 0
-        self.target_replica_host = None
+        self.failover_end_time = 0            # ms; 0 = no deadline
+        self.force_failover = 0               # 1 = at the deadline go on anyway
+        self.target_replica_host = None       # str; None = any replica
         self.target_replica_port = 0
-        self.failover_state = NO_FAILOVER
+        self.failover_state = NO_FAILOVER     # NO_FAILOVER ...
 
 
 server = redisServer()
