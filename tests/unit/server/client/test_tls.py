@@ -180,15 +180,15 @@ def test_connect_fails(certs, config):
         sock.sendall(b"-ERR no TLS here\r\n")
         sock.recv(1000)                             # the alert
 
-    for talk, error in ((no_tls, "error:SSL routines::wrong version number"),
-                        (lambda sock: sock.recv(1000), None)):          # C: errno 0, no text either
+    for talk, error in ((no_tls, "wrong version number"),
+                        (lambda sock: sock.recv(1000), "unexpected eof")):
         peer = Peer(certs, talk, plain=True)
         log = []
         conn = tls.connCreateTLS()
         connConnect(conn, "127.0.0.1", peer.port, None, lambda c, log=log: log.append(c.state))
         turn_until(lambda log=log: log)
         assert log == [CONN_STATE_ERROR]
-        assert connGetLastError(conn) == error
+        assert error in (connGetLastError(conn) or "unexpected eof")          # before OpenSSL 3 there is no text
         connClose(conn)
 
 
