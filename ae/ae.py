@@ -313,8 +313,7 @@ def aeProcessEvents(eventLoop, flags):
 
         # --- file events
         events = eventLoop.events
-        for key, mask in fired:
-            fd = key.fd
+        for fd, mask in fired:
             fe = events[fd]
             try:
                 # First read, then write, so that an answer may leave in the turn that brought the question.

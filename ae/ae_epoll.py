@@ -2,19 +2,37 @@
 
 Lives here   aeApi*: what the event loop needs from the kernel, over selectors.EpollSelector.
 Called from  ae.py only.
-State        eventLoop.apidata: the EpollSelector.
-Departures   the selector keeps its own table of descriptors beside eventLoop.events; both say the same.
+State        eventLoop.apidata: the aeSelector.
+Departures   the selector keeps its own table of descriptors beside eventLoop.events; both say the same.  Its select()
+             builds a key and a list a turn out of that table; ours hands on what the kernel said.
 """
+import select
 from selectors import EVENT_READ, EVENT_WRITE, EpollSelector
 
 # The selector's bits are ae's own (AE_READABLE == EVENT_READ == 1, AE_WRITABLE == EVENT_WRITE == 2): no table needed.
 _RW = EVENT_READ | EVENT_WRITE
 
+# What the kernel reports -> mask, for every combination of the bits it can report.  As in C an error or a hang-up shows as
+# readable and writable; ae drops what nobody waits for.
+_MASK = {}
+for _event in range(32):
+    _MASK[_event] = ((EVENT_READ if _event & select.EPOLLIN else 0) | (EVENT_WRITE if _event & select.EPOLLOUT else 0) |
+                     (_RW if _event & (select.EPOLLERR | select.EPOLLHUP) else 0))
+
+
+class aeSelector(EpollSelector):
+    """An EpollSelector whose select() returns [(fd, mask)], without its table's keys.   HOT"""
+
+    def select(self, timeout=None):
+        """UNIT: s, None = for ever, <= 0 = do not wait.  A signal ends the wait early only if its handler raises."""
+        return [(fd, _MASK[event & 31])
+                for fd, event in self._selector.poll(timeout, len(self._fd_to_key) or 1)]
+
 
 def aeApiCreate(eventLoop):
     """Return 0, or -1 when the kernel refuses an epoll instance."""
     try:
-        eventLoop.apidata = EpollSelector()
+        eventLoop.apidata = aeSelector()
     except OSError:
         return -1
     return 0
@@ -56,10 +74,9 @@ def aeApiDelEvent(eventLoop, fd, delmask):
 
 
 def aeApiPoll(eventLoop, tvp):
-    """Wait up to `tvp` seconds (None: for ever) and return the list of (SelectorKey, mask) that fired.   HOT
+    """Wait up to `tvp` seconds (None: for ever) and return the list of (fd, mask) that fired.   HOT
 
     C fills eventLoop.fired; the selector has built exactly that list already, so it is handed on as it is.
-    Errors and hang-ups come as readable and writable, as far as each was asked for.
     """
     fired = eventLoop.fired = eventLoop.apidata.select(tvp)
     return fired

@@ -118,12 +118,14 @@ def listRelease(l):
 
 
 def listAddNodeHead(l, value):
+    """HOT: once per client and turn, for the queue of replies."""
     node = listNode(value)
-    if l.len == 0:
+    head = l.head
+    if head is None:
         l.head = l.tail = node
     else:
-        node.next = l.head
-        l.head.prev = node
+        node.next = head
+        head.prev = node
         l.head = node
     l.len += 1
     return l

@@ -43,7 +43,8 @@ class dictEntry:
 
 class dictType:
     """How keys are hashed, compared and destroyed; None = the default."""
-    __slots__ = ("hashFunction", "keyDup", "valDup", "keyCompare", "keyDestructor", "valDestructor", "expandAllowed")
+    __slots__ = ("hashFunction", "keyDup", "valDup", "keyCompare", "keyDestructor", "valDestructor", "expandAllowed",
+                 "builtin")
 
     def __init__(self, hashFunction=None, keyDup=None, valDup=None, keyCompare=None, keyDestructor=None,
                  valDestructor=None, expandAllowed=None):
@@ -54,6 +55,7 @@ class dictType:
         self.keyDestructor = keyDestructor    # f(key)
         self.valDestructor = valDestructor    # f(val)
         self.expandAllowed = expandAllowed    # f(bytes of the new table, used/size) -> true if it may grow
+        self.builtin = hashFunction is None and keyCompare is None          # ours: keys hash and compare by themselves
 
 
 class dictht:
@@ -545,6 +547,17 @@ def dictRelease(d):
 
 def dictFind(d, key):
     """The entry of `key`, or None.  HOT.  Does one step of rehashing on the way."""
+    # Fast lane: one table, whose keys the builtin hash and == are for.
+    if d.rehashidx == -1 and d.type.builtin:
+        ht0 = d.ht[0]
+        if not ht0.used:
+            return None
+        he = ht0.table[hash(key) & ht0.sizemask]
+        while he is not None:
+            if he.key == key:
+                return he
+            he = he.next
+        return None
     ht0, ht1 = d.ht
     if ht0.used + ht1.used == 0:
         return None

@@ -230,9 +230,10 @@ def tryObjectEncoding(o):
 
     The result replaces `o` at the caller (argv[j] = tryObjectEncoding(argv[j])); a shared object is left alone.
     """
-    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.type != OBJ_STRING:
+        serverAssertWithInfo(None, o, o.type == OBJ_STRING)
     encoding = o.encoding
-    if encoding != OBJ_ENCODING_RAW and encoding != OBJ_ENCODING_EMBSTR:
+    if encoding != OBJ_ENCODING_EMBSTR and encoding != OBJ_ENCODING_RAW:
         return o
     if o.refcount > 1:
         return o

@@ -21,6 +21,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from ae import monotonic
 from ae.ae import (
     AE_ERR, AE_READABLE, aeCreateEventLoop, aeCreateFileEvent, aeCreateTimeEvent, aeDeleteFileEvent,
     aeSetAfterSleepProc, aeSetBeforeSleepProc, aeSetExceptionProc,
@@ -1046,35 +1047,38 @@ def call(c, flags):
     client_old_flags = c.flags
     real_cmd = c.cmd                       # the proc may rewrite c.cmd
 
-    c.flags = client_old_flags & ~FORCE_OR_PREVENT_PROP
+    if client_old_flags & FORCE_OR_PREVENT_PROP:
+        c.flags = client_old_flags & ~FORCE_OR_PREVENT_PROP
     # C swaps in a fresh array every time; an empty one can be shared with the caller, who finds it empty again.
     prev_also_propagate = srv.also_propagate
     if prev_also_propagate.numops:
         srv.also_propagate = redisOpArray()
 
     dirty = srv.dirty
-    _call_prev_err_count = srv.stat_total_error_replies
-    call_timer = ustime()
+    if _call_prev_err_count != srv.stat_total_error_replies:
+        _call_prev_err_count = srv.stat_total_error_replies
+    call_timer = monotonic._time_ns() // 1000                               # ustime
 
     # Keys expire by one clock through a whole script or transaction: only the outermost call moves it.
-    srv.fixed_time_expire += 1
-    if srv.fixed_time_expire == 1:
+    if not srv.fixed_time_expire:
         srv.ustime = call_timer                                             # updateCachedTimeWithUs(0, ...)
-        srv.mstime = call_timer // 1000
-        srv.unixtime = call_timer // 1000000
+        ms = call_timer // 1000
+        if ms != srv.mstime:
+            srv.mstime = ms
+            srv.unixtime = ms // 1000
+    srv.fixed_time_expire += 1
 
     srv.in_nested_call += 1
     real_cmd.proc(c)
     srv.in_nested_call -= 1
 
-    duration = ustime() - call_timer
-    c.duration = duration
+    c.duration = duration = monotonic._time_ns() // 1000 - call_timer
     dirty = srv.dirty - dirty
     if dirty < 0:
         dirty = 0
 
     # A nested call() has moved the mark past its own errors, so that each error is counted once.
-    if srv.stat_total_error_replies - _call_prev_err_count > 0:
+    if srv.stat_total_error_replies > _call_prev_err_count:
         real_cmd.failed_calls += 1
 
     cflags = c.flags
@@ -1104,15 +1108,17 @@ def call(c, flags):
     if srv.monitors.len and not cmd.flags & (CMD_SKIP_MONITOR | CMD_ADMIN):
         replicationFeedMonitors(c, srv.monitors, c.db.id, c.argv if c.original_argv is None else c.original_argv)
 
-    if c.original_argv is not None and not c.flags & CLIENT_BLOCKED:
+    if c.original_argv is not None and not cflags & CLIENT_BLOCKED:
         freeClientOriginalArgv(c)
 
     if flags & CMD_CALL_STATS:
         real_cmd.microseconds += duration
         real_cmd.calls += 1
 
-    cflags = c.flags
-    if (dirty or cflags & (CLIENT_FORCE_AOF | CLIENT_FORCE_REPL)) and flags & CMD_CALL_PROPAGATE:
+    # Fast lane: with no AOF, no backlog and no replicas propagate() reaches nobody.
+    if ((dirty or cflags & (CLIENT_FORCE_AOF | CLIENT_FORCE_REPL)) and flags & CMD_CALL_PROPAGATE
+            and (srv.aof_state or srv.repl_backlog is not None or srv.slaves.len or srv.in_exec
+                 or srv.client_pause_type)):
         if cflags & CLIENT_PREVENT_PROP != CLIENT_PREVENT_PROP:
             propagate_flags = PROPAGATE_NONE
             if dirty:
@@ -1126,12 +1132,11 @@ def call(c, flags):
                 propagate_flags &= ~PROPAGATE_REPL
             if cflags & CLIENT_PREVENT_AOF_PROP or not flags & CMD_CALL_PROPAGATE_AOF:
                 propagate_flags &= ~PROPAGATE_AOF
-            # Fast lane: with no AOF, no backlog and no replicas propagate() reaches nobody.
-            if propagate_flags and (srv.aof_state != AOF_OFF or srv.repl_backlog is not None or srv.slaves.len
-                                    or srv.in_exec or srv.client_pause_type):
+            if propagate_flags:
                 propagate(cmd, c.db.id, c.argv, propagate_flags)
 
-    c.flags = c.flags & ~FORCE_OR_PREVENT_PROP | client_old_flags & FORCE_OR_PREVENT_PROP
+    if (c.flags ^ client_old_flags) & FORCE_OR_PREVENT_PROP:
+        c.flags = c.flags & ~FORCE_OR_PREVENT_PROP | client_old_flags & FORCE_OR_PREVENT_PROP
 
     also = srv.also_propagate
     if also.numops:
@@ -1165,7 +1170,8 @@ def call(c, flags):
 
     srv.fixed_time_expire -= 1
     srv.stat_numcommands += 1
-    _call_prev_err_count = srv.stat_total_error_replies
+    if _call_prev_err_count != srv.stat_total_error_replies:
+        _call_prev_err_count = srv.stat_total_error_replies
 
     if srv.tracking_pending_keys.len:
         afterCommand(c)

@@ -525,6 +525,10 @@ def lookupClientByID(id):
     return None if c is raxNotFound else c
 
 
+# Flags that writeToClient has to look at after a complete write.
+WRITE_SLOW = CLIENT_MASTER | CLIENT_CLOSE_AFTER_REPLY
+
+
 def writeToClient(c, handler_installed):
     """Send from the output buffers what the socket takes -> C_OK, or C_ERR: freed, or about to be.   HOT
 
@@ -542,6 +546,14 @@ def writeToClient(c, handler_installed):
     bufpos = c.bufpos
     if bufpos and not reply.len and not c.sentlen:
         nwritten = write(conn, c.buf)
+        if nwritten == bufpos and not c.flags & WRITE_SLOW:
+            c.buf.clear()
+            c.bufpos = 0
+            server.stat_net_output_bytes += nwritten
+            c.lastinteraction = server.unixtime
+            if handler_installed:
+                connSetWriteHandler(conn, None)
+            return C_OK
         if nwritten > 0:
             totwritten = nwritten
             if nwritten == bufpos:
@@ -812,7 +824,8 @@ def processMultibulkBuffer(c):
 
     multibulklen = c.multibulklen
     if multibulklen == 0:
-        serverAssertWithInfo(c, None, c.argc == 0)
+        if c.argc:
+            serverAssertWithInfo(c, None, c.argc == 0)
 
         multibulklen = _MBULK4.get(buf[qb_pos:qb_pos + 4])
         if multibulklen is not None:                            # *<n>\r\n

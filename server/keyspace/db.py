@@ -113,9 +113,10 @@ def lookupKeyReadWithFlags(db, key, flags):
     """Look up a key to read it: value or None.  Counts hits and misses, expires the key, tells keymiss listeners.
 
     On a replica an expired key stays in the dict until the master deletes it, but readers already get None.
-    HOT.
+    HOT: expireIfNeeded does nothing while no key of the db has an expire, so that test comes first.
     """
-    if dictSize(db.expires) and expireIfNeeded(db, key) == 1:
+    ht0, ht1 = db.expires.ht                                    # dictSize
+    if (ht0.used or ht1.used) and expireIfNeeded(db, key) == 1:
         # A master has deleted it. A replica only knows that it is dead: it hides the key from clients that read,
         # never from its master, and not from a writing command (which must see what the master sees).
         current = server.current_client
@@ -142,7 +143,8 @@ def lookupKeyRead(db, key):
 
 def lookupKeyWriteWithFlags(db, key, flags):
     """Look up a key to change it: value or None.  Deletes it first if its time is over.  HOT."""
-    if dictSize(db.expires):
+    ht0, ht1 = db.expires.ht                                    # dictSize
+    if ht0.used or ht1.used:
         expireIfNeeded(db, key)
     return lookupKey(db, key, flags)
 
@@ -221,7 +223,8 @@ def genericSetKey(c, db, key, val, keepttl, signal):
         dbAdd(db, key, val)
     else:
         dbOverwrite(db, key, val)
-    if not keepttl and dictSize(db.expires):
+    ht0, ht1 = db.expires.ht                                    # dictSize
+    if (ht0.used or ht1.used) and not keepttl:
         removeExpire(db, key)
     if signal:
         signalModifiedKey(c, db, key)
@@ -403,8 +406,9 @@ def dbTotalServerKeyCount():
 # ---------------------------------------------------------------------------
 
 def signalModifiedKey(c, db, key):
-    """A key was changed, by client `c` or by nobody (None): WATCH and client-side caches hear of it."""
-    if dictSize(db.watched_keys):
+    """A key was changed, by client `c` or by nobody (None): WATCH and client-side caches hear of it.  HOT."""
+    ht0, ht1 = db.watched_keys.ht                               # dictSize
+    if ht0.used or ht1.used:
         touchWatchedKey(db, key)
     trackingInvalidateKey(c, key, 1)
 
