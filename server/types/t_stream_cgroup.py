@@ -413,6 +413,7 @@ def xclaimCommand(c):
 
 def xautoclaimCommand(c):
     """XAUTOCLAIM key group consumer min-idle-time start [COUNT n] [JUSTID] -> [next start, entries]   [write, random, fast]"""
+    o = lookupKeyRead(c.db, c.argv[1])
     ok, minidle = getLongLongFromObjectOrReply(c, c.argv[4], b"Invalid min-idle-time argument for XAUTOCLAIM")
     if ok != C_OK:
         return
@@ -443,7 +444,6 @@ def xautoclaimCommand(c):
             return
         j += 1
 
-    o = lookupKeyRead(c.db, c.argv[1])
     group = None
     if o is not None:
         if checkType(c, o, OBJ_STREAM):

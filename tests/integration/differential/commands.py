@@ -6,7 +6,8 @@ that commands meet values of the wrong type too; about one argument in ten is no
 """
 from hypothesis import strategies as st
 
-KEYS = [b"k%d" % i for i in range(4)]
+from tests.integration.differential.vocabulary import KEYS, WORDS
+
 TIMES = [b"100", b"1000", b"5000", b"100000"]
 
 
@@ -182,12 +183,159 @@ ZSETS = [
     cmd("ZDIFF", "2", key, key), cmd("ZDIFF", "2", key, key, "WITHSCORES"), cmd("ZDIFFSTORE", key, "2", key, key),
 ]
 
+stream_id = words("1-1", "2-1", "3-0", "3-5", "5-1", "7", "9-9", "0-0", "0", "0-1", "100-1", "18446744073709551615-18446744073709551615",
+                  "18446744073709551615-1", "12-18446744073709551615", "1-", "-1", "x", "*x")
+fresh_id = st.one_of(stream_id, st.tuples(st.integers(1, 40), st.integers(0, 9)).map(lambda t: b"%d-%d" % t))
+range_id = st.one_of(fresh_id, words("-", "+", "(1-1", "(5-1", "(3", "(-", "(+", "$", "(18446744073709551615-18446744073709551615", "(0-0"))
+after_id = st.one_of(fresh_id, words("$", ">", "0", "0"))
+group = words("g1", "g2", "g1", "nogroup", "")
+consumer = words("c1", "c2", "c3", "")
+trimming = st.one_of(
+    cmd("MAXLEN", arg(words("0", "1", "3", "5", "10"))), cmd("MAXLEN", "~", arg(words("0", "3", "6", "9"))), cmd("MAXLEN", "=", arg(words("2", "4"))),
+    cmd("MINID", fresh_id), cmd("MINID", "~", fresh_id), cmd("MINID", "=", fresh_id),
+    cmd("MAXLEN", "~", words("3"), "LIMIT", arg(words("0", "1", "4"))), cmd("MINID", "~", fresh_id, "LIMIT", arg(words("0", "4"))),
+    cmd("MAXLEN", "3", "LIMIT", "2"))
+same_fields = words(*["f%d" % i for i in range(3)])
+
+
+def join(*parts):
+    """Strategies of word lists, one after the other."""
+    return st.tuples(*parts).map(lambda t: [w for part in t for w in part])
+
+
+def maybe(*parts):
+    return st.one_of(st.just([]), cmd(parts[0], *parts[1:]))
+
+
+idle = words("0", "0", "1000000", "-1")
+
+STREAMS = [
+    many(cmd("XADD", key, fresh_id), same_fields, value), many(cmd("XADD", key, fresh_id), same_fields, value, max_size=8),
+    join(cmd("XADD", key), trimming, many(cmd("99-1"), field, value)), join(cmd("XADD", key), trimming, many(cmd("60-0"), same_fields, value)),
+    join(cmd("XADD", key, "NOMKSTREAM"), many(fresh_id.map(lambda i: [i]), field, value)), cmd("XADD", key, fresh_id, field),
+    many(cmd("XADD", key, fresh_id), st.just(b"same"), integer, max_size=1), many(cmd("XADD", key, fresh_id), st.just(b"same"), value, max_size=1),
+    cmd("XLEN", key), tail(cmd("XRANGE", key, range_id, range_id), opt("COUNT", arg(small)), max_size=2),
+    tail(cmd("XREVRANGE", key, range_id, range_id), opt("COUNT", arg(small)), max_size=1), cmd("XRANGE", key, "-", "+"), cmd("XREVRANGE", key, "+", "-"),
+    many(cmd("XDEL", key), fresh_id), join(cmd("XTRIM", key), trimming), cmd("XSETID", key, fresh_id),
+    join(maybe("COUNT", small).map(lambda o: [b"XREAD"] + o), cmd("STREAMS", key, key, after_id, after_id)), cmd("XREAD", "STREAMS", key, after_id),
+    cmd("XREAD", "BLOCK", "1", "STREAMS", key, after_id), cmd("XREAD", "STREAMS", key, key, after_id),
+    join(cmd("XGROUP", "CREATE", key, group, after_id), maybe("MKSTREAM")), cmd("XGROUP", "CREATE", key, "g1", "0"), cmd("XGROUP", "CREATE", key, "g2", "3-1"),
+    cmd("XGROUP", "SETID", key, group, after_id), cmd("XGROUP", "DESTROY", key, group), cmd("XGROUP", "CREATECONSUMER", key, group, consumer),
+    cmd("XGROUP", "DELCONSUMER", key, group, consumer), cmd("XGROUP", words("HELP", "x")),
+    join(cmd("XREADGROUP", "GROUP", group, consumer), maybe("COUNT", arg(small)), maybe("NOACK"), cmd("STREAMS", key, after_id)),
+    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", key, ">"), cmd("XREADGROUP", "GROUP", "g1", consumer, "COUNT", "2", "STREAMS", key, ">"),
+    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", key, key, ">", "0"), cmd("XREADGROUP", "GROUP", "g1", consumer, "BLOCK", "1", "STREAMS", key, ">"),
+    many(cmd("XACK", key, group), fresh_id), cmd("XPENDING", key, group), cmd("XPENDING", key, "g1", "-", "+", "10"),
+    join(cmd("XPENDING", key, group), maybe("IDLE", arg(idle)), st.tuples(range_id, range_id, arg(small)).map(list), st.one_of(st.just([]), consumer.map(lambda c: [c]))),
+    tail(many(cmd("XCLAIM", key, group, consumer, arg(idle)), fresh_id), opt("JUSTID"), opt("FORCE"), opt("RETRYCOUNT", arg(small)),
+         opt("TIME", words("1000", "99999999999999")), opt("IDLE", arg(words("0", "1000"))), opt("LASTID", fresh_id)),
+    many(cmd("XCLAIM", key, "g1", consumer, "0"), fresh_id, max_size=6), many(cmd("XCLAIM", key, "g1", consumer, "0"), fresh_id, max_size=6),
+    tail(cmd("XAUTOCLAIM", key, group, consumer, arg(idle), range_id), opt("COUNT", arg(small)), opt("JUSTID"), max_size=2),
+    cmd("XAUTOCLAIM", key, "g1", consumer, "0", "0"),
+    join(cmd("XINFO", "STREAM", key), maybe("FULL"), maybe("COUNT", arg(small))), cmd("XINFO", "GROUPS", key), cmd("XINFO", "CONSUMERS", key, group),
+    cmd("XINFO", words("HELP", "x"), key),
+]
+
+hll_word = st.one_of(words("", "a", "b", "c", "foo"), st.integers(0, 400).map(lambda n: b"e%d" % n))
+
+HYPERLOGLOGS = [
+    many(cmd("PFADD", key), hll_word), many(cmd("PFADD", key), hll_word, max_size=60), cmd("PFADD", key), cmd("PFCOUNT", key), cmd("PFCOUNT", key),
+    many(cmd("PFCOUNT"), key), many(cmd("PFMERGE", key), key), cmd("PFMERGE", key), cmd("PFDEBUG", words("GETREG", "DECODE", "ENCODING", "TODENSE", "x"), key),
+    cmd("PFDEBUG", "ENCODING", key), cmd("SETRANGE", key, words("0", "1", "4", "5", "8", "15", "16", "17", "18", "19", "20", "30"), st.binary(min_size=1, max_size=3)),
+    cmd("GETRANGE", key, "0", "-1"), cmd("STRLEN", key), cmd("APPEND", key, words("x", "hello", b"\x7f\xff", b"\x80")),
+    cmd("SET", key, words("HYLL", "HYLL" + "\0" * 12, b"HYLL\1" + b"\0" * 11 + b"\x7f\xff", b"HYLL\1" + b"\0" * 11 + b"\x7f\xfe", b"HYLL\0" + b"\0" * 30)),
+]
+
+longitude = st.one_of(words("13.361389", "15.087269", "-122.4", "0", "180", "-180", "180.1", "0.0001", "12.758489"),
+                      st.floats(-180, 180).map(lambda f: b"%.6f" % f), decimal)
+latitude = st.one_of(words("38.115556", "37.502669", "37.7", "0", "85.05112878", "-85.05112878", "86", "38.788135"),
+                     st.floats(-85, 85).map(lambda f: b"%.6f" % f), decimal)
+near = st.tuples(words("13.36", "15.08", "14", "13.9", "12.7"), words("38.11", "37.5", "37.9", "38.5")).map(list)
+place = words("Palermo", "Catania", "a", "b", "p1", "p2", "p3", "")
+unit = words("m", "km", "FT", "mi", "km", "x")
+radius = st.one_of(words("0", "1", "100", "200", "5000", "22000", "-1", "1e3", "0.5"), decimal)
+found_options = [opt("WITHDIST"), opt("WITHCOORD"), opt("WITHHASH"), opt("ASC"), opt("DESC"), opt("COUNT", arg(words("1", "2", "5", "0"))),
+                 opt("COUNT", "2", "ANY")]
+center = st.one_of(opt("FROMMEMBER", place), st.tuples(longitude, latitude).map(lambda t: [b"FROMLONLAT"] + list(t)),
+                   near.map(lambda t: [b"FROMLONLAT"] + t))
+shape = st.one_of(opt("BYRADIUS", arg(radius), unit), opt("BYBOX", arg(radius), radius, unit), opt("BYBOX", "400", "400", "km"))
+
+GEOS = [
+    many(tail(cmd("GEOADD", key), opt("NX"), opt("XX"), opt("CH"), max_size=2), longitude, latitude, place, max_size=3),
+    st.tuples(key, st.lists(st.tuples(near, words("p1", "p2", "p3", "p4", "p5", "Palermo", "Catania")), min_size=1, max_size=8)).map(
+        lambda t: [b"GEOADD", t[0]] + [w for n, p in t[1] for w in n + [p]]),
+    many(cmd("GEOADD", key), longitude, latitude, place, max_size=10), many(cmd("GEOPOS", key), place), many(cmd("GEOHASH", key), place),
+    cmd("GEODIST", key, place, place), cmd("GEODIST", key, place, place, unit),
+    tail(cmd("GEORADIUS", key, arg(longitude), latitude, arg(radius), unit), *found_options, opt("STORE", key), opt("STOREDIST", key)),
+    tail(cmd("GEORADIUS", key, "14", "38", words("100", "300"), "km"), *found_options, opt("STORE", key), opt("STOREDIST", key)),
+    tail(cmd("GEORADIUS_RO", key, longitude, latitude, radius, unit), *found_options, opt("STORE", key)),
+    tail(cmd("GEORADIUSBYMEMBER", key, place, arg(radius), unit), *found_options, opt("STORE", key)),
+    tail(cmd("GEORADIUSBYMEMBER_RO", key, place, radius, unit), *found_options),
+    join(cmd("GEOSEARCH", key), center, tail(shape, *found_options)), join(cmd("GEOSEARCH", key), shape, tail(center, *found_options)),
+    join(cmd("GEOSEARCHSTORE", key, key), center, tail(shape, *found_options[3:], opt("STOREDIST"))),
+    many(cmd("ZREM", key), place), cmd("ZRANGE", key, "0", "-1", "WITHSCORES"),
+]
+
+TRANSACTIONS = [cmd("MULTI"), cmd("EXEC"), cmd("EXEC"), cmd("MULTI"), cmd("EXEC"), cmd("DISCARD"), many(cmd("WATCH"), key, max_size=2), cmd("UNWATCH"),
+                cmd("MULTI"), cmd("EXEC"), cmd("GET"), cmd("NOSUCH", "x"), cmd("HELLO", arg(words("2", "3"))), cmd("ECHO", value), cmd("PING"),
+                cmd("PING", value)]
+
+wait = words("0.01", "0.01", "-1", "x", "nan", "1e400", "")
+
+BLOCKING = [
+    join(many(cmd("BLPOP"), key), wait.map(lambda t: [t])), join(many(cmd("BRPOP"), key), wait.map(lambda t: [t])), cmd("BRPOPLPUSH", key, key, wait),
+    cmd("BLMOVE", key, key, end, arg(end), wait), join(many(cmd("BZPOPMIN"), key), wait.map(lambda t: [t])),
+    join(many(cmd("BZPOPMAX"), key), wait.map(lambda t: [t])), *LISTS[:2], *ZSETS[:2],
+]
+
+#: Settings that decide on encodings, with values on both sides of what the sequences reach.
+LIMITS = {
+    "hash-max-ziplist-entries": ["8", "0", "1", "3", "512"], "hash-max-ziplist-value": ["32", "0", "3", "64"],
+    "list-max-ziplist-size": ["4", "1", "0", "2", "-1", "-2", "-5", "-6", "128"], "list-compress-depth": ["0", "1", "2"],
+    "set-max-intset-entries": ["8", "0", "1", "3", "512"], "zset-max-ziplist-entries": ["8", "0", "1", "3", "128"],
+    "zset-max-ziplist-value": ["32", "0", "3", "64"], "stream-node-max-entries": ["4", "0", "1", "2", "100"],
+    "stream-node-max-bytes": ["4096", "0", "1", "40", "120"], "hll-sparse-max-bytes": ["200", "0", "30", "3000"],
+    "proto-max-bulk-len": ["1mb"], "lazyfree-lazy-user-del": ["no", "yes"], "lazyfree-lazy-server-del": ["no", "yes"],
+    "lazyfree-lazy-user-flush": ["no", "yes"], "activerehashing": ["yes", "no"],
+}
+
+big_value = st.one_of(value, st.sampled_from([b"z" * 2000, b"0123456789" * 400, b"q" * 5000, bytes(range(256)) * 10, b"w" * 33, b"v" * 65]))
+
+SETTINGS = [
+    st.sampled_from([(name, v) for name, values in LIMITS.items() for v in values]).map(lambda t: [b"CONFIG", b"SET", t[0].encode(), t[1].encode()]),
+    many(cmd("RPUSH", key), big_value, max_size=8), many(cmd("LPUSH", key), big_value, max_size=8), cmd("LINSERT", key, "AFTER", element, big_value),
+    cmd("LSET", key, small, big_value), many(cmd("HSET", key), field, big_value, max_size=6), many(cmd("SADD", key), st.one_of(element, big_value), max_size=6),
+    many(cmd("ZADD", key), score, st.one_of(element, big_value), max_size=6), many(cmd("XADD", key, fresh_id), same_fields, big_value),
+    *LISTS, *HASHES[:4], *SETS[:3], *ZSETS[:3], *STREAMS[:5], *HYPERLOGLOGS[:2],
+]
+
+COPIES = [
+    cmd("COPY", key, key, "DB", words("0", "1", "2")), cmd("COPY", key, key, "REPLACE"), cmd("MOVE", key, words("0", "1", "2")),
+    cmd("SWAPDB", words("0", "1"), words("0", "1", "2")), cmd("SELECT", words("0", "1", "2")), cmd("DUMP", key), cmd("RENAME", key, key),
+    cmd("RESTORE", key, arg(words("0")), words("", "x", b"\x00\x01a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00", b"\x00\xc0\x0a\x09\x00\xbe\x6d\x06\x89\x5a\x28\x00\x0a")),
+    tail(cmd("RESTORE", key, words("0", "100000", "-1"), b"\x00\xc0\x0a\x09\x00\xbe\x6d\x06\x89\x5a\x28\x00\x0a"), opt("REPLACE"), opt("ABSTTL"),
+         opt("IDLETIME", arg(words("0", "100"))), opt("FREQ", arg(words("0", "255", "256"))), opt("x")),
+    *KEYSPACE, *STRINGS[:5], *HASHES[:2], *LISTS[:2], *SETS[:2], *ZSETS[:2], *STREAMS[:2],
+    cmd("OBJECT", words("ENCODING", "FREQ", "HELP", "x"), key), cmd("OBJECT", "REFCOUNT", key), cmd("EXPIRE", key, words("0", "-1")),
+    cmd("PEXPIREAT", key, words("0", "-1", "1")),
+]
+
 TABLE = {"strings": STRINGS, "keyspace": KEYSPACE, "hashes": HASHES, "bits": BITS, "sort": SORTS + LISTS[:2] + SETS[:2],
-         "lists": LISTS, "sets": SETS, "zsets": ZSETS}
+         "lists": LISTS, "sets": SETS, "zsets": ZSETS, "streams": STREAMS, "hyperloglogs": HYPERLOGLOGS, "geos": GEOS, "transactions": TRANSACTIONS,
+         "blocking": BLOCKING, "settings": SETTINGS, "copies": COPIES,
+         "words": WORDS + WORDS + STRINGS[:3] + HASHES[:2] + LISTS[:2] + SETS[:2] + ZSETS[:2] + STREAMS[:2]}
+
+
+def quoted(words_):
+    """The inline form of a command: a line with every word in quotes."""
+    return b" ".join([b'"' + b"".join([b"\\x%02x" % byte if not 48 <= byte <= 122 or byte == 92 else b"%c" % byte for byte in w]) + b'"'
+                      for w in words_]) + b"\r\n"
 
 
 #: Destructive and administrative commands are one in this many, so that values live long enough to grow.
 KEYSPACE_SHARE = 5
+#: One command in this many comes in its inline form.
+INLINE_SHARE = 20
 
 
 def sequences(families, min_size=10, max_size=60):
@@ -195,4 +343,7 @@ def sequences(families, min_size=10, max_size=60):
     own = st.one_of([strategy for family in families if family != "keyspace" for strategy in TABLE[family]])
     keyspace = st.one_of(TABLE["keyspace"])
     one = st.integers(1, KEYSPACE_SHARE).flatmap(lambda n: keyspace if n == 1 else own)
-    return st.lists(one, min_size=min_size, max_size=max_size)
+    if "transactions" in families:
+        one = st.one_of(one, st.one_of(TABLE["transactions"]))
+    inline = one.map(lambda words_: quoted(words_) if sum(map(len, words_)) < 1000 else words_)
+    return st.lists(st.integers(1, INLINE_SHARE).flatmap(lambda n: inline if n == 1 else one), min_size=min_size, max_size=max_size)

