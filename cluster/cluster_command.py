@@ -4,9 +4,9 @@ Lives here   CLUSTER ASKING READONLY READWRITE, as a server outside cluster mode
 Called from  call() [command].
 Departures   D-3, see docs/departures.md: there is no cluster mode yet, so the check at the top of each C function is all.
 """
-from server.client.networking_reply import addReplyError
+from server.client.networking_reply import addReply, addReplyError
 from server.log import serverAssert
-from server.server_h import server
+from server.server_h import CLIENT_READONLY, server, shared
 
 
 def refuse(c):
@@ -31,5 +31,6 @@ def readonlyCommand(c):
 
 
 def readwriteCommand(c):
-    """READWRITE -> error   [fast]"""
-    refuse(c)
+    """READWRITE -> OK, outside cluster mode too   [fast]"""
+    c.flags &= ~CLIENT_READONLY
+    addReply(c, shared.ok)

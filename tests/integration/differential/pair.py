@@ -29,6 +29,8 @@ OPTIONS = ["--save", "", "--hash-max-ziplist-entries", "8", "--hash-max-ziplist-
 #: Fields of INFO that must agree.
 COUNTERS = [b"keyspace_hits", b"keyspace_misses", b"total_error_replies", b"unexpected_error_replies", b"rdb_changes_since_last_save"]
 END = b"the end"
+#: Commands that are propagated with a time of day.
+TIMED = [b"PEXPIREAT", b"SET", b"GETEX", b"RESTORE", b"XCLAIM"]
 MAX_PAYLOAD = 100000
 
 
@@ -132,7 +134,8 @@ class Observer:
             if words[0].upper() == b"SELECT":
                 db = words[1]
             else:
-                commands.append([db] + [int(w) if w.isdigit() and len(w) == 13 else w for w in words])
+                timed = words[0].upper() in TIMED
+                commands.append([db] + [int(w) if timed and w.isdigit() and len(w) >= 13 else w for w in words])
         return commands
 
 

@@ -1,19 +1,22 @@
 """Dialogues of several clients, held with the real server and with ours; the bytes must be the same.
 
 A line is "<client> <words of a command>"; READ sends nothing and only looks for what arrived.  After each line the
-replies and pushes of that client are collected until it is silent for a while.
+replies and pushes of that client are collected: two answers to another client's PING say that the turn of the loop that saw
+the line is over; after a timeout of 0.1 s there is time for it.
 """
 import re
 import shlex
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.resp import encode_command
+from tests.support.resp import RespClient, encode_command
 from tests.support.server import real_server_path, start_server
 
-SILENCE = 0.08                       # s
+SILENCE = 0.02                       # s
+PATIENCE = 0.2                       # s, longer than the timeouts in the dialogues
 
 ACL = r"""
 a ACL WHOAMI
@@ -245,9 +248,11 @@ def normal(answer):
     return re.sub(rb"\r\n\$2\r\nid\r\n:\d+", b"\r\n$2\r\nid\r\n:<id>", answer)
 
 
-def collect(sock):
+def collect(sock, control, silence):
     answer = b""
-    sock.settimeout(SILENCE)
+    for _ in range(2):
+        control.execute("PING")
+    sock.settimeout(silence)
     try:
         while True:
             data = sock.recv(65536)
@@ -261,6 +266,7 @@ def collect(sock):
 def hold(port, dialogue):
     clients = {}
     record = []
+    control = RespClient(port)
     try:
         for line in dialogue.strip().splitlines():
             who, words = line.split(None, 1)
@@ -272,8 +278,9 @@ def hold(port, dialogue):
                     sock.sendall(encode_command(*shlex.split(words)))
                 except OSError:
                     pass             # the server has closed it: the record says so
-            record.append((line, normal(collect(sock))))
+            record.append((line, normal(collect(sock, control, PATIENCE if words.endswith(" 0.1") else SILENCE))))
     finally:
+        control.close()
         for sock in clients.values():
             sock.close()
     return record
@@ -289,8 +296,7 @@ def real_server_is_6_2():
 @pytest.mark.parametrize("dialogue", [ACL, PUBSUB, MULTI, BLOCKING, TRACKING],
                          ids=["acl", "pubsub", "multi", "blocking", "tracking"])
 def test_dialogue(dialogue):
-    with start_server() as ours:
-        got = hold(ours.port, dialogue)
-    with start_server(real=True) as real:
-        want = hold(real.port, dialogue)
-    assert got == want
+    with start_server() as ours, start_server(real=True) as real, ThreadPoolExecutor() as threads:
+        got = threads.submit(hold, ours.port, dialogue)
+        want = threads.submit(hold, real.port, dialogue)
+        assert got.result() == want.result()
