@@ -34,8 +34,7 @@ from persistence.rdb import killRDBChild, rdbLoad, rdbLoadRio, startLoading, sto
 from persistence.rdb_h import RDBFLAGS_REPLICATION
 from persistence.rio import rio, rioFreeConn, rioInitWithConn, rioRead
 from replication.replication_master import (
-    bg_unlink, clearReplicationId2, createReplicationBacklog, freeReplicationBacklog,
-    shiftReplicationId,
+    bg_unlink, clearReplicationId2, createReplicationBacklog, freeReplicationBacklog, shiftReplicationId,
 )
 from server.bio import bioCreateCloseJob
 from server.client.connection import (
@@ -197,10 +196,18 @@ def readSyncBulkPayload(conn):
     connSetReadHandler(conn, None)
     serverLog(LL_NOTICE, "MASTER <-> REPLICA sync: Loading DB in memory")
     rsi = rdbSaveInfo()
-    if use_diskless_load:
-        ok = readSyncBulkPayload_from_socket(conn, rsi, diskless_load_backup, empty_db_flags)
-    else:
-        ok = readSyncBulkPayload_from_file(rsi)
+    ok = 0
+    try:
+        if use_diskless_load:
+            ok = readSyncBulkPayload_from_socket(conn, rsi, diskless_load_backup, empty_db_flags)
+        else:
+            ok = readSyncBulkPayload_from_file(rsi)
+    finally:
+        # C: a bug in the loader would have been a crash.  Here it goes to the log, and the cron tries again.
+        if not ok and server.loading:
+            stopLoading(0)
+            cancelReplicationHandshake(0)
+            emptyDb(-1, empty_db_flags, replicationEmptyDbCallback)
     if not ok:
         return
 
