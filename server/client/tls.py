@@ -14,7 +14,9 @@ Departures   ssl reports by exceptions where C has return codes: handleSSLReturn
 """
 import ctypes
 import os
+import socket
 import warnings
+from errno import ECONNRESET
 
 try:
     import ssl
@@ -22,7 +24,6 @@ try:
 except ImportError:                                 # a Python built without OpenSSL
     ssl = None
     USE_OPENSSL = 0
-import socket
 
 from ae.ae import AE_READABLE, AE_WRITABLE, aeCreateFileEvent, aeDeleteFileEvent, aeGetFileEvents
 from datastructs.adlist import listAddNodeTail, listCreate, listDelNode, listLast, list_values
@@ -408,8 +409,10 @@ def handleSSLReturnCode(conn, exc):
         updateTLSError(conn, exc)
         return SSL_ERROR_ZERO_RETURN, 0
     if isinstance(exc, ssl.SSLEOFError) and not exc.reason:
-        conn.last_errno = 0                         # before OpenSSL 3: the stream ends without a goodbye
-        conn.ssl_error = None
+        # Before OpenSSL 3, the stream ended without a goodbye.  Since then that has a reason, and this is an error of
+        # the socket whose errno Python (3.10, 3.11) has lost.
+        conn.last_errno = ECONNRESET if ssl.OPENSSL_VERSION_INFO >= (3,) else 0
+        conn.ssl_error = os.strerror(ECONNRESET) if conn.last_errno else None
         return SSL_ERROR_SYSCALL, 0
     if isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLSyscallError):
         updateTLSError(conn, exc)
@@ -591,7 +594,7 @@ def connTLSConnect(conn, addr, port, src_addr, connect_handler):
 
 
 def connTLSWrite(conn, data):
-    """Like write(2): bytes taken, 0 when the peer has ended the stream, -1 (state CONNECTED: try again later).
+    """Like write(2): bytes taken, or -1 (state CONNECTED: try again later).
 
     C lets SSL_write return after each record (SSL_MODE_ENABLE_PARTIAL_WRITE), which ssl cannot: so it gets a record at
     a time.  INVARIANT: after -1 the caller tries again with the same bytes, perhaps with more behind them.
@@ -617,7 +620,7 @@ def connTLSWrite(conn, data):
         return written or -1
     if ssl_err == SSL_ERROR_ZERO_RETURN or (ssl_err == SSL_ERROR_SYSCALL and not conn.last_errno):
         conn.state = CONN_STATE_CLOSED
-        return 0
+        return -1                                   # C: 0, which writeToClient does not take for an end
     conn.state = CONN_STATE_ERROR
     return -1
 

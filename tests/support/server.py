@@ -53,7 +53,7 @@ def real_server_path():
 class ServerProcess:
     """A running server.  port, dir, pid, process; see the methods for the rest."""
 
-    def __init__(self, args=(), conf=None, port=None, directory=None, real=False, executable=None):
+    def __init__(self, args=(), conf=None, port=None, directory=None, real=False, executable=None, module="server"):
         self.port = port or free_port()
         self.own_dir = directory is None
         self.dir = directory or tempfile.mkdtemp(prefix="aeredis-test-")
@@ -64,6 +64,7 @@ class ServerProcess:
         self.logfile = os.path.join(self.dir, "stdout")
         self.real = real
         self.executable = executable
+        self.module = module               # what `python -m` runs
         self.process = None
 
     def write_conf(self):
@@ -79,7 +80,7 @@ class ServerProcess:
         if self.real:
             command = [self.executable or real_server_path()]
         else:
-            command = [sys.executable, "-m", "server"]
+            command = [sys.executable, "-m", self.module]
         env = dict(os.environ, PYTHONPATH=ROOT)
         out = open(self.logfile, "ab")     # noqa: SIM115 (the child keeps it)
         with out:
@@ -158,9 +159,9 @@ class ServerProcess:
 
 
 @contextlib.contextmanager
-def start_server(*args, conf=None, port=None, directory=None, real=False, executable=None, wait=True):
+def start_server(*args, conf=None, port=None, directory=None, real=False, executable=None, wait=True, module="server"):
     """Context manager: a started ServerProcess, killed and cleaned up at the end."""
-    s = ServerProcess(args, conf, port, directory, real, executable)
+    s = ServerProcess(args, conf, port, directory, real, executable, module)
     try:
         yield s.start(wait=wait)
     finally:
