@@ -275,7 +275,7 @@ def processTimeEvents(eventLoop):
 
 
 def aeProcessEvents(eventLoop, flags):
-    """One turn of the loop; returns the number of events processed.   HOT
+    """One turn of the loop; returns the number of events processed.   HOT   DOC: turn
 
     AE_FILE_EVENTS, AE_TIME_EVENTS choose what is processed; with AE_DONT_WAIT the poll does not sleep;
     AE_CALL_BEFORE_SLEEP and AE_CALL_AFTER_SLEEP run the two hooks.

@@ -514,7 +514,7 @@ def whileBlockedCron():
 
 
 def beforeSleep(eventLoop):
-    """Everything that must happen before the loop waits for events again.  HOT: once a turn.
+    """Everything that must happen before the loop waits for events again.  HOT: once a turn.   DOC: before-sleep
 
     Re-entered from processEventsWhileBlocked it only moves bytes, and counts what it did.
     """

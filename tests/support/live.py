@@ -18,6 +18,7 @@ from server import link  # noqa: F401
 from ae.ae import AE_ALL_EVENTS, AE_CALL_AFTER_SLEEP, AE_CALL_BEFORE_SLEEP, AE_DONT_WAIT, aeProcessEvents
 from datastructs.dict import dictFetchValue
 from server.admin.config import loadServerConfig
+from server.client.tls import tlsInit
 from server.server import dbDictType, initServer, initServerConfig
 from server.server_h import server
 from server.session.acl import ACLInit
@@ -62,6 +63,7 @@ class LiveServer:
         options.update(conf or {})
         initServerConfig()
         ACLInit()
+        tlsInit()
         loadServerConfig(None, 0, "\n".join("%s %s" % item for item in options.items()).encode())
         initServer()
         if seed is not None:
