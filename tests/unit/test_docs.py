@@ -135,3 +135,14 @@ def test_loop_md_has_the_steps_of_server_cron():
     source = ast.unparse(function("server/server_cron.py", "serverCron"))
     places = [source.index(name + "(") for name in named]
     assert places == sorted(places) and len(named) > 10
+
+
+@pytest.mark.parametrize("page", ["docs/reading.md", "docs/loop.md", "docs/write-path.md", "docs/persistence.md"])
+def test_the_names_in_diagrams_exist(page):
+    """Traces and diagrams stand in fenced blocks: each camelCase word there is a function or a struct."""
+    names = set()
+    for _, path in source_files():
+        names.update(re.findall(r"^(?:def|class) (\w+)", read(path), re.M))
+    text = read(page).replace("\\n", " ")
+    words = {w for fence in re.findall(r"```text\n(.*?)```", text, re.S) for w in re.findall(r"\b[a-z]+[A-Z]\w+", fence)}
+    assert words and not words - names
