@@ -55,9 +55,9 @@ SIZE_BYTES = tuple([1] * 0xe0 + [2] * 0x10 + [5, 1, 1, 1, 1] + [0] * 10 + [1])
 SMALL_INT = {b"%d" % n: bytes((n, 1)) for n in range(128)}
 
 
-def bad_listpack(what, p):
-    """What a failed assert of C becomes here."""
-    raise AssertionError("corrupt listpack: %s at offset %r" % (what, p))
+def bad_listpack(cond, p):
+    """What a failed assert of C becomes here: `cond` did not hold at p.  The report shows it as C shows the expression."""
+    raise AssertionError("%s [p = %r]" % (cond, p))
 
 
 def lpGetTotalBytes(lp):
@@ -189,6 +189,8 @@ def lpSkip(lp, p):
 
 def lpNext(lp, p):
     """Position of the element behind p, or None."""
+    if p is None:
+        bad_listpack("p", p)
     n = ENTRY_LEN[lp[p]]
     p = p + n + 1 if n else lpSkip(lp, p)
     b = lp[p]
@@ -204,6 +206,8 @@ def lpNext(lp, p):
 
 def lpPrev(lp, p):
     """Position of the element before p (which may be the EOF byte), or None at the first."""
+    if p is None:
+        bad_listpack("p", p)
     if p == LP_HDR_SIZE:
         return None
     prevlen = lpDecodeBacklen(lp, p - 1)
@@ -241,6 +245,8 @@ def lpLength(lp):
 
 def lpGet(lp, p):
     """Value of the element at p: bytes or int."""
+    if p is None:
+        bad_listpack("p", p)
     b = lp[p]
     if b < 0x80:
         return b
@@ -273,7 +279,7 @@ def lpInsert(lp, ele, p, where):
     """
     old_listpack_bytes, num_elements = header_struct.unpack_from(lp, 0)
     if old_listpack_bytes != len(lp):
-        bad_listpack("total bytes", 0)
+        bad_listpack("lpbytes == len(lp)", 0)
     if ele is None:
         where = LP_REPLACE
         encoded = b""
@@ -286,12 +292,12 @@ def lpInsert(lp, ele, p, where):
         p = lpSkip(lp, p)
         where = LP_BEFORE
     if not LP_HDR_SIZE <= p < old_listpack_bytes:
-        bad_listpack("position", p)                           # ASSERT_INTEGRITY
+        bad_listpack("LP_HDR_SIZE <= p < len(lp)", p)          # ASSERT_INTEGRITY
     replaced_len = 0
     if where == LP_REPLACE:
         replaced_len = lpSkip(lp, p) - p
         if p + replaced_len >= old_listpack_bytes:
-            bad_listpack("element", p)                        # ASSERT_INTEGRITY_LEN
+            bad_listpack("p + replaced_len < lpbytes", p)      # ASSERT_INTEGRITY_LEN
     new_listpack_bytes = old_listpack_bytes + len(encoded) - replaced_len
     if new_listpack_bytes > UINT32_MAX:
         return None, None
@@ -376,7 +382,7 @@ def lpValidateNext(lp, p, lpbytes):
 
 def lpAssertValidEntry(lp, lpbytes, p):
     if not lpValidateNext(lp, p, lpbytes)[0]:
-        bad_listpack("element", p)
+        bad_listpack("lpValidateNext(lp, p, lpbytes)", p)
 
 
 def lpValidateIntegrity(lp, size, deep):

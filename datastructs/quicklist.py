@@ -772,7 +772,7 @@ def quicklistIndex(ql, idx, entry):
     entry.zi = ziplistIndex(n.zl, entry.offset)
     value = ziplistGet(n.zl, entry.zi)
     if value is None:
-        raise AssertionError("corrupt quicklist: a node has fewer elements than its count")
+        raise AssertionError("quicklistIndex: the node has as many elements as its count")
     entry_load(entry, value)
     return 1
 

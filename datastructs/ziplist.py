@@ -79,9 +79,9 @@ def ZIP_IS_STR(enc):
     return enc < ZIP_STR_MASK
 
 
-def bad_ziplist(what, p):
-    """What a failed assert of C becomes here."""
-    raise AssertionError("corrupt ziplist: %s at offset %r" % (what, p))
+def bad_ziplist(cond, p):
+    """What a failed assert of C becomes here: `cond` did not hold at p.  The report shows it as C shows the expression."""
+    raise AssertionError("%s [p = %r]" % (cond, p))
 
 
 # ---------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def zipIntSize(encoding):
     """Bytes of content behind an integer encoding."""
     n = ENTRY_LEN[encoding]
     if n == 0 or encoding < ZIP_STR_MASK:
-        bad_ziplist("integer encoding %#x" % encoding, None)
+        bad_ziplist("zipIntSize(%#x)" % encoding, None)
     return n - 1
 
 
@@ -200,7 +200,7 @@ def zipEntry(zl, p):
     if encoding < ZIP_STR_MASK:
         n = int.from_bytes(zl[q + 1:q + 5], "big")
         return prevrawlensize, prevrawlen, 5, n, prevrawlensize + 5, ZIP_STR_32B
-    return bad_ziplist("encoding %#x" % encoding, p)
+    return bad_ziplist("ZIP_ENTRY_ENCODING is valid: %#x" % encoding, p)
 
 
 def zipEntrySafe(zl, zlbytes, p, validate_prevlen):
@@ -248,7 +248,7 @@ def zipRawEntryLengthSafe(zl, zlbytes, p):
     """Bytes of the entry at p. Raises where C asserts."""
     e = zipEntrySafe(zl, zlbytes, p, 0)
     if e is None:
-        bad_ziplist("entry", p)
+        bad_ziplist("zipEntrySafe(zl, zlbytes, p, 0)", p)
     return e[4] + e[3]
 
 
@@ -259,7 +259,7 @@ def zipRawEntryLength(zl, p):
 
 def zipAssertValidEntry(zl, zlbytes, p):
     if zipEntrySafe(zl, zlbytes, p, 1) is None:
-        bad_ziplist("entry", p)
+        bad_ziplist("zipEntrySafe(zl, zlbytes, p, 1)", p)
 
 
 # ---------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def __ziplistCascadeUpdate(zl, p):
     while zl[p] != ZIP_END:
         cur = zipEntrySafe(zl, curlen, p, 0)
         if cur is None:
-            bad_ziplist("entry", p)
+            bad_ziplist("zipEntrySafe(zl, zlbytes, p, 0)", p)
         prevrawlensize, prevrawlen = cur[0], cur[1]
         if prevrawlen == prevlen:
             break
@@ -310,7 +310,7 @@ def __ziplistCascadeUpdate(zl, p):
             zl[p:p + prevrawlensize] = field
             break
         if prevrawlen != 0 and prevrawlen + 4 != prevlen and grown:
-            bad_ziplist("prevlen", p)
+            bad_ziplist("prevlen leads to an entry", p)
         rawlen = cur[4] + cur[3]
         grown.append(large_prevlen.pack(ZIP_BIG_PREVLEN, prevlen))
         grown.append(zl[p + prevrawlensize:p + rawlen])
@@ -331,7 +331,7 @@ def __ziplistDelete(zl, p, num):
     """Delete up to num entries from p on. Returns zl; p then holds the entry behind them, or the end."""
     zlbytes, zltail, zllen = header_struct.unpack_from(zl, 0)
     if zlbytes != len(zl):
-        bad_ziplist("zlbytes", 0)
+        bad_ziplist("zlbytes == len(zl)", 0)
     first = p
     first_prevrawlen = zipEntry(zl, p)[1]
     deleted = 0
@@ -345,7 +345,7 @@ def __ziplistDelete(zl, p, num):
     if zl[p] != ZIP_END:
         tail = zipEntrySafe(zl, zlbytes, p, 0)
         if tail is None:
-            bad_ziplist("entry", p)
+            bad_ziplist("zipEntrySafe(zl, zlbytes, p, 0)", p)
         field = zipStorePrevEntryLength(first_prevrawlen)
         nextdiff = len(field) - tail[0]
         set_tail = zltail - totlen
@@ -358,7 +358,7 @@ def __ziplistDelete(zl, p, num):
         del zl[first:p]
     zlbytes -= totlen - nextdiff
     if not 0 <= set_tail <= zlbytes - ZIPLIST_END_SIZE:
-        bad_ziplist("tail offset", set_tail)
+        bad_ziplist("set_tail <= zlbytes - ZIPLIST_END_SIZE", set_tail)
     if zllen < UINT16_MAX:
         zllen = (zllen - deleted) & UINT16_MAX
     header_struct.pack_into(zl, 0, zlbytes, set_tail, zllen)
@@ -372,7 +372,7 @@ def __ziplistInsert(zl, p, s):
     zlbytes, zltail, zllen = header_struct.unpack_from(zl, 0)
     end = zlbytes - ZIPLIST_END_SIZE
     if zlbytes != len(zl):
-        bad_ziplist("zlbytes", 0)
+        bad_ziplist("zlbytes == len(zl)", 0)
     if p is None:
         p = end
     entry = zip_encode(s)
@@ -385,14 +385,14 @@ def __ziplistInsert(zl, p, s):
         reqlen = len(entry)
         newlen = zlbytes + reqlen
         if newlen >= UINT32_MAX:
-            bad_ziplist("size", newlen)
+            bad_ziplist("newlen < UINT32_MAX", newlen)
         zl[p:] = entry
         zl.append(ZIP_END)
         header_struct.pack_into(zl, 0, newlen, p, zllen + 1 if zllen < UINT16_MAX else zllen)
         return zl
     next_ = zipEntrySafe(zl, zlbytes, p, 0)
     if next_ is None:
-        bad_ziplist("entry", p)
+        bad_ziplist("zipEntrySafe(zl, zlbytes, p, 0)", p)
     prevrawlensize, prevlen = next_[0], next_[1]
     entry = zipStorePrevEntryLength(prevlen) + entry
     reqlen = len(entry)
@@ -404,7 +404,7 @@ def __ziplistInsert(zl, p, s):
         field = zipStorePrevEntryLengthLarge(reqlen)
     newlen = zlbytes + reqlen + nextdiff
     if newlen >= UINT32_MAX:
-        bad_ziplist("size", newlen)
+        bad_ziplist("newlen < UINT32_MAX", newlen)
     zltail += reqlen
     if zl[p + next_[4] + next_[3]] != ZIP_END:
         zltail += nextdiff
@@ -423,10 +423,10 @@ def ziplistMerge(first, second):
     first_bytes, first_offset, first_len = header_struct.unpack_from(first, 0)
     second_bytes, second_offset, second_len = header_struct.unpack_from(second, 0)
     if first_bytes != len(first) or second_bytes != len(second):
-        bad_ziplist("zlbytes", 0)
+        bad_ziplist("zlbytes == len(zl)", 0)
     zlbytes = first_bytes + second_bytes - ZIPLIST_HEADER_SIZE - ZIPLIST_END_SIZE
     if zlbytes >= UINT32_MAX:
-        bad_ziplist("size", zlbytes)
+        bad_ziplist("zlbytes < UINT32_MAX", zlbytes)
     if first_len >= second_len:
         target = first
         target[first_bytes - ZIPLIST_END_SIZE:] = second[ZIPLIST_HEADER_SIZE:]
@@ -458,7 +458,7 @@ def ziplistIndex(zl, index):
                 index -= 1
                 p -= prevlen
                 if p < ZIPLIST_HEADER_SIZE:
-                    bad_ziplist("prevlen", p)
+                    bad_ziplist("prevlen leads to an entry", p)
                 prevlen = zl[p]
                 if prevlen >= ZIP_BIG_PREVLEN:
                     prevlen = u32.unpack_from(zl, p + 1)[0]
@@ -475,7 +475,7 @@ def ziplistIndex(zl, index):
                 p += zipRawEntryLengthSafe(zl, zlbytes, p)
             if p >= last:
                 if p > last:
-                    bad_ziplist("entry", p)
+                    bad_ziplist("p <= last", p)
                 break
             index -= 1
     if zl[p] == ZIP_END or index > 0:
@@ -516,7 +516,7 @@ def ziplistPrev(zl, p):
         return None
     prevlen = c if c < ZIP_BIG_PREVLEN else u32.unpack_from(zl, p + 1)[0]
     if prevlen == 0 or prevlen > p:
-        bad_ziplist("prevlen", p)
+        bad_ziplist("prevlen leads to an entry", p)
     p -= prevlen
     zipAssertValidEntry(zl, len(zl), p)
     return p
@@ -545,7 +545,7 @@ def ziplistGet(zl, p):
         return bytes(zl[p + 2:p + 2 + ((encoding & 0x3f) << 8 | zl[p + 1])])
     if encoding < ZIP_STR_MASK:
         return bytes(zl[p + 5:p + 5 + int.from_bytes(zl[p + 1:p + 5], "big")])
-    return bad_ziplist("encoding %#x" % encoding, p)
+    return bad_ziplist("ZIP_ENTRY_ENCODING is valid: %#x" % encoding, p)
 
 
 ziplistInsert = __ziplistInsert     # C: a function that only calls the other
@@ -576,10 +576,10 @@ def ziplist_values(zl, p, count):
                 p = start + int.from_bytes(zl[q + 1:start], "big")
             out.append(bytes(zl[start:p]))
         else:
-            bad_ziplist("encoding %#x" % encoding, p)
+            bad_ziplist("ZIP_ENTRY_ENCODING is valid: %#x" % encoding, p)
         count -= 1
     if p > last:
-        bad_ziplist("entry", p)
+        bad_ziplist("p <= last", p)
     return out
 
 
@@ -645,7 +645,7 @@ def ziplistFind(zl, p, vstr, skip):
         elif encoding < ZIP_STR_MASK:
             end = q + 5 + int.from_bytes(zl[q + 1:q + 5], "big")
         else:
-            return bad_ziplist("encoding %#x" % encoding, p)
+            return bad_ziplist("ZIP_ENTRY_ENCODING is valid: %#x" % encoding, p)
         if candidate < end:
             # The content of a string of vlen bytes starts vlen before the end of its entry.
             if skipcnt == 0 and candidate <= end - vlen and encoding < ZIP_STR_MASK:
@@ -658,7 +658,7 @@ def ziplistFind(zl, p, vstr, skip):
         p = end
         skipcnt = skipcnt - 1 if skipcnt else skip
     if p > last:
-        bad_ziplist("entry", p)
+        bad_ziplist("zipEntrySafe(zl, zlbytes, p, 0)", p)
     return None
 
 
@@ -694,11 +694,11 @@ def ziplistFind_walk(zl, p, vstr, skip, ok, vll, vencoding):
             if skipcnt == 0 and end - start == vlen and zl[start:end] == vstr:
                 return p
         else:
-            return bad_ziplist("encoding %#x" % encoding, p)
+            return bad_ziplist("ZIP_ENTRY_ENCODING is valid: %#x" % encoding, p)
         p = end
         skipcnt = skipcnt - 1 if skipcnt else skip
     if p > last:
-        bad_ziplist("entry", p)
+        bad_ziplist("zipEntrySafe(zl, zlbytes, p, 0)", p)
     return None
 
 
@@ -731,7 +731,7 @@ def ziplistRepr(zl):
     while zl[p] != ZIP_END:
         entry = zipEntrySafe(zl, len(zl), p, 1)
         if entry is None:
-            bad_ziplist("entry", p)
+            bad_ziplist("zipEntrySafe(zl, zlbytes, p, 0)", p)
         prevrawlensize, prevrawlen, _, len_, headersize, encoding = entry
         print("{\n\taddr 0x%08x,\n\tindex %2d,\n\toffset %5d,\n\thdr+entry len: %5d,\n\thdr len%2d,\n\tprevrawlen: %5d,\n"
               "\tprevrawlensize: %2d,\n\tpayload %5d" % (

@@ -1,7 +1,7 @@
 """log.py - log lines, assertions, the bug report.       Mirrors src/server.c: serverLog*, src/debug.c: _serverAssert...bugReportEnd
 
 Lives here   serverLogRaw, serverLog, serverLogFromHandler; serverAssert, serverAssertWithInfo, serverPanic; the bug
-             report that is printed before the process dies.
+             report that is printed before the process dies; serverLogHexDump.
 Called from  everywhere.
 Calls out    info.genRedisInfoString and networking.getAllClientsInfoString for the bug report, nothing else.
 State        server.logfile, server.verbosity, server.syslog_enabled (set by config); bug_report_start here.
@@ -12,6 +12,7 @@ Departures   serverAssert(cond) raises, and main() turns what reaches it into th
 import os
 import sys
 import time
+from struct import error as StructError
 from typing import TYPE_CHECKING
 
 from server.server_h import server, LL_RAW, LL_WARNING, LOG_MAX_LEN, OBJ_STRING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW
@@ -42,6 +43,8 @@ def serverLogRaw(level, msg):
         return
     if isinstance(msg, (bytes, bytearray)):
         msg = msg.decode("utf-8", "surrogateescape")
+    if "\0" in msg:
+        msg = msg[:msg.index("\0")]       # a C string ends there; with a NUL in it grep(1) takes the log for binary
     log_to_stdout = not server.logfile
     if log_to_stdout:
         fd = STDOUT_FILENO
@@ -79,12 +82,13 @@ def serverLogRaw(level, msg):
 
 
 def serverLog(level, fmt, *args):
-    """Format with printf's % operators and log.  bytes arguments are shown as text; the line is cut at LOG_MAX_LEN."""
+    """Format with printf's % operators and log.  bytes arguments are shown as text, up to a NUL if there is one; the
+    line is cut at LOG_MAX_LEN."""
     if (level & 0xff) < server.verbosity:
         return
     if args:
-        fmt = fmt % tuple([a.decode("utf-8", "surrogateescape") if isinstance(a, (bytes, bytearray)) else a
-                           for a in args])
+        fmt = fmt % tuple([a.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+                           if isinstance(a, (bytes, bytearray)) else a for a in args])
     serverLogRaw(level, fmt[:LOG_MAX_LEN - 1])
 
 
@@ -106,6 +110,21 @@ def serverLogFromHandler(level, msg):
 
 
 # ================================= Assertions ==============================
+
+def integrity_failure(exc):
+    """Is `exc` what C's asserts would have found: a failed check, or a read outside of a structure's bytes?
+
+    Our blobs are bytearrays: where C checks an offset with assert() before it reads, the read itself often raises here.
+    """
+    if isinstance(exc, AssertionError):
+        return 1
+    if not isinstance(exc, (IndexError, StructError)):
+        return 0
+    tb = exc.__traceback__
+    while tb.tb_next is not None:
+        tb = tb.tb_next
+    return 1 if tb.tb_frame.f_globals["__name__"].startswith("datastructs.") else 0
+
 
 def serverAssert(cond):
     """Raise AssertionError unless `cond`; nobody catches it on the way, so that the server ends with a bug report."""
@@ -225,6 +244,14 @@ def printCrashReport():
             part()
         except Exception as e:             # the state is damaged by definition when we get here
             serverLogRaw(LL_WARNING | LL_RAW, "(not available: %r)\n" % e)
+
+
+def serverLogHexDump(level, descr, value):
+    """Log bytes in hexadecimal, 32 of them in a piece (one write each, without a line end between them, as in C)."""
+    serverLog(level, "%s (hexdump of %d bytes):", descr, len(value))
+    for i in range(0, len(value), 32):
+        serverLogRaw(level | LL_RAW, value[i:i + 32].hex())
+    serverLogRaw(level | LL_RAW, "\n")
 
 
 def bugReportEnd(killViaSignal, sig):

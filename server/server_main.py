@@ -23,10 +23,10 @@ from persistence.rdb import rdbLoad
 from persistence.rdb_load import rdbLoadErrno
 from replication.replication import replicationCacheMasterUsingMyself
 from server.admin.config import loadServerConfig
-from server.client.networking import freeClientAsync
+from server.client.networking import freeClientAsync, logUnexpectedException
 from server.client.tls import tlsInit
 from server.keyspace.db import selectDb
-from server.log import _serverAssert, serverLog, serverLogRaw
+from server.log import _serverAssert, integrity_failure, serverLog, serverLogRaw
 from server.release import redisBuildId, redisGitDirty, redisGitSHA1
 from server.server import (
     InitServerLast, RDBFLAGS_NONE, checkTcpBacklogSettings, initServer, initServerConfig, reset_lookup_cache,
@@ -139,17 +139,19 @@ def loadDataFromDisk():
 
 
 def assertion_report(exc):
-    """Turn a failed serverAssert into C's report, and end the process."""
+    """Turn a failed serverAssert, or what integrity_failure says is one, into C's report, and end the process."""
     import linecache
     import traceback
     tb = exc.__traceback__
     site = None
     while tb is not None:
-        if tb.tb_frame.f_code.co_name not in ("serverAssert", "serverAssertWithInfo"):
+        if tb.tb_frame.f_code.co_name not in ("serverAssert", "serverAssertWithInfo", "bad_ziplist", "bad_listpack"):
             site = tb
         tb = tb.tb_next
     filename = site.tb_frame.f_code.co_filename
-    estr = linecache.getline(filename, site.tb_lineno).strip()
+    estr = str(exc)
+    if not isinstance(exc, AssertionError) or estr.startswith("serverAssert"):
+        estr = linecache.getline(filename, site.tb_lineno).strip()
     _serverAssert(estr, os.path.basename(filename), site.tb_lineno,
                   "".join(traceback.format_exception(type(exc), exc, exc.__traceback__)))
 
@@ -162,10 +164,9 @@ def unexpected_exception(eventLoop, clientData, exc):
         serverLogRaw(LL_WARNING, "Unexpected exception in child: " + "".join(
             traceback.format_exception(type(exc), exc, exc.__traceback__)))
         exitFromChild(1)
-    if isinstance(exc, AssertionError):
+    if integrity_failure(exc):
         assertion_report(exc)
-    serverLogRaw(LL_WARNING, "=== UNEXPECTED EXCEPTION ===\n" + "".join(
-        traceback.format_exception(type(exc), exc, exc.__traceback__)))
+    logUnexpectedException(exc)
     # What call() and its callers had raised and not lowered again.
     server.in_nested_call = 0
     server.fixed_time_expire = 0

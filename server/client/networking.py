@@ -41,7 +41,7 @@ from server.client.networking_reply import (
     addReplyError, addReplyErrorFormat, clientInstallWriteHandler,
 )
 from server.client.tls import connCreateAcceptedTLS
-from server.log import serverAssert, serverAssertWithInfo, serverLog, serverLogRaw
+from server.log import integrity_failure, serverAssert, serverAssertWithInfo, serverLog, serverLogRaw
 from server.object import createObject, equalStringObjects
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_ON, BLOCKED_NONE, C_ERR, C_OK, CHILD_TYPE_RDB, CLIENT_ASKING, CLIENT_BLOCKED,
@@ -974,11 +974,10 @@ def processCommandAndResetClient(c):
                 commandProcessed(c)
             else:
                 resetClient(c)
-    except AssertionError:
-        raise                                       # serverAssert: the server ends, as in C
     except Exception as exc:
-        if server.in_fork_child:
-            raise                                   # a child must die of it, never go on as a second server
+        # A child must die of it, never go on as a second server.  A failed assert ends the server, as in C.
+        if server.in_fork_child or integrity_failure(exc):
+            raise
         commandRaised(c, exc, old_client, bufpos)
     deadclient = server.current_client is None
     # A slow script serves events while it runs, and so comes here a second time: its own client must stay current.
@@ -1029,9 +1028,9 @@ def commandRaised(c, exc, old_client, bufpos):
 
 
 def logUnexpectedException(exc):
-    """Log an exception in the form of Redis's bug report."""
+    """Log an exception that is a bug of ours in the form of Redis's bug report.  Unlike an assertion it ends nothing."""
     serverLogRaw(LL_WARNING | LL_RAW, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n")
-    serverLog(LL_WARNING, "=== ASSERTION FAILED ===")      # what C's checks would have said about such data
+    serverLog(LL_WARNING, "=== UNEXPECTED EXCEPTION: %s ===", type(exc).__name__)
     text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n" + text)
     c = server.current_client

@@ -660,6 +660,7 @@ def scanGenericCommand(c, o, cursor):
             v = ziplistGet(zl, p)
             keys.append(b"%d" % v if type(v) is int else v)
             p = ziplistNext(zl, p)
+        serverAssert(not len(keys) & 1)             # every field has its value
         cursor = 0
     else:
         serverPanic("Not handled encoding in SCAN.")

@@ -25,9 +25,9 @@ from datastructs.ziplist import (
     ziplistDelete, ziplistLen, ziplistSafeToAdd, ziplistValidateIntegrity, ziplistRandomPair, ziplistRandomPairs,
     ziplistRandomPairsUnique,
 )
-from server.log import serverAssert, serverPanic
+from server.log import serverAssert, serverLogHexDump, serverPanic
 from server.server_h import (
-    server, shared, C_OK, C_ERR, CLIENT_CLOSE_ASAP, NOTIFY_HASH, NOTIFY_GENERIC, OBJ_HASH, OBJ_HASH_KEY,
+    server, shared, C_OK, C_ERR, CLIENT_CLOSE_ASAP, LL_WARNING, NOTIFY_HASH, NOTIFY_GENERIC, OBJ_HASH, OBJ_HASH_KEY,
     OBJ_HASH_VALUE, OBJ_ENCODING_ZIPLIST, OBJ_ENCODING_HT,
 )
 from server.object import (
@@ -299,6 +299,7 @@ def hashTypeConvertZiplist(o, enc):
             key = hashTypeCurrentObjectNewSds(hi, OBJ_HASH_KEY)
             value = hashTypeCurrentObjectNewSds(hi, OBJ_HASH_VALUE)
             if dictAdd(d, key, value) != DICT_OK:
+                serverLogHexDump(LL_WARNING, "ziplist with dup elements dump", o.ptr)
                 serverPanic("Ziplist corruption detected")
         hashTypeReleaseIterator(hi)
         o.encoding = OBJ_ENCODING_HT

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from datastructs.listpack import lpNew, lpPrev
+from datastructs.ziplist import ziplistNew, ziplistNext
 from server import log
 from server.server_h import LL_DEBUG, LL_NOTICE, LL_RAW, LL_VERBOSE, LL_WARNING, LOG_MAX_LEN, server
 
@@ -98,3 +100,31 @@ def test_panic_reports_and_aborts(logfile, monkeypatch):
     text = "\n".join(lines(logfile))
     assert "=== REDIS BUG REPORT START" in text and "Guru Meditation: what 3 #test_log.py:" in text
     assert ended == [(0, 0)]
+
+
+def test_a_nul_ends_the_text_as_in_c(logfile):
+    log.serverLog(LL_WARNING | LL_RAW, "argv[%d]: '%s'\n", 1, b"ab\0cd")
+    log.serverLogRaw(LL_WARNING | LL_RAW, "x\0y\n")
+    assert logfile.read_bytes() == b"argv[1]: 'ab'\nx"
+
+
+def test_hex_dump(logfile):
+    log.serverLogHexDump(LL_WARNING, "what", bytearray(range(40)))
+    first, second = lines(logfile)
+    assert first.endswith(" # what (hexdump of 40 bytes):") and second == bytes(range(40)).hex()
+
+
+def raised(f, *args):
+    with pytest.raises(Exception) as e:
+        f(*args)
+    return e.value
+
+
+def test_what_counts_as_a_failed_check():
+    assert log.integrity_failure(raised(log.serverAssert, 0))
+    # A read outside of a blob, which C would have caught by an assert.
+    assert log.integrity_failure(raised(ziplistNext, ziplistNew(), 99))
+    assert log.integrity_failure(raised(lpPrev, lpNew(0), None))
+    # A bug of ours is no failed check, wherever it is.
+    assert not log.integrity_failure(raised(ziplistNext, None, 0))
+    assert not log.integrity_failure(raised([].pop))

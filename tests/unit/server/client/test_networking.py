@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datastructs.ziplist import ziplistNew, ziplistNext
 from server.client import networking
 from server.client.networking import (
     createClient, freeClient, freeClientAsync, freeClientsInAsyncFreeQueue, getClientsMaxBuffers,
@@ -259,9 +260,16 @@ def test_exception_in_a_command_is_answered(monkeypatch):
 
 
 def test_assertions_and_exit_pass_through(monkeypatch):
-    for exc in (AssertionError, SystemExit):
-        def processCommand(c, exc=exc):
-            raise exc
+    def outside(c):
+        return ziplistNext(ziplistNew(), 99)        # as good as a failed assert
+
+    def failed(c):
+        raise AssertionError
+
+    def ended(c):
+        raise SystemExit
+
+    for exc, processCommand in ((AssertionError, failed), (IndexError, outside), (SystemExit, ended)):
         monkeypatch.setattr(networking, "processCommand", processCommand)
         c, wire = make_client(monkeypatch)
         with pytest.raises(exc):
