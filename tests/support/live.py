@@ -68,7 +68,9 @@ class LiveServer:
         initServer()
         if seed is not None:
             random.seed(seed)
-            dbDictType.hashFunction = zlib.crc32           # the interpreter's own hash differs from run to run
+            # The interpreter's own hash differs from run to run.
+            dbDictType.__init__(hashFunction=zlib.crc32, valDestructor=dbDictType.valDestructor,
+                                expandAllowed=dbDictType.expandAllowed)
         self.client = RespClient(unixsocket=path)
         self.client.sock = TurningSocket(self.client.sock, self.turn)
 
