@@ -231,7 +231,7 @@ def showLatestBacklog():
 
 def replicationFeedSlavesFromMasterStream(slaves, buf, buflen):
     """A replica hands on the first `buflen` bytes of `buf`, as its master sent them.   HOT"""
-    data = bytes(buf) if buflen == len(buf) else bytes(buf[:buflen])
+    data = buf[:buflen]
     if server.repl_backlog is not None:
         feedReplicationBacklog(data)
     ln = slaves.head
