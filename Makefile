@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 6379
 ARGS   ?=
 
-.PHONY: run test lint debug bench test-redis differential soak clean install
+.PHONY: run test lint debug docs bench test-redis differential soak clean install
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -29,6 +29,11 @@ run: $(VENV)/.run
 
 debug: $(VENV)/.run
 	$(BIN)/python -m tests.support.debug --port $(PORT) $(ARGS)
+
+# The generated parts of docs/: pictures of the structures, the list of commands.
+docs: $(VENV)/.run
+	$(BIN)/python -m tests.support.pictures --write
+	$(BIN)/python -m tests.support.gencommands --write
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)

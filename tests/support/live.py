@@ -19,7 +19,7 @@ from ae.ae import AE_ALL_EVENTS, AE_CALL_AFTER_SLEEP, AE_CALL_BEFORE_SLEEP, AE_D
 from datastructs.dict import dictFetchValue
 from server.admin.config import loadServerConfig
 from server.client.tls import tlsInit
-from server.server import dbDictType, initServer, initServerConfig
+from server.server import InitServerLast, dbDictType, initServer, initServerConfig
 from server.server_h import server
 from server.session.acl import ACLInit
 from tests.support.resp import RespClient
@@ -66,6 +66,7 @@ class LiveServer:
         tlsInit()
         loadServerConfig(None, 0, "\n".join("%s %s" % item for item in options.items()).encode())
         initServer()
+        InitServerLast()
         if seed is not None:
             random.seed(seed)
             # The interpreter's own hash differs from run to run.

@@ -6,7 +6,8 @@
 
 Without --port a server is started in this process (tests/support/live.py), gets a small data set by ordinary commands, and its
 real structures are walked and drawn.  With --port what can be seen from outside is drawn: DUMP gives the bytes of ziplists,
-intsets, quicklist nodes and listpacks, DEBUG HTSTATS-KEY the hash tables.  Levels of a skiplist are not in a payload, nor whether a quicklist node is compressed: that is drawn as a server that loads it would have it.
+intsets, quicklist nodes and listpacks, DEBUG HTSTATS-KEY the hash tables.  Not in a payload: the levels of a skiplist, and whether a
+quicklist node is compressed (that is drawn as a server that loads it would have it).
 """
 import argparse
 import difflib
@@ -25,7 +26,7 @@ from datastructs.ziplist import (
 )
 from server.server_h import (
     OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_STREAM,
-    OBJ_ENCODING_ZIPLIST, OBJ_ZSET, server,
+    OBJ_ENCODING_ZIPLIST, server,
 )
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -91,7 +92,7 @@ def draw_skiplist(zsl):
     out = ["length=%d level=%d tail=%s" % (zsl.length, zsl.level, names[-1])]
     for i in range(zsl.level - 1, -1, -1):
         line = "L%-2d header" % i
-        x, at = zsl.header, -1
+        x = zsl.header
         while True:
             forward = x.level[i].forward
             to = nodes.index(forward) if forward is not None else len(nodes)
@@ -104,7 +105,7 @@ def draw_skiplist(zsl):
                 line += "NULL"
                 break
             line += names[to]
-            x, at = forward, to
+            x = forward
         out.append(line)
     out.append("%-10s" % "score" + "".join(("%g" % n.score).ljust(width) for n in nodes).rstrip())
     out.append("%-10s" % "rank" + "".join(str(j).ljust(width) for j in range(len(nodes))).rstrip())
