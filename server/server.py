@@ -26,7 +26,7 @@ from ae.ae import (
     AE_ERR, AE_READABLE, aeCreateEventLoop, aeCreateFileEvent, aeCreateTimeEvent, aeDeleteFileEvent,
     aeSetAfterSleepProc, aeSetBeforeSleepProc, aeSetExceptionProc,
 )
-from ae.anet import ANET_ERR, anetCloexec, anetNonBlock, anetTcp6Server, anetTcpServer, anetUnixServer
+from ae.anet import ANET_ERR, anetCloexec, anetErrno, anetNonBlock, anetTcp6Server, anetTcpServer, anetUnixServer
 from ae.monotonic import monotonicInit, mstime, ustime
 from cluster.cluster import clusterInit, clusterRedirectClient, getNodeByQuery
 from cluster.cluster_h import CLUSTER_MODULE_FLAG_NONE
@@ -549,7 +549,7 @@ def listenToPort(port, sfd):
             fd, err = anetTcpServer(port, addr, server.tcp_backlog)
         if fd == ANET_ERR:
             server.neterr = err
-            net_errno = getattr(err, "errno", 0)
+            net_errno = anetErrno()
             serverLog(LL_WARNING, "Warning: Could not create server TCP listening socket %s:%d: %s", addr, port, err)
             if net_errno == errno.EADDRNOTAVAIL and optional:
                 continue

@@ -22,7 +22,7 @@ BYTE_SECONDS = float(os.environ.get("AEREDIS_BYTE_SECONDS", 0.03))
 # What a client may do to others by right, or what stops the server or its data: not what this is about.
 BY_RIGHT = {"shutdown", "debug", "monitor", "sync", "psync", "replicaof", "slaveof", "failover", "cluster", "bgsave", "save",
             "bgrewriteaof", "client", "acl", "config", "flushall", "flushdb", "swapdb", "migrate", "module", "script", "eval", "evalsha",
-            "replconf", "publish", "restore-asking", "readonly", "readwrite"}
+            "replconf", "pfselftest", "publish", "restore-asking", "readonly", "readwrite"}
 KEYS = [b"k1", b"k2", b"k3", b"{t}4", b""]
 TOKENS = KEYS * 3 + [b"0", b"1", b"-1", b"3", b"100000", b"-100000", b"1.5", b"nan", b"inf", b"-inf", b"x", b"*", b"$", b">", b"+", b"-", b"(1",
                      b"[a", b"(a", b"0-0", b"1-1", b"\x00\xff\r\n", b"EX", b"NX", b"GET", b"COUNT", b"MATCH", b"LIMIT", b"WITHSCORES", b"STREAMS",
@@ -119,6 +119,9 @@ def test_garbage(s, others):
                     pass
                 c.sock.settimeout(10)
             if used > 30:
+                c.sock.shutdown(socket.SHUT_WR)        # and let the server take all of it
+                while c.sock.recv(1 << 20):
+                    pass
                 raise ConnectionError
         except OSError:
             c.close()
