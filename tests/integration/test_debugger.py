@@ -26,7 +26,7 @@ def test_a_phase_stops_with_the_stack_that_c_has(tmp_path):
     port = free_port()
     out = str(tmp_path / "out")
     with open(out, "w", encoding="utf-8") as f:
-        p = subprocess.Popen([sys.executable, "-m", "tests.support.debug", "--break", "execute", "--port", str(port), "--save", "",
+        p = subprocess.Popen([sys.executable, "-m", "tests.support.debug", "--port", str(port), "--break", "execute", "--save", "",
                               "--dir", str(tmp_path)], stdin=subprocess.PIPE, stdout=f, stderr=f, text=True, cwd=str(tmp_path),
                              env=dict(os.environ, PYTHONPATH=ROOT))
 

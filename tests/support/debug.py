@@ -99,9 +99,10 @@ class PhasePdb(pdb.Pdb):
 def main():
     args = sys.argv[1:]
     switched_on = []
-    if args[:1] == ["--break"]:
-        switched_on = args[1].split(",")
-        args = args[2:]
+    if "--break" in args:                                    # anywhere: make puts --port before it
+        at = args.index("--break")
+        switched_on = args[at + 1].split(",")
+        del args[at:at + 2]
         unknown = set(switched_on) - {name for name, _, _ in PHASES}
         if unknown:
             sys.exit("no such phase: %s (there are: %s)" % (" ".join(unknown), " ".join(name for name, _, _ in PHASES)))
