@@ -155,9 +155,11 @@ SETS = [
     cmd("SRANDMEMBER", key), cmd("SRANDMEMBER", key, arg(small)), cmd("SPOP", key, words("0", "100", "-1", "x")),
 ]
 
-score = st.one_of(decimal, words("inf", "-inf", "1", "2", "2", "3.5", "-1e300", "1e300", "0.1"))
-score_bound = st.one_of(score, words("(1", "(2", "-inf", "+inf", "(inf", "("))
-lex_bound = words("-", "+", "[a", "(b", "[m", "(m5", "[", "x", "")
+good_score = st.one_of(words("inf", "-inf", "1", "2", "2", "3.5", "-1e300", "1e300", "0.1", "-0", "1.5", "17179869184"), small,
+                       st.floats(-1e6, 1e6, allow_nan=False).map(lambda f: repr(f).encode()))
+score = st.integers(0, 11).flatmap(lambda n: decimal if n == 0 else good_score)
+score_bound = st.one_of(score, words("(1", "(2", "-inf", "+inf", "(inf", "(", "-inf", "+inf"))
+lex_bound = words("-", "+", "-", "+", "[a", "(b", "[m", "(m5", "[", "[1", "(m9", "x", "")
 aggregate = [opt("AGGREGATE", words("SUM", "min", "MAX", "x")), opt("WEIGHTS", arg(score), score), opt("WITHSCORES")]
 range_options = [opt("WITHSCORES"), opt("LIMIT", arg(small), arg(small)), opt("REV"), opt("BYSCORE"), opt("BYLEX")]
 
@@ -188,7 +190,7 @@ stream_id = words("1-1", "2-1", "3-0", "3-5", "5-1", "7", "9-9", "0-0", "0", "0-
 fresh_id = st.one_of(stream_id, st.tuples(st.integers(1, 40), st.integers(0, 9)).map(lambda t: b"%d-%d" % t))
 range_id = st.one_of(fresh_id, words("-", "+", "(1-1", "(5-1", "(3", "(-", "(+", "$", "(18446744073709551615-18446744073709551615", "(0-0"))
 after_id = st.one_of(fresh_id, words("$", ">", "0", "0"))
-group = words("g1", "g2", "g1", "nogroup", "")
+group = words("g1", "g1", "g1", "g1", "g2", "g2", "nogroup", "")
 consumer = words("c1", "c2", "c3", "")
 trimming = st.one_of(
     cmd("MAXLEN", arg(words("0", "1", "3", "5", "10"))), cmd("MAXLEN", "~", arg(words("0", "3", "6", "9"))), cmd("MAXLEN", "=", arg(words("2", "4"))),
@@ -209,31 +211,33 @@ def maybe(*parts):
 
 idle = words("0", "0", "1000000", "-1")
 
+stream = words("k0", "k0", "k0", "k0", "k1", "k1", "k2", "k3")
+
 STREAMS = [
-    many(cmd("XADD", key, fresh_id), same_fields, value), many(cmd("XADD", key, fresh_id), same_fields, value, max_size=8),
-    join(cmd("XADD", key), trimming, many(cmd("99-1"), field, value)), join(cmd("XADD", key), trimming, many(cmd("60-0"), same_fields, value)),
-    join(cmd("XADD", key, "NOMKSTREAM"), many(fresh_id.map(lambda i: [i]), field, value)), cmd("XADD", key, fresh_id, field),
-    many(cmd("XADD", key, fresh_id), st.just(b"same"), integer, max_size=1), many(cmd("XADD", key, fresh_id), st.just(b"same"), value, max_size=1),
-    cmd("XLEN", key), tail(cmd("XRANGE", key, range_id, range_id), opt("COUNT", arg(small)), max_size=2),
-    tail(cmd("XREVRANGE", key, range_id, range_id), opt("COUNT", arg(small)), max_size=1), cmd("XRANGE", key, "-", "+"), cmd("XREVRANGE", key, "+", "-"),
-    many(cmd("XDEL", key), fresh_id), join(cmd("XTRIM", key), trimming), cmd("XSETID", key, fresh_id),
-    join(maybe("COUNT", small).map(lambda o: [b"XREAD"] + o), cmd("STREAMS", key, key, after_id, after_id)), cmd("XREAD", "STREAMS", key, after_id),
-    cmd("XREAD", "BLOCK", "1", "STREAMS", key, after_id), cmd("XREAD", "STREAMS", key, key, after_id),
-    join(cmd("XGROUP", "CREATE", key, group, after_id), maybe("MKSTREAM")), cmd("XGROUP", "CREATE", key, "g1", "0"), cmd("XGROUP", "CREATE", key, "g2", "3-1"),
-    cmd("XGROUP", "SETID", key, group, after_id), cmd("XGROUP", "DESTROY", key, group), cmd("XGROUP", "CREATECONSUMER", key, group, consumer),
-    cmd("XGROUP", "DELCONSUMER", key, group, consumer), cmd("XGROUP", words("HELP", "x")),
-    join(cmd("XREADGROUP", "GROUP", group, consumer), maybe("COUNT", arg(small)), maybe("NOACK"), cmd("STREAMS", key, after_id)),
-    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", key, ">"), cmd("XREADGROUP", "GROUP", "g1", consumer, "COUNT", "2", "STREAMS", key, ">"),
-    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", key, key, ">", "0"), cmd("XREADGROUP", "GROUP", "g1", consumer, "BLOCK", "1", "STREAMS", key, ">"),
-    many(cmd("XACK", key, group), fresh_id), cmd("XPENDING", key, group), cmd("XPENDING", key, "g1", "-", "+", "10"),
-    join(cmd("XPENDING", key, group), maybe("IDLE", arg(idle)), st.tuples(range_id, range_id, arg(small)).map(list), st.one_of(st.just([]), consumer.map(lambda c: [c]))),
-    tail(many(cmd("XCLAIM", key, group, consumer, arg(idle)), fresh_id), opt("JUSTID"), opt("FORCE"), opt("RETRYCOUNT", arg(small)),
+    many(cmd("XADD", stream, fresh_id), same_fields, value), many(cmd("XADD", stream, fresh_id), same_fields, value, max_size=8),
+    join(cmd("XADD", stream), trimming, many(cmd("99-1"), field, value)), join(cmd("XADD", stream), trimming, many(cmd("60-0"), same_fields, value)),
+    join(cmd("XADD", stream, "NOMKSTREAM"), many(fresh_id.map(lambda i: [i]), field, value)), cmd("XADD", stream, fresh_id, field),
+    many(cmd("XADD", stream, fresh_id), st.just(b"same"), integer, max_size=1), many(cmd("XADD", stream, fresh_id), st.just(b"same"), value, max_size=1),
+    cmd("XLEN", stream), tail(cmd("XRANGE", stream, range_id, range_id), opt("COUNT", arg(small)), max_size=2),
+    tail(cmd("XREVRANGE", stream, range_id, range_id), opt("COUNT", arg(small)), max_size=1), cmd("XRANGE", stream, "-", "+"), cmd("XREVRANGE", stream, "+", "-"),
+    many(cmd("XDEL", stream), fresh_id), join(cmd("XTRIM", stream), trimming), cmd("XSETID", stream, fresh_id),
+    join(maybe("COUNT", small).map(lambda o: [b"XREAD"] + o), cmd("STREAMS", stream, stream, after_id, after_id)), cmd("XREAD", "STREAMS", stream, after_id),
+    cmd("XREAD", "BLOCK", "1", "STREAMS", stream, after_id), cmd("XREAD", "STREAMS", stream, stream, after_id),
+    join(cmd("XGROUP", "CREATE", stream, group, after_id), maybe("MKSTREAM")), cmd("XGROUP", "CREATE", stream, "g1", "0"), cmd("XGROUP", "CREATE", stream, "g2", "3-1"),
+    cmd("XGROUP", "SETID", stream, group, words("0", "0", "3-0", "$", "x")), cmd("XGROUP", "DESTROY", stream, words("g2")), cmd("XGROUP", "CREATECONSUMER", stream, group, consumer),
+    cmd("XGROUP", "DELCONSUMER", stream, group, consumer), cmd("XGROUP", words("HELP", "x")),
+    join(cmd("XREADGROUP", "GROUP", group, consumer), maybe("COUNT", arg(small)), maybe("NOACK"), cmd("STREAMS", stream, after_id)),
+    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", stream, ">"), cmd("XREADGROUP", "GROUP", "g1", consumer, "COUNT", "2", "STREAMS", stream, ">"),
+    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", stream, stream, ">", "0"), cmd("XREADGROUP", "GROUP", "g1", consumer, "BLOCK", "1", "STREAMS", stream, ">"),
+    many(cmd("XACK", stream, group), fresh_id), cmd("XPENDING", stream, group), cmd("XPENDING", stream, "g1", "-", "+", "10"),
+    join(cmd("XPENDING", stream, group), maybe("IDLE", arg(idle)), st.tuples(range_id, range_id, arg(small)).map(list), st.one_of(st.just([]), consumer.map(lambda c: [c]))),
+    tail(many(cmd("XCLAIM", stream, group, consumer, arg(idle)), fresh_id), opt("JUSTID"), opt("FORCE"), opt("RETRYCOUNT", arg(small)),
          opt("TIME", words("1000", "99999999999999")), opt("IDLE", arg(words("0", "1000"))), opt("LASTID", fresh_id)),
-    many(cmd("XCLAIM", key, "g1", consumer, "0"), fresh_id, max_size=6), many(cmd("XCLAIM", key, "g1", consumer, "0"), fresh_id, max_size=6),
-    tail(cmd("XAUTOCLAIM", key, group, consumer, arg(idle), range_id), opt("COUNT", arg(small)), opt("JUSTID"), max_size=2),
-    cmd("XAUTOCLAIM", key, "g1", consumer, "0", "0"),
-    join(cmd("XINFO", "STREAM", key), maybe("FULL"), maybe("COUNT", arg(small))), cmd("XINFO", "GROUPS", key), cmd("XINFO", "CONSUMERS", key, group),
-    cmd("XINFO", words("HELP", "x"), key),
+    many(cmd("XCLAIM", stream, "g1", consumer, "0"), fresh_id, max_size=6), many(cmd("XCLAIM", stream, "g1", consumer, "0"), fresh_id, max_size=6),
+    tail(cmd("XAUTOCLAIM", stream, group, consumer, arg(idle), range_id), opt("COUNT", arg(small)), opt("JUSTID"), max_size=2),
+    cmd("XAUTOCLAIM", stream, "g1", consumer, "0", "0"),
+    join(cmd("XINFO", "STREAM", stream), maybe("FULL"), maybe("COUNT", arg(small))), cmd("XINFO", "GROUPS", stream), cmd("XINFO", "CONSUMERS", stream, group),
+    cmd("XINFO", words("HELP", "x"), stream),
 ]
 
 hll_word = st.one_of(words("", "a", "b", "c", "foo"), st.integers(0, 400).map(lambda n: b"e%d" % n))
@@ -246,13 +250,13 @@ HYPERLOGLOGS = [
     cmd("SET", key, words("HYLL", "HYLL" + "\0" * 12, b"HYLL\1" + b"\0" * 11 + b"\x7f\xff", b"HYLL\1" + b"\0" * 11 + b"\x7f\xfe", b"HYLL\0" + b"\0" * 30)),
 ]
 
-longitude = st.one_of(words("13.361389", "15.087269", "-122.4", "0", "180", "-180", "180.1", "0.0001", "12.758489"),
+longitude = st.one_of(words("13.361389", "15.087269", "14"), words("13.361389", "15.087269", "-122.4", "0", "180", "-180", "180.1", "0.0001", "12.758489"),
                       st.floats(-180, 180).map(lambda f: b"%.6f" % f), decimal)
-latitude = st.one_of(words("38.115556", "37.502669", "37.7", "0", "85.05112878", "-85.05112878", "86", "38.788135"),
+latitude = st.one_of(words("38.115556", "37.502669", "38"), words("38.115556", "37.502669", "37.7", "0", "85.05112878", "-85.05112878", "86", "38.788135"),
                      st.floats(-85, 85).map(lambda f: b"%.6f" % f), decimal)
 near = st.tuples(words("13.36", "15.08", "14", "13.9", "12.7"), words("38.11", "37.5", "37.9", "38.5")).map(list)
 place = words("Palermo", "Catania", "a", "b", "p1", "p2", "p3", "")
-unit = words("m", "km", "FT", "mi", "km", "x")
+unit = words("m", "km", "FT", "mi", "km", "km", "m", "x")
 radius = st.one_of(words("0", "1", "100", "200", "5000", "22000", "-1", "1e3", "0.5"), decimal)
 found_options = [opt("WITHDIST"), opt("WITHCOORD"), opt("WITHHASH"), opt("ASC"), opt("DESC"), opt("COUNT", arg(words("1", "2", "5", "0"))),
                  opt("COUNT", "2", "ANY")]
@@ -280,7 +284,7 @@ TRANSACTIONS = [cmd("MULTI"), cmd("EXEC"), cmd("EXEC"), cmd("MULTI"), cmd("EXEC"
                 cmd("MULTI"), cmd("EXEC"), cmd("GET"), cmd("NOSUCH", "x"), cmd("HELLO", arg(words("2", "3"))), cmd("ECHO", value), cmd("PING"),
                 cmd("PING", value)]
 
-wait = words("0.01", "0.01", "-1", "x", "nan", "1e400", "")
+wait = words(*["0.01"] * 12, "-1", "x", "nan", "1e400", "")
 
 BLOCKING = [
     join(many(cmd("BLPOP"), key), wait.map(lambda t: [t])), join(many(cmd("BRPOP"), key), wait.map(lambda t: [t])), cmd("BRPOPLPUSH", key, key, wait),
@@ -301,13 +305,14 @@ LIMITS = {
 
 big_value = st.one_of(value, st.sampled_from([b"z" * 2000, b"0123456789" * 400, b"q" * 5000, bytes(range(256)) * 10, b"w" * 33, b"v" * 65]))
 
-SETTINGS = [
-    st.sampled_from([(name, v) for name, values in LIMITS.items() for v in values]).map(lambda t: [b"CONFIG", b"SET", t[0].encode(), t[1].encode()]),
-    many(cmd("RPUSH", key), big_value, max_size=8), many(cmd("LPUSH", key), big_value, max_size=8), cmd("LINSERT", key, "AFTER", element, big_value),
-    cmd("LSET", key, small, big_value), many(cmd("HSET", key), field, big_value, max_size=6), many(cmd("SADD", key), st.one_of(element, big_value), max_size=6),
-    many(cmd("ZADD", key), score, st.one_of(element, big_value), max_size=6), many(cmd("XADD", key, fresh_id), same_fields, big_value),
-    *LISTS, *HASHES[:4], *SETS[:3], *ZSETS[:3], *STREAMS[:5], *HYPERLOGLOGS[:2],
-]
+setting = st.sampled_from([(name, v) for name, values in LIMITS.items() for v in values]).map(
+    lambda t: [b"CONFIG", b"SET", t[0].encode(), t[1].encode()])
+BIG_LISTS = [setting, many(cmd("RPUSH", key), big_value, max_size=8), many(cmd("LPUSH", key), big_value, max_size=8),
+             cmd("LINSERT", key, words("AFTER", "BEFORE"), element, big_value), cmd("LSET", key, small, big_value), setting, *LISTS]
+BIG_HASHES = [setting, many(cmd("HSET", key), field, big_value, max_size=6), cmd("HSETNX", key, big_value, value), setting, *HASHES]
+BIG_SETS = [setting, many(cmd("SADD", key), st.one_of(element, big_value), max_size=6), setting, *SETS]
+BIG_ZSETS = [setting, many(cmd("ZADD", key), score, st.one_of(element, big_value), max_size=6), setting, *ZSETS]
+BIG_STREAMS = [setting, many(cmd("XADD", key, fresh_id), same_fields, big_value), many(cmd("XADD", key, "99"), same_fields, big_value), setting, *STREAMS]
 
 COPIES = [
     cmd("COPY", key, key, "DB", words("0", "1", "2")), cmd("COPY", key, key, "REPLACE"), cmd("MOVE", key, words("0", "1", "2")),
@@ -322,8 +327,38 @@ COPIES = [
 
 TABLE = {"strings": STRINGS, "keyspace": KEYSPACE, "hashes": HASHES, "bits": BITS, "sort": SORTS + LISTS[:2] + SETS[:2],
          "lists": LISTS, "sets": SETS, "zsets": ZSETS, "streams": STREAMS, "hyperloglogs": HYPERLOGLOGS, "geos": GEOS, "transactions": TRANSACTIONS,
-         "blocking": BLOCKING, "settings": SETTINGS, "copies": COPIES,
+         "blocking": BLOCKING, "big lists": BIG_LISTS, "big hashes": BIG_HASHES, "big sets": BIG_SETS,
+         "big zsets": BIG_ZSETS, "big streams": BIG_STREAMS, "copies": COPIES,
          "words": WORDS + WORDS + STRINGS[:3] + HASHES[:2] + LISTS[:2] + SETS[:2] + ZSETS[:2] + STREAMS[:2]}
+
+
+
+def lines(text):
+    return [line.encode().split() for line in text.strip().splitlines()]
+
+
+#: What a sequence may begin with, so that it meets values of some size.
+PRELUDES = {
+    "strings": lines("""MSET k0 10 k1 hello k2 3.5 k3 ohmytext"""),
+    "keyspace": lines("""SET k0 1 EX 100000\nHSET k1 f1 1\nRPUSH k2 a b c\nPEXPIREAT k2 4000000000000"""),
+    "hashes": lines("""HSET k0 f1 1 f2 a f3 1.5\nHSET k1 g0 0 g1 1 g2 2 g3 3 g4 4 g5 5 g6 6 g7 7 g8 8 g9 9"""),
+    "bits": lines("""SET k0 foobar\nSETBIT k1 70 1\nSET k2 12"""),
+    "sort": lines("""RPUSH k0 3 1 2 10\nSADD k1 5 4 9 7\nMSET k2 7 k3 8\nZADD k2 1 2 2 1"""),
+    "lists": lines("""RPUSH k0 a b c a b c 1 2 3 a m1 m2 m3\nRPUSH k1 1 2 a\nRPUSH k2 x"""),
+    "sets": lines("""SADD k0 1 2 3 4 5\nSADD k1 a b c m1 m2 1 2 3\nSADD k2 1 2 3 4 5 6 7 8 9 10 11 12 13"""),
+    "zsets": lines("""ZADD k0 1 a 2 b 3 c 3 1\nZADD k1 0 a 0 b 0 c 0 m1 0 m2 0 m3 0 m4 0 m5 0 1 0 2\nZADD k2 1 m1 2 m2 3 m3 4 m4 5 m5 6 m6 7 m7 8 m8 9 m9 10 a"""),
+    "streams": lines("""XADD k0 1-1 f0 1\nXADD k0 2-1 f0 a f1 b\nXADD k0 3-0 f0 1\nXADD k0 3-5 f0 a\nXADD k0 5-1 f0 x\nXADD k0 7-0 f0 x f1 z\nXADD k0 9-9 f0 1
+XADD k1 1-1 f1 1\nXADD k1 2-1 f1 2\nXGROUP CREATE k0 g1 0\nXGROUP CREATE k1 g1 0\nXGROUP CREATE k0 g2 3-0
+XREADGROUP GROUP g1 c1 COUNT 4 STREAMS k0 >\nXREADGROUP GROUP g1 c2 COUNT 2 STREAMS k0 k1 > >\nXREADGROUP GROUP g2 c2 STREAMS k0 >"""),
+    "hyperloglogs": lines("""PFADD k0 a b c\nPFADD k1 e1 e2 e3 e4 e5 e6 e7 e8 e9 e10\nPFADD k2"""),
+    "geos": lines("""GEOADD k0 13.361389 38.115556 Palermo 15.087269 37.502669 Catania 13.6 37.4 p1 14.2 38 p2
+GEOADD k1 12.758489 38.788135 p1 17.241510 38.788135 p2 13.36 38.11 p3"""),
+}
+PRELUDES["blocking"] = PRELUDES["lists"] + lines("ZADD k3 1 a 2 b 3 c")
+PRELUDES.update(("big " + family, PRELUDES[family]) for family in ("lists", "hashes", "sets", "zsets", "streams"))
+PRELUDES["copies"] = PRELUDES["keyspace"] + lines("SADD k3 a 1 2")
+PRELUDES["words"] = lines("RPUSH k0 a 1 b\nSADD k1 1 2 3\nHSET k2 f1 1 a 2\nZADD k3 1 a 2 b 3 1")
+PRELUDES["transactions"] = lines("SET k0 1\nWATCH k0")
 
 
 def quoted(words_):
@@ -338,12 +373,14 @@ KEYSPACE_SHARE = 5
 INLINE_SHARE = 20
 
 
-def sequences(families, min_size=10, max_size=60):
-    """Sequences of commands of the named families."""
+def sequences(families, min_size=25, max_size=80):
+    """Sequences of commands of the named families, most of them with preludes."""
     own = st.one_of([strategy for family in families if family != "keyspace" for strategy in TABLE[family]])
     keyspace = st.one_of(TABLE["keyspace"])
     one = st.integers(1, KEYSPACE_SHARE).flatmap(lambda n: keyspace if n == 1 else own)
     if "transactions" in families:
         one = st.one_of(one, st.one_of(TABLE["transactions"]))
     inline = one.map(lambda words_: quoted(words_) if sum(map(len, words_)) < 1000 else words_)
-    return st.lists(st.integers(1, INLINE_SHARE).flatmap(lambda n: inline if n == 1 else one), min_size=min_size, max_size=max_size)
+    body = st.lists(st.integers(1, INLINE_SHARE).flatmap(lambda n: inline if n == 1 else one), min_size=min_size, max_size=max_size)
+    preludes = st.lists(st.sampled_from(families[:1] * 3 + families), max_size=1 if len(families) < 3 else 4)
+    return st.tuples(preludes, body).map(lambda t: [command for family in t[0] for command in PRELUDES[family]] + t[1])
