@@ -324,7 +324,8 @@ def hllSparseSet(o, index, count, hint=None):
         if deltalen > 0 and end + deltalen > server.hll_sparse_max_bytes:
             return hllSparseSet_promote(o, index, count)
         s[p:p + oldlen] = seq
-        end = len(s)
+        end += deltalen
+        del s[end:]                         # nothing, but when a damaged value ends in half an XZERO: C counts it as two bytes
 
     # Step 4: merge equal VALs around
     p = prev if prev is not None else sparse

@@ -462,9 +462,7 @@ def zunionInterDiffGenericCommand(c, dstkey, numkeysIndex, op):
         addReplyBulkCBuffer(c, zn.ele)
         if withscores:
             addReplyDouble(c, zn.score)
-        following = zn.level[0].forward
-        zn.backward = zn.level = None       # the result dies here: leave no cycles
-        zn = following
+        zn = zn.level[0].forward
 
 
 def zunionstoreCommand(c):

@@ -217,26 +217,35 @@ STREAMS = [
     many(cmd("XADD", stream, fresh_id), same_fields, value), many(cmd("XADD", stream, fresh_id), same_fields, value, max_size=8),
     join(cmd("XADD", stream), trimming, many(cmd("99-1"), field, value)), join(cmd("XADD", stream), trimming, many(cmd("60-0"), same_fields, value)),
     join(cmd("XADD", stream, "NOMKSTREAM"), many(fresh_id.map(lambda i: [i]), field, value)), cmd("XADD", stream, fresh_id, field),
-    many(cmd("XADD", stream, fresh_id), st.just(b"same"), integer, max_size=1), many(cmd("XADD", stream, fresh_id), st.just(b"same"), value, max_size=1),
+    many(cmd("XADD", stream, fresh_id), st.just(b"same"), integer, max_size=1),
+    many(cmd("XADD", stream, fresh_id), st.just(b"same"), value, max_size=1),
     cmd("XLEN", stream), tail(cmd("XRANGE", stream, range_id, range_id), opt("COUNT", arg(small)), max_size=2),
-    tail(cmd("XREVRANGE", stream, range_id, range_id), opt("COUNT", arg(small)), max_size=1), cmd("XRANGE", stream, "-", "+"), cmd("XREVRANGE", stream, "+", "-"),
+    tail(cmd("XREVRANGE", stream, range_id, range_id), opt("COUNT", arg(small)), max_size=1), cmd("XRANGE", stream, "-", "+"),
+    cmd("XREVRANGE", stream, "+", "-"),
     many(cmd("XDEL", stream), fresh_id), join(cmd("XTRIM", stream), trimming), cmd("XSETID", stream, fresh_id),
-    join(maybe("COUNT", small).map(lambda o: [b"XREAD"] + o), cmd("STREAMS", stream, stream, after_id, after_id)), cmd("XREAD", "STREAMS", stream, after_id),
+    join(maybe("COUNT", small).map(lambda o: [b"XREAD"] + o), cmd("STREAMS", stream, stream, after_id, after_id)),
+    cmd("XREAD", "STREAMS", stream, after_id),
     cmd("XREAD", "BLOCK", "1", "STREAMS", stream, after_id), cmd("XREAD", "STREAMS", stream, stream, after_id),
-    join(cmd("XGROUP", "CREATE", stream, group, after_id), maybe("MKSTREAM")), cmd("XGROUP", "CREATE", stream, "g1", "0"), cmd("XGROUP", "CREATE", stream, "g2", "3-1"),
-    cmd("XGROUP", "SETID", stream, group, words("0", "0", "3-0", "$", "x")), cmd("XGROUP", "DESTROY", stream, words("g2")), cmd("XGROUP", "CREATECONSUMER", stream, group, consumer),
+    join(cmd("XGROUP", "CREATE", stream, group, after_id), maybe("MKSTREAM")), cmd("XGROUP", "CREATE", stream, "g1", "0"),
+    cmd("XGROUP", "CREATE", stream, "g2", "3-1"),
+    cmd("XGROUP", "SETID", stream, group, words("0", "0", "3-0", "$", "x")), cmd("XGROUP", "DESTROY", stream, words("g2")),
+    cmd("XGROUP", "CREATECONSUMER", stream, group, consumer),
     cmd("XGROUP", "DELCONSUMER", stream, group, consumer), cmd("XGROUP", words("HELP", "x")),
     join(cmd("XREADGROUP", "GROUP", group, consumer), maybe("COUNT", arg(small)), maybe("NOACK"), cmd("STREAMS", stream, after_id)),
-    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", stream, ">"), cmd("XREADGROUP", "GROUP", "g1", consumer, "COUNT", "2", "STREAMS", stream, ">"),
-    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", stream, stream, ">", "0"), cmd("XREADGROUP", "GROUP", "g1", consumer, "BLOCK", "1", "STREAMS", stream, ">"),
+    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", stream, ">"),
+    cmd("XREADGROUP", "GROUP", "g1", consumer, "COUNT", "2", "STREAMS", stream, ">"),
+    cmd("XREADGROUP", "GROUP", "g1", consumer, "STREAMS", stream, stream, ">", "0"),
+    cmd("XREADGROUP", "GROUP", "g1", consumer, "BLOCK", "1", "STREAMS", stream, ">"),
     many(cmd("XACK", stream, group), fresh_id), cmd("XPENDING", stream, group), cmd("XPENDING", stream, "g1", "-", "+", "10"),
-    join(cmd("XPENDING", stream, group), maybe("IDLE", arg(idle)), st.tuples(range_id, range_id, arg(small)).map(list), st.one_of(st.just([]), consumer.map(lambda c: [c]))),
+    join(cmd("XPENDING", stream, group), maybe("IDLE", arg(idle)), st.tuples(range_id, range_id, arg(small)).map(list),
+         st.one_of(st.just([]), consumer.map(lambda c: [c]))),
     tail(many(cmd("XCLAIM", stream, group, consumer, arg(idle)), fresh_id), opt("JUSTID"), opt("FORCE"), opt("RETRYCOUNT", arg(small)),
          opt("TIME", words("1000", "99999999999999")), opt("IDLE", arg(words("0", "1000"))), opt("LASTID", fresh_id)),
     many(cmd("XCLAIM", stream, "g1", consumer, "0"), fresh_id, max_size=6), many(cmd("XCLAIM", stream, "g1", consumer, "0"), fresh_id, max_size=6),
     tail(cmd("XAUTOCLAIM", stream, group, consumer, arg(idle), range_id), opt("COUNT", arg(small)), opt("JUSTID"), max_size=2),
     cmd("XAUTOCLAIM", stream, "g1", consumer, "0", "0"),
-    join(cmd("XINFO", "STREAM", stream), maybe("FULL"), maybe("COUNT", arg(small))), cmd("XINFO", "GROUPS", stream), cmd("XINFO", "CONSUMERS", stream, group),
+    join(cmd("XINFO", "STREAM", stream), maybe("FULL"), maybe("COUNT", arg(small))), cmd("XINFO", "GROUPS", stream),
+    cmd("XINFO", "CONSUMERS", stream, group),
     cmd("XINFO", words("HELP", "x"), stream),
 ]
 
@@ -244,8 +253,10 @@ hll_word = st.one_of(words("", "a", "b", "c", "foo"), st.integers(0, 400).map(la
 
 HYPERLOGLOGS = [
     many(cmd("PFADD", key), hll_word), many(cmd("PFADD", key), hll_word, max_size=60), cmd("PFADD", key), cmd("PFCOUNT", key), cmd("PFCOUNT", key),
-    many(cmd("PFCOUNT"), key), many(cmd("PFMERGE", key), key), cmd("PFMERGE", key), cmd("PFDEBUG", words("GETREG", "DECODE", "ENCODING", "TODENSE", "x"), key),
-    cmd("PFDEBUG", "ENCODING", key), cmd("SETRANGE", key, words("0", "1", "4", "5", "8", "15", "16", "17", "18", "19", "20", "30"), st.binary(min_size=1, max_size=3)),
+    many(cmd("PFCOUNT"), key), many(cmd("PFMERGE", key), key), cmd("PFMERGE", key),
+    cmd("PFDEBUG", words("GETREG", "DECODE", "ENCODING", "TODENSE", "x"), key),
+    cmd("PFDEBUG", "ENCODING", key),
+    cmd("SETRANGE", key, words("0", "1", "4", "5", "8", "15", "16", "17", "18", "19", "20", "30"), st.binary(min_size=1, max_size=3)),
     cmd("GETRANGE", key, "0", "-1"), cmd("STRLEN", key), cmd("APPEND", key, words("x", "hello", b"\x7f\xff", b"\x80")),
     cmd("SET", key, words("HYLL", "HYLL" + "\0" * 12, b"HYLL\1" + b"\0" * 11 + b"\x7f\xff", b"HYLL\1" + b"\0" * 11 + b"\x7f\xfe", b"HYLL\0" + b"\0" * 30)),
 ]
@@ -314,11 +325,14 @@ BIG_SETS = [setting, many(cmd("SADD", key), st.one_of(element, big_value), max_s
 BIG_ZSETS = [setting, many(cmd("ZADD", key), score, st.one_of(element, big_value), max_size=6), setting, *ZSETS]
 BIG_STREAMS = [setting, many(cmd("XADD", key, fresh_id), same_fields, big_value), many(cmd("XADD", key, "99"), same_fields, big_value), setting, *STREAMS]
 
+#: What DUMP gives for "10".
+TEN = b"\x00\xc0\x0a\x09\x00\xbe\x6d\x06\x89\x5a\x28\x00\x0a"
+
 COPIES = [
     cmd("COPY", key, key, "DB", words("0", "1", "2")), cmd("COPY", key, key, "REPLACE"), cmd("MOVE", key, words("0", "1", "2")),
     cmd("SWAPDB", words("0", "1"), words("0", "1", "2")), cmd("SELECT", words("0", "1", "2")), cmd("DUMP", key), cmd("RENAME", key, key),
-    cmd("RESTORE", key, arg(words("0")), words("", "x", b"\x00\x01a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00", b"\x00\xc0\x0a\x09\x00\xbe\x6d\x06\x89\x5a\x28\x00\x0a")),
-    tail(cmd("RESTORE", key, words("0", "100000", "-1"), b"\x00\xc0\x0a\x09\x00\xbe\x6d\x06\x89\x5a\x28\x00\x0a"), opt("REPLACE"), opt("ABSTTL"),
+    cmd("RESTORE", key, arg(words("0")), words("", "x", b"\x00\x01a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00", TEN)),
+    tail(cmd("RESTORE", key, words("0", "100000", "-1"), TEN), opt("REPLACE"), opt("ABSTTL"),
          opt("IDLETIME", arg(words("0", "100"))), opt("FREQ", arg(words("0", "255", "256"))), opt("x")),
     *KEYSPACE, *STRINGS[:5], *HASHES[:2], *LISTS[:2], *SETS[:2], *ZSETS[:2], *STREAMS[:2],
     cmd("OBJECT", words("ENCODING", "FREQ", "HELP", "x"), key), cmd("OBJECT", "REFCOUNT", key), cmd("EXPIRE", key, words("0", "-1")),
@@ -330,7 +344,6 @@ TABLE = {"strings": STRINGS, "keyspace": KEYSPACE, "hashes": HASHES, "bits": BIT
          "blocking": BLOCKING, "big lists": BIG_LISTS, "big hashes": BIG_HASHES, "big sets": BIG_SETS,
          "big zsets": BIG_ZSETS, "big streams": BIG_STREAMS, "copies": COPIES,
          "words": WORDS + WORDS + STRINGS[:3] + HASHES[:2] + LISTS[:2] + SETS[:2] + ZSETS[:2] + STREAMS[:2]}
-
 
 
 def lines(text):
@@ -346,7 +359,8 @@ PRELUDES = {
     "sort": lines("""RPUSH k0 3 1 2 10\nSADD k1 5 4 9 7\nMSET k2 7 k3 8\nZADD k2 1 2 2 1"""),
     "lists": lines("""RPUSH k0 a b c a b c 1 2 3 a m1 m2 m3\nRPUSH k1 1 2 a\nRPUSH k2 x"""),
     "sets": lines("""SADD k0 1 2 3 4 5\nSADD k1 a b c m1 m2 1 2 3\nSADD k2 1 2 3 4 5 6 7 8 9 10 11 12 13"""),
-    "zsets": lines("""ZADD k0 1 a 2 b 3 c 3 1\nZADD k1 0 a 0 b 0 c 0 m1 0 m2 0 m3 0 m4 0 m5 0 1 0 2\nZADD k2 1 m1 2 m2 3 m3 4 m4 5 m5 6 m6 7 m7 8 m8 9 m9 10 a"""),
+    "zsets": lines("""ZADD k0 1 a 2 b 3 c 3 1\nZADD k1 0 a 0 b 0 c 0 m1 0 m2 0 m3 0 m4 0 m5 0 1 0 2
+ZADD k2 1 m1 2 m2 3 m3 4 m4 5 m5 6 m6 7 m7 8 m8 9 m9 10 a"""),
     "streams": lines("""XADD k0 1-1 f0 1\nXADD k0 2-1 f0 a f1 b\nXADD k0 3-0 f0 1\nXADD k0 3-5 f0 a\nXADD k0 5-1 f0 x\nXADD k0 7-0 f0 x f1 z\nXADD k0 9-9 f0 1
 XADD k1 1-1 f1 1\nXADD k1 2-1 f1 2\nXGROUP CREATE k0 g1 0\nXGROUP CREATE k1 g1 0\nXGROUP CREATE k0 g2 3-0
 XREADGROUP GROUP g1 c1 COUNT 4 STREAMS k0 >\nXREADGROUP GROUP g1 c2 COUNT 2 STREAMS k0 k1 > >\nXREADGROUP GROUP g2 c2 STREAMS k0 >"""),

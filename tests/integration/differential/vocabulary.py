@@ -13,7 +13,8 @@ OPTIONS = {
     "set": "NX XX GET KEEPTTL EX PX EXAT PXAT", "getex": "PERSIST EX PX EXAT PXAT", "stralgo": "LCS IDX LEN WITHMATCHLEN MINMATCHLEN STRINGS KEYS",
     "bitfield": "GET SET INCRBY OVERFLOW WRAP SAT FAIL u8 i16 #1 u64 i64", "bitfield_ro": "GET u8 #1 SET", "bitop": "AND OR XOR NOT",
     "linsert": "BEFORE AFTER", "lpos": "RANK COUNT MAXLEN", "lmove": "LEFT RIGHT", "blmove": "LEFT RIGHT", "zadd": "NX XX GT LT CH INCR inf",
-    "sort": "BY GET LIMIT ASC DESC ALPHA STORE nosort k* #", "scan": "MATCH COUNT TYPE string k*", "sscan": "MATCH COUNT k*", "hscan": "MATCH COUNT k*",
+    "sort": "BY GET LIMIT ASC DESC ALPHA STORE nosort k* #", "scan": "MATCH COUNT TYPE string k*", "sscan": "MATCH COUNT k*",
+    "hscan": "MATCH COUNT k*",
     "zscan": "MATCH COUNT k*", "copy": "DB REPLACE", "restore": "REPLACE ABSTTL IDLETIME FREQ", "restore-asking": "REPLACE ABSTTL IDLETIME FREQ",
     "zunionstore": "WEIGHTS AGGREGATE SUM MIN MAX", "zinterstore": "WEIGHTS AGGREGATE SUM MIN MAX", "zdiffstore": "WEIGHTS AGGREGATE SUM",
     "zunion": "WEIGHTS AGGREGATE SUM MIN MAX WITHSCORES", "zinter": "WEIGHTS AGGREGATE SUM MIN MAX WITHSCORES", "zdiff": "WITHSCORES WEIGHTS",
@@ -26,7 +27,8 @@ OPTIONS = {
     "geosearch": "FROMMEMBER FROMLONLAT BYRADIUS BYBOX m km WITHDIST WITHHASH WITHCOORD COUNT ANY ASC DESC 13.36 38.11",
     "geosearchstore": "FROMMEMBER FROMLONLAT BYRADIUS BYBOX m km STOREDIST COUNT ANY ASC WITHDIST 13.36 38.11",
     "pfdebug": "GETREG DECODE ENCODING TODENSE", "xadd": "NOMKSTREAM MAXLEN MINID ~ = LIMIT 1-1 5-5 99", "xrange": "- + COUNT (1-1 1-1",
-    "xrevrange": "- + COUNT (1-1 1-1", "xread": "COUNT STREAMS BLOCK\0001 $ > 1-1", "xreadgroup": "GROUP g1 c1 COUNT STREAMS BLOCK\0001 NOACK $ > 1-1",
+    "xrevrange": "- + COUNT (1-1 1-1", "xread": "COUNT STREAMS BLOCK\0001 $ > 1-1",
+    "xreadgroup": "GROUP g1 c1 COUNT STREAMS BLOCK\0001 NOACK $ > 1-1",
     "xgroup": "CREATE SETID DESTROY CREATECONSUMER DELCONSUMER HELP MKSTREAM g1 c1 $ 1-1", "xsetid": "1-1 $", "xack": "g1 1-1",
     "xpending": "g1 IDLE - + (1-1 c1", "xclaim": "g1 c1 1-1 IDLE TIME RETRYCOUNT FORCE JUSTID LASTID", "xautoclaim": "g1 c1 1-1 COUNT JUSTID",
     "xinfo": "STREAM GROUPS CONSUMERS HELP FULL COUNT g1", "xdel": "1-1", "xtrim": "MAXLEN MINID ~ = LIMIT 1-1",
@@ -38,9 +40,12 @@ OPTIONS["georadiusbymember_ro"] = OPTIONS["georadiusbymember"]
 
 #: Only these words (besides keys): others would give replies of which nothing can be said, or change more than data.
 ONLY = {
-    "object": "ENCODING FREQ HELP nosuch", "debug": "OBJECT DIGEST-VALUE STRINGMATCH-LEN nosuch", "client": "HELP GETNAME SETNAME GETREDIR CACHING yes nosuch UNBLOCK ERROR",
-    "config": "GET SET nosuch hash-max-ziplist-value maxmemory-x HELP", "memory": "HELP nosuch", "slowlog": "HELP nosuch", "latency": "HELP nosuch HISTORY RESET",
-    "acl": "HELP WHOAMI CAT nosuch", "module": "LIST HELP UNLOAD nosuch", "pubsub": "CHANNELS NUMSUB NUMPAT HELP nosuch", "command": "INFO COUNT GETKEYS get set nosuch eval HELP 1",
+    "object": "ENCODING FREQ HELP nosuch", "debug": "OBJECT DIGEST-VALUE STRINGMATCH-LEN nosuch",
+    "client": "HELP GETNAME SETNAME GETREDIR CACHING yes nosuch UNBLOCK ERROR",
+    "config": "GET SET nosuch hash-max-ziplist-value maxmemory-x HELP", "memory": "HELP nosuch", "slowlog": "HELP nosuch",
+    "latency": "HELP nosuch HISTORY RESET",
+    "acl": "HELP WHOAMI CAT nosuch", "module": "LIST HELP UNLOAD nosuch", "pubsub": "CHANNELS NUMSUB NUMPAT HELP nosuch",
+    "command": "INFO COUNT GETKEYS get set nosuch eval HELP 1",
     "wait": "0 x -1 1.5", "cluster": "INFO SLOTS nosuch", "role": "x", "lolwut": "VERSION x", "auth": "x default", "publish": "x y", "info": "nosuch",
 }
 ARITY_ONLY = {"shutdown", "sync", "psync", "monitor", "slaveof", "replicaof", "subscribe", "psubscribe", "unsubscribe", "punsubscribe", "migrate",
@@ -49,9 +54,12 @@ BLOCKING = {"blpop", "brpop", "bzpopmin", "bzpopmax", "brpoplpush", "blmove"}
 #: Commands to which a large negative count is a very large job.
 SMALL_COUNTS = {"srandmember", "hrandfield", "zrandmember", "spop"}
 
+#: Commands whose numbers are times: no key may live as short as a sequence takes.
+TIMES = {"set", "getex", "setex", "psetex", "expire", "pexpire", "restore", "restore-asking"}
+
 KEYS = [b"k%d" % i for i in range(4)]
 SMALL = [b"0", b"1", b"-1", b"2", b"3"]
-NUMBERS = SMALL + [b"10", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808", b"1.5", b"1e3", b"100000"]
+NUMBERS = SMALL + [b"-9223372036854775807", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808", b"1.5", b"1e3", b"100000"]
 NONSENSE = [b"", b"x", b"abc", b"\0", b"\xff\xfe", b"-", b"nan"]
 
 
@@ -59,7 +67,7 @@ def words_for(name):
     keys = st.sampled_from(KEYS)
     if name in ONLY:
         return st.one_of(keys, st.sampled_from(ONLY[name].encode().split()))
-    numbers = st.sampled_from(SMALL if name in SMALL_COUNTS else NUMBERS)
+    numbers = st.sampled_from(SMALL if name in SMALL_COUNTS else [b"0"] + NUMBERS[5:] if name in TIMES else NUMBERS)
     choices = [keys, keys, numbers, numbers, st.sampled_from(NONSENSE)]
     if OPTIONS.get(name):
         choices += [st.sampled_from(OPTIONS[name].encode().split(b" ")).flatmap(lambda w: st.sampled_from([w, w.lower()]))] * 4
