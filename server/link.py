@@ -40,6 +40,7 @@ from server.keyspace import object_command
 from server import log
 from server import object
 from server.scripting import scripting
+from server.scripting import scripting_redis
 from server import server
 from server import server_cron
 from server import server_main
@@ -316,7 +317,21 @@ object.LFUGetTimeInMinutes = evict.LFUGetTimeInMinutes
 object.streamNew = t_stream.streamNew
 
 # server.scripting.scripting
+scripting.replicationFeedMonitors = replication.replicationFeedMonitors
+scripting.replicationScriptCacheAdd = replication.replicationScriptCacheAdd
+scripting.replicationScriptCacheExists = replication.replicationScriptCacheExists
+scripting.replicationScriptCacheFlush = replication.replicationScriptCacheFlush
+scripting.forceCommandPropagation = server.forceCommandPropagation
+scripting.preventCommandPropagation = server.preventCommandPropagation
 scripting.shaScriptObjectDictType = server.shaScriptObjectDictType
+scripting.blockingOperationEnds = server_cron.blockingOperationEnds
+scripting.blockingOperationStarts = server_cron.blockingOperationStarts
+
+# server.scripting.scripting_redis
+scripting_redis.getNodeByQuery = cluster.getNodeByQuery
+scripting_redis.call = server.call
+scripting_redis.lookupCommand = server.lookupCommand
+scripting_redis.writeCommandsDeniedByDiskError = server.writeCommandsDeniedByDiskError
 
 # server.server
 server.redisCommandTable = commandtable.redisCommandTable

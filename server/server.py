@@ -76,6 +76,7 @@ from server.server_cron import (  # noqa: F401 (C has them in server.c: others i
 )
 from server.server_h import (
     server, shared, rdbSaveInfo, redisDb, redisError, redisOp, redisOpArray, socketFds, clientBufferLimitsConfig,
+    DISK_ERROR_TYPE_AOF, DISK_ERROR_TYPE_NONE, DISK_ERROR_TYPE_RDB,
     AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, BLOCKED_NUM, BLOCKED_PAUSE, CHILD_TYPE_AOF, CHILD_TYPE_NONE, CHILD_TYPE_RDB,
     CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_COMMAND, CLIENT_CLOSE_AFTER_REPLY, CLIENT_DENY_BLOCKING, CLIENT_FORCE_AOF,
     CLIENT_FORCE_REPL, CLIENT_LUA, CLIENT_MASTER, CLIENT_MONITOR, CLIENT_MULTI, CLIENT_PAUSE_ALL, CLIENT_PAUSE_OFF,
@@ -129,11 +130,6 @@ ACL_DENIED_CHANNEL = 4
 USER_MAY_DO_ANYTHING = USER_FLAG_ALLCOMMANDS | USER_FLAG_ALLKEYS | USER_FLAG_ALLCHANNELS
 
 EVICT_FAIL = 2                       # result of performEvictions
-
-# Why writes are refused (writeCommandsDeniedByDiskError)
-DISK_ERROR_TYPE_AOF = 1
-DISK_ERROR_TYPE_RDB = 2
-DISK_ERROR_TYPE_NONE = 0
 
 # restartServer flags
 RESTART_SERVER_NONE = 0

@@ -253,6 +253,11 @@ LL_NOTICE = 2
 LL_WARNING = 3
 LL_RAW = 1 << 10
 
+# Why writes are refused (writeCommandsDeniedByDiskError)
+DISK_ERROR_TYPE_AOF = 1
+DISK_ERROR_TYPE_RDB = 2
+DISK_ERROR_TYPE_NONE = 0
+
 # server.supervised_mode
 SUPERVISED_NONE = 0
 SUPERVISED_AUTODETECT = 1
