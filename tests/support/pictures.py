@@ -1,6 +1,7 @@
 """pictures.py - the data structures of a live server, drawn in plain text.
 
     python -m tests.support.pictures NAME [...]        dict rehash skiplist ziplist cascade quicklist intset sds stream encodings
+                                                   backlog
     python -m tests.support.pictures --port N KEY      draw a key of any running server, a C one included
     python -m tests.support.pictures --write           draw all pictures of docs/ anew (--check: do they still fit?)
 
@@ -451,10 +452,30 @@ def picture_encodings(s):
     return out
 
 
+def picture_backlog(s):
+    from replication.replication_master import createReplicationBacklog
+    from tests.support.backlog import draw_ring
+    s.execute("CONFIG", "SET", "repl-backlog-size", "16kb")
+    if server.repl_backlog is None:                 # C: the first replica makes it
+        createReplicationBacklog()
+    server.slaveseldb = -1
+    out = []
+    for n in (300, 600):
+        for i in range(n):
+            s.execute("SET", "key:%03d" % i, "v")
+        ring, idx = server.repl_backlog, server.repl_backlog_idx
+        out += ["after %d SETs of 33 bytes, and a SELECT:" % n] + draw_ring(server.repl_backlog_size, idx, server.repl_backlog_histlen, server.repl_backlog_off,
+                                                        server.master_repl_offset)
+        out += ["left of idx: %r" % bytes(ring[idx - 33:idx]), ""]
+    server.repl_backlog = None
+    server.master_repl_offset = 0
+    return out[:-1]
+
+
 PICTURES = {
     "dict": picture_dict, "rehash": picture_rehash, "skiplist": picture_skiplist, "ziplist": picture_ziplist,
     "cascade": picture_cascade, "quicklist": picture_quicklist, "intset": picture_intset, "sds": picture_sds,
-    "stream": picture_stream, "encodings": picture_encodings,
+    "stream": picture_stream, "encodings": picture_encodings, "backlog": picture_backlog,
 }
 
 
