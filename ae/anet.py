@@ -25,6 +25,7 @@ ANET_CONNECT_NONBLOCK = 1
 ANET_CONNECT_BE_BINDING = 2            # best effort: without the source address rather than not at all
 
 _errno = 0
+_UNIX_PATH_MAX = 106           # bytes: sizeof(sun_path) - 2
 
 
 def anetErrno():
@@ -293,7 +294,8 @@ def anetTcp6Server(port, bindaddr, backlog):
 
 
 def anetUnixServer(path, perm, backlog):
-    """Return (fd, err)."""
+    """Return (fd, err).  A path is cut off after what sockaddr_un takes, silently, as C does it."""
+    path = os.fsdecode(os.fsencode(path)[:_UNIX_PATH_MAX])
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     err = anetListen(sock, path, backlog, perm)
     if err:
