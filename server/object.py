@@ -239,7 +239,8 @@ def tryObjectEncoding(o):
         return o
     s = o.ptr
     length = len(s)
-    if length <= 20:
+    # The comparison spares string2ll what cannot be a number: these begin with a digit or "-".
+    if length <= 20 and b"-" <= s < b":":
         ok, value = string2ll(s)
         if ok:
             if ((server.maxmemory == 0 or not server.maxmemory_policy & MAXMEMORY_FLAG_NO_SHARED_INTEGERS) and

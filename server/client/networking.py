@@ -964,8 +964,9 @@ def processCommandAndResetClient(c):
 
     The one place where an exception of a command ends: see commandRaised.
     """
-    old_client = server.current_client
-    server.current_client = c
+    srv = server
+    old_client = srv.current_client
+    srv.current_client = c
     bufpos = c.bufpos
     try:
         if processCommand(c) == C_OK:
@@ -979,9 +980,9 @@ def processCommandAndResetClient(c):
         if server.in_fork_child or integrity_failure(exc):
             raise
         commandRaised(c, exc, old_client, bufpos)
-    deadclient = server.current_client is None
+    deadclient = srv.current_client is None
     # A slow script serves events while it runs, and so comes here a second time: its own client must stay current.
-    server.current_client = old_client
+    srv.current_client = old_client
     return C_ERR if deadclient else C_OK
 
 
@@ -1150,8 +1151,10 @@ def readQueryFromClient(conn):
         c.pending_querybuf += data
         c.read_reploff += nread
 
-    if type(buf) is bytes:
-        c.querybuf = buf + data if qblen else data
+    if not qblen:
+        c.querybuf = data
+    elif type(buf) is bytes:
+        c.querybuf = buf + data
     else:
         buf += data                                 # a big argument
     c.lastinteraction = server.unixtime
