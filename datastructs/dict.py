@@ -722,6 +722,26 @@ def dictGetSomeKeys(d, count):
     des = []
     i = random.getrandbits(64) & maxsizemask
     emptylen = 0                                            # empty buckets in a row
+    # Fast lane: one table, so none of the corner cases of two.
+    if tables == 1 and count:
+        table = ht0.table
+        while maxsteps:
+            maxsteps -= 1
+            he = table[i]
+            if he is None:
+                emptylen += 1
+                if emptylen > count and emptylen >= 5:
+                    i = random.getrandbits(64) & maxsizemask
+                    emptylen = 0
+            else:
+                emptylen = 0
+                while he is not None:
+                    des.append(he)
+                    he = he.next
+                    if len(des) == count:
+                        return des
+            i = (i + 1) & maxsizemask
+        return des
     while len(des) < count and maxsteps:
         maxsteps -= 1
         for j in range(tables):

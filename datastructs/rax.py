@@ -460,6 +460,18 @@ def raxSeekGreatest(it):
     it.node = node
 
 
+def rax_last(rt):
+    """Return (key, data) of the greatest key, or (b"", None) (ours: raxSeek "$" without an iterator)."""
+    node = rt.head
+    if rt.numele == 0:
+        return b"", None
+    key = b""
+    while node.data:
+        key += node.data if node.iscompr else node.data[-1:]
+        node = node.children[-1]
+    return key, node.value
+
+
 def raxIteratorPrevStep(it, noup):
     """Go to the previous key; at the beginning set RAX_ITER_EOF and stay.  `noup` as in raxIteratorNextStep()."""
     flags = it.flags

@@ -310,6 +310,8 @@ _inf_re = re.compile(rb"([+-]?)inf(?:inity)?\Z", re.IGNORECASE)
 
 def string2d(s):
     """Returns (1, double) if all of `s` is a number for strtod() that is neither NaN nor out of range, else (0, 0.0)."""
+    if s.isdigit() and len(s) < 16:                         # fast lane: neither overflow nor underflow
+        return 1, float(s)
     found = _decimal_re.match(s)
     if found is not None:
         value = float(s)

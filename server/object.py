@@ -332,7 +332,8 @@ def getDoubleFromObject(o):
     """Returns (C_OK, double) or (C_ERR, 0.0); None counts as 0."""
     if o is None:
         return C_OK, 0.0
-    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.type != OBJ_STRING:
+        serverAssertWithInfo(None, o, o.type == OBJ_STRING)
     if o.encoding == OBJ_ENCODING_INT:
         return C_OK, float(o.ptr)
     ok, value = string2d(o.ptr)
@@ -368,7 +369,8 @@ def getLongLongFromObject(o):
     """Returns (C_OK, n) or (C_ERR, 0); None counts as 0."""
     if o is None:
         return C_OK, 0
-    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.type != OBJ_STRING:
+        serverAssertWithInfo(None, o, o.type == OBJ_STRING)
     if o.encoding == OBJ_ENCODING_INT:
         return C_OK, o.ptr
     ok, value = string2ll(o.ptr)

@@ -75,8 +75,9 @@ _databasesCron_rehash_db = 0
 
 
 def htNeedsResize(dict_):
-    size = dictSlots(dict_)
-    used = dictSize(dict_)
+    ht0, ht1 = dict_.ht
+    size = ht0.size + ht1.size              # dictSlots
+    used = ht0.used + ht1.used              # dictSize
     return size > DICT_HT_INITIAL_SIZE and used * 100 // size < HASHTABLE_MIN_FILL
 
 

@@ -104,7 +104,8 @@ def getStringObjectSdsUsedMemory(o):
 
 def getStringObjectLen(o):
     """Bytes in a string object; 0 for an integer."""
-    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
+    if o.type != OBJ_STRING:
+        serverAssertWithInfo(None, o, o.type == OBJ_STRING)
     if o.encoding == OBJ_ENCODING_RAW or o.encoding == OBJ_ENCODING_EMBSTR:
         return len(o.ptr)
     return 0

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.listpack import (
-    LP_REPLACE, lp_get_bytes, lpAppend, lpBytes, lpFirst, lpGet, lpInsert, lpLast, lpNew, lpNext, lpPrev,
+    LP_REPLACE, lp_append_all, lp_get_bytes, lpAppend, lpBytes, lpFirst, lpGet, lpInsert, lpLast, lpNew, lpNext, lpPrev,
     lpShrinkToFit, lpValidateFirst, lpValidateIntegrity, lpValidateNext,
 )
 from datastructs.rax import (
-    raxEOF, raxFind, raxFree, raxFreeWithCallback, raxInsert, raxIterator, raxNew, raxNext, raxNotFound, raxPrev,
+    rax_last, raxEOF, raxFind, raxFree, raxFreeWithCallback, raxInsert, raxIterator, raxNew, raxNext, raxNotFound, raxPrev,
     raxRemove, raxSeek, raxSize, raxStart, raxStop, raxTryInsert,
 )
 from datastructs.util import UINT64_MAX, string2ll
@@ -137,7 +137,7 @@ class streamAddTrimArgs:
                  "maxlen", "minid")
 
     def __init__(self):
-        self.id = streamID()       # XADD, if id_given
+        self.id = None             # streamID of XADD, if id_given
         self.id_given = 0          # an ID other than * was given
         self.no_mkstream = 0
         self.trim_strategy = TRIM_STRATEGY_NONE
@@ -145,7 +145,7 @@ class streamAddTrimArgs:
         self.approx_trim = 0       # 1 = remove whole nodes only
         self.limit = 0             # entries to remove at the most; 0 = no limit
         self.maxlen = 0
-        self.minid = streamID()
+        self.minid = None          # streamID, for TRIM_STRATEGY_MINID
 
 
 class streamIterator:
@@ -382,12 +382,7 @@ def streamAppendItem(s, argv, numfields, use_id):
         return C_ERR, ERANGE
 
     # The tail listpack, unless it is full.
-    ri = raxIterator()
-    raxStart(ri, s.rax)
-    raxSeek(ri, "$")
-    lp = ri.data if raxNext(ri) else None
-    rax_key = ri.key
-    raxStop(ri)
+    rax_key, lp = rax_last(s.rax)
     if lp is not None:
         node_max_bytes = server.stream_node_max_bytes
         if node_max_bytes == 0 or node_max_bytes > STREAM_LISTPACK_MAX_SIZE:
@@ -427,19 +422,16 @@ def streamAppendItem(s, argv, numfields, use_id):
         if streamAppendItem_same_fields(lp, lp_ele, argv, numfields):
             flags |= STREAM_ITEM_FLAG_SAMEFIELDS
 
-    lp = lpAppendInteger(lp, flags)
-    lp = lpAppendInteger(lp, as_int64(id_.ms - master_id.ms))
-    lp = lpAppendInteger(lp, as_int64(id_.seq - master_id.seq))
-    lp_count = numfields + 3                # values, flags, two ID parts
+    eles = [b"%d" % flags, b"%d" % as_int64(id_.ms - master_id.ms), b"%d" % as_int64(id_.seq - master_id.seq)]
     if flags & STREAM_ITEM_FLAG_SAMEFIELDS:
-        for i in range(numfields):
-            lp = lpAppend(lp, argv[i * 2 + 1].ptr)
+        for i in range(1, numfields * 2, 2):
+            eles.append(argv[i].ptr)
     else:
-        lp = lpAppendInteger(lp, numfields)
+        eles.append(b"%d" % numfields)
         for i in range(numfields * 2):
-            lp = lpAppend(lp, argv[i].ptr)
-        lp_count += numfields + 1
-    lpAppendInteger(lp, lp_count)           # the tree holds this very bytearray
+            eles.append(argv[i].ptr)
+    eles.append(b"%d" % len(eles))          # lp_count
+    lp_append_all(lp, eles)                 # the tree holds this very bytearray
     s.length += 1
     s.last_id = id_
     return C_OK, id_

@@ -568,12 +568,16 @@ def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
         addReply(c, shared.emptyarray)
         return
 
-    arraylen_ptr = addReplyDeferredLen(c)
+    # RESP2, and one element without count: a flat array.  RESP3 with a count: pairs.
+    use_nested_array = c.resp > 2 and countarg is not None
+    # C fills the length in at the end; it is known now.
+    arraylen = min(count, zsetLength(zobj))
+    if not use_nested_array:
+        arraylen *= 2
+    addReplyArrayLen(c, arraylen + (1 if emitkey else 0))
     result_count = 0
     if emitkey:
         addReplyBulk(c, key)
-    # RESP2, and one element without count: a flat array.  RESP3 with a count: pairs.
-    use_nested_array = c.resp > 2 and countarg is not None
     while True:
         if zobj.encoding == OBJ_ENCODING_ZIPLIST:
             zl = zobj.ptr
@@ -608,9 +612,6 @@ def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
         count -= 1
         if not count:
             break
-    if not use_nested_array:
-        result_count *= 2
-    setDeferredArrayLen(c, arraylen_ptr, result_count + (1 if emitkey else 0))
 
 
 def zpopminCommand(c):

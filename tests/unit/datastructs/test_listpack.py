@@ -1,6 +1,7 @@
 """listpack.py against a plain list of strings, and against hostile bytes."""
 import struct
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from datastructs import listpack as l
@@ -94,3 +95,14 @@ def test_length_beyond_16_bits():
     for _ in range(65540):
         lp = l.lpAppend(lp, b"1")
     assert lp[4:6] == b"\xff\xff" and l.lpLength(lp) == 65540
+
+
+@pytest.mark.parametrize("start", [[], [b"1", b"abc"]])
+def test_append_all_writes_what_append_writes(start):
+    eles = [b"0", b"127", b"128", b"-5", b"99999", b"", b"x" * 63, b"y" * 64, b"z" * 5000, b"12345678901234567890"]
+    one, all_ = l.lpNew(), l.lpNew()
+    for ele in start:
+        one, all_ = l.lpAppend(one, ele), l.lpAppend(all_, ele)
+    for ele in eles:
+        one = l.lpAppend(one, ele)
+    assert l.lp_append_all(all_, eles) == one

@@ -4,7 +4,7 @@ import random
 from hypothesis import given, settings, strategies as st
 
 from datastructs.rax import (
-    raxCompare, raxEOF, raxFind, raxFree, raxFreeWithCallback, raxInsert, raxIterator, raxNew, raxNext, raxNotFound,
+    rax_last, raxCompare, raxEOF, raxFind, raxFree, raxFreeWithCallback, raxInsert, raxIterator, raxNew, raxNext, raxNotFound,
     raxPrev, raxRandomWalk, raxRemove, raxSeek, raxShow, raxSize, raxStart, raxStop, raxTryInsert)
 
 # Few letters, so that prefixes collide; some long stretches, so that nodes get compressed.
@@ -216,3 +216,15 @@ def test_unknown_operator():
     it = raxIterator()
     raxStart(it, build({b"a": 1}))
     assert raxSeek(it, "!", b"a") == 0
+
+
+@given(st.lists(keys))
+def test_last_is_what_seek_finds(ks):
+    rt = raxNew()
+    assert rax_last(rt) == (b"", None)
+    for n, key in enumerate(ks):
+        raxInsert(rt, key, n)
+        it = raxIterator()
+        raxStart(it, rt)
+        raxSeek(it, "$")
+        assert raxNext(it) and rax_last(rt) == (it.key, it.data)
