@@ -554,30 +554,33 @@ ziplistInsert = __ziplistInsert     # C: a function that only calls the other
 def ziplist_values(zl, p, count):
     """Ours: up to `count` values from p on, each bytes or int, in one pass (ziplistGet and ziplistNext unrolled)."""
     out = []
+    append = out.append
+    zl = bytes(zl)                      # so that a slice is the value already
     last = len(zl) - ZIPLIST_END_SIZE
     entry_len = ENTRY_LEN
-    while count > 0 and p < last:
+    for _ in range(count):
+        if p >= last:
+            break
         q = p + 1 if zl[p] < ZIP_BIG_PREVLEN else p + 5
         encoding = zl[q]
         n = entry_len[encoding]
         if n:
             p = q + n
             if encoding < ZIP_STR_MASK:
-                out.append(bytes(zl[q + 1:p]))
+                append(zl[q + 1:p])
             elif n == 1:
-                out.append(encoding - ZIP_INT_IMM_MIN)
+                append(encoding - ZIP_INT_IMM_MIN)
             else:
-                out.append(int.from_bytes(zl[q + 1:p], "little", signed=True))
+                append(int.from_bytes(zl[q + 1:p], "little", signed=True))
         elif encoding < ZIP_STR_MASK:
             start = q + 2 if encoding < 0x80 else q + 5
             if encoding < 0x80:
                 p = start + ((encoding & 0x3f) << 8 | zl[q + 1])
             else:
                 p = start + int.from_bytes(zl[q + 1:start], "big")
-            out.append(bytes(zl[start:p]))
+            append(zl[start:p])
         else:
             bad_ziplist("ZIP_ENTRY_ENCODING is valid: %#x" % encoding, p)
-        count -= 1
     if p > last:
         bad_ziplist("p <= last", p)
     return out

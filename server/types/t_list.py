@@ -371,6 +371,9 @@ def addListRangeReply(c, o, start, end, reverse):
         serverPanic("Unknown list encoding")
 
 
+BULKHDR = [b"$%d" % n for n in range(64)]
+
+
 def addListRangeReply_forward(c, o, start, rangelen):
     """The loop of addListRangeReply from head to tail, node by node instead of element by element."""
     iter_ = listTypeInitIterator(o, start, LIST_TAIL).iter
@@ -380,17 +383,21 @@ def addListRangeReply_forward(c, o, start, rangelen):
         quicklistDecompressNodeForUse(node)
         values = ziplist_values(node.zl, ziplistIndex(node.zl, offset), rangelen)
         rangelen -= len(values)
-        addReplyProto(c, b"".join([
-            b"$%d\r\n%b\r\n" % (len(v), v) if type(v) is bytes else bulk_integer(v) for v in values]))
+        # All bulks of the node in one piece: header, value, header, value ... with line ends between.
+        lines = []
+        append = lines.append
+        for v in values:
+            if type(v) is not bytes:
+                v = b"%d" % v
+            n = len(v)
+            append(BULKHDR[n] if n < 64 else b"$%d" % n)
+            append(v)
+        append(b"")
+        addReplyProto(c, b"\r\n".join(lines))
         if rangelen:
             quicklistCompress(o.ptr, node)
             node = node.next
             offset = 0
-
-
-def bulk_integer(n):
-    v = b"%d" % n
-    return b"$%d\r\n%b\r\n" % (len(v), v)
 
 
 def listElementsRemoved(c, key, where, o, count):
