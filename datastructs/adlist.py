@@ -22,6 +22,9 @@ class listNode:
         self.value = value
 
 
+_listNode_new = listNode.__new__
+
+
 class listIter:
     __slots__ = ("next", "direction")
 
@@ -119,7 +122,9 @@ def listRelease(l):
 
 def listAddNodeHead(l, value):
     """HOT: once per client and turn, for the queue of replies."""
-    node = listNode(value)
+    node = _listNode_new(listNode)                          # listNode(value)
+    node.prev = node.next = None
+    node.value = value
     head = l.head
     if head is None:
         l.head = l.tail = node

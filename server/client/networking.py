@@ -536,7 +536,8 @@ def writeToClient(c, handler_installed):
     handler_installed: the write handler called us; it is removed when all is sent.  IO threads call this, too, always
     with 0: everything on that path must be thread safe.
     """
-    server.stat_total_writes_processed += 1
+    srv = server
+    srv.stat_total_writes_processed += 1
     conn = c.conn
     write = conn.type.write
     reply = c.reply
@@ -550,8 +551,8 @@ def writeToClient(c, handler_installed):
         if nwritten == bufpos and not c.flags & WRITE_SLOW:
             c.buf.clear()
             c.bufpos = 0
-            server.stat_net_output_bytes += nwritten
-            c.lastinteraction = server.unixtime
+            srv.stat_net_output_bytes += nwritten
+            c.lastinteraction = srv.unixtime
             if handler_installed:
                 connSetWriteHandler(conn, None)
             return C_OK
@@ -1114,13 +1115,14 @@ def processInputBuffer(c):
 
 def readQueryFromClient(conn):
     """Read handler of a client: read once, then execute what is complete.   HOT"""
+    srv = server
     c = conn.private_data
 
     # With IO threads, the read may be left to them.
-    if server.io_threads_active and postponeClientRead(c):
+    if srv.io_threads_active and postponeClientRead(c):
         return
 
-    server.stat_total_reads_processed += 1
+    srv.stat_total_reads_processed += 1
 
     readlen = PROTO_IOBUF_LEN
     buf = c.querybuf
@@ -1152,15 +1154,13 @@ def readQueryFromClient(conn):
         c.pending_querybuf += data
         c.read_reploff += nread
 
-    if not qblen:
-        c.querybuf = data
-    elif type(buf) is bytes:
-        c.querybuf = buf + data
+    if type(buf) is bytes:
+        c.querybuf = buf + data if qblen else data
     else:
         buf += data                                 # a big argument
-    c.lastinteraction = server.unixtime
-    server.stat_net_input_bytes += nread
-    if qblen + nread > server.client_max_querybuf_len:
+    c.lastinteraction = srv.unixtime
+    srv.stat_net_input_bytes += nread
+    if qblen + nread > srv.client_max_querybuf_len:
         ci = catClientInfoString(b"", c)
         serverLog(LL_WARNING, "Closing client that reached max query buffer length: %s (qbuf initial bytes: %s)",
                   ci, sdscatrepr(b"", bytes(c.querybuf[:64])))
