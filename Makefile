@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 6379
 ARGS   ?=
 
-.PHONY: run test lint debug docs bench test-redis differential soak clean install
+.PHONY: run test test-apps lint debug docs bench test-redis differential soak clean install
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -49,6 +49,11 @@ bench: $(VENV)/.test
 # The official Tcl suite: make test-redis [SUITE="unit/type/string unit/expire" | quick | cluster | sentinel] [ARGS=...]
 test-redis: $(VENV)/.test
 	$(BIN)/python -m tests.redis_suite.run $(ARGS) $(SUITE)
+
+# RQ, Celery and django-redis do a real job on the server.
+test-apps: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(PYTHON) tests/support/requirements.py apps)
+	$(BIN)/python -m pytest tests/integration/test_applications.py $(ARGS)
 
 # The long run of the comparison with the real server.
 differential: $(VENV)/.test
