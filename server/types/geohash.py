@@ -219,10 +219,15 @@ def geohashBoundingBox(shape):
     width = shape.conversion * (shape.radius if circular else shape.width / 2)
     lat_delta = rad_deg(height / EARTH_RADIUS_IN_METERS)
     # The nearer to the pole, the more degrees the same width takes: use the edge that is.
-    long_delta_top = rad_deg(c_div(width / EARTH_RADIUS_IN_METERS, math.cos(deg_rad(latitude + lat_delta))))
-    long_delta_bottom = rad_deg(c_div(width / EARTH_RADIUS_IN_METERS, math.cos(deg_rad(latitude - lat_delta))))
+    long_delta_top = rad_deg(c_div(width / EARTH_RADIUS_IN_METERS, c_cos(deg_rad(latitude + lat_delta))))
+    long_delta_bottom = rad_deg(c_div(width / EARTH_RADIUS_IN_METERS, c_cos(deg_rad(latitude - lat_delta))))
     long_delta = long_delta_bottom if latitude < 0 else long_delta_top
     return longitude - long_delta, latitude - lat_delta, longitude + long_delta, latitude + lat_delta
+
+
+def c_cos(x):
+    """cos() as in C: NaN for an infinite angle (ours)."""
+    return math.cos(x) if math.isfinite(x) else math.nan
 
 
 def c_div(a, b):

@@ -19,7 +19,7 @@ KEYS = 60
 @pytest.fixture
 def redis(monkeypatch):
     """60 keys; k0 is the least recently and least often used, and dies first; only even ones expire."""
-    with InProcess(maxmemory_samples=64, lfu_log_factor=10, lfu_decay_time=1) as r:
+    with InProcess(maxmemory_samples=64, lfu_log_factor=10, lfu_decay_time=1, maxmemory_eviction_tenacity=100) as r:
         evict.evictionPoolAlloc()
         for i in range(KEYS):
             r("SET", "k%d" % i, "v")
