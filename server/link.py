@@ -40,6 +40,7 @@ from server.keyspace import object_command
 from server import log
 from server import object
 from server.scripting import scripting
+from server.scripting import scripting_ldb
 from server.scripting import scripting_redis
 from server import server
 from server import server_cron
@@ -326,6 +327,10 @@ scripting.preventCommandPropagation = server.preventCommandPropagation
 scripting.shaScriptObjectDictType = server.shaScriptObjectDictType
 scripting.blockingOperationEnds = server_cron.blockingOperationEnds
 scripting.blockingOperationStarts = server_cron.blockingOperationStarts
+
+# server.scripting.scripting_ldb
+scripting_ldb.exitFromChild = server_process.exitFromChild
+scripting_ldb.redisFork = server_process.redisFork
 
 # server.scripting.scripting_redis
 scripting_redis.getNodeByQuery = cluster.getNodeByQuery

@@ -42,7 +42,7 @@ from server.scripting.scripting_ldb import (            # noqa: F401 (others imp
 )
 from server.scripting.scripting_prelude import HELPER, PRELUDE, err_handler_def
 from server.scripting.scripting_redis import (
-    luaLogCommand, luaRedisGenericCommand, luaRedisReplicateCommandsCommand, luaRedisSetReplCommand, luaSetResp,
+    luaLogCommand, luaPushArgs, luaRedisGenericCommand, luaRedisReplicateCommandsCommand, luaRedisSetReplCommand, luaSetResp,
     set_pending_exception, sha1hex, take_pending_exception,
 )
 from server.server_h import (
@@ -77,10 +77,11 @@ _c_functions = frozenset((
 
 class lua_engine:
     """One interpreter and the functions of its prelude that are called from here.  C: lua_State."""
-    __slots__ = ("runtime", "run", "luaCreateFunction", "dump_function", "replace_function", "push_args", "ldb_eval")
+    __slots__ = ("runtime", "own_memory", "run", "luaCreateFunction", "dump_function", "replace_function", "push_args")
 
     def __init__(self):
         self.runtime = None              # lupa LuaRuntime
+        self.own_memory = 0              # bytes of it that the prelude takes; in C that is machine code
         self.run = None                  # run(sha, resp, hook mode, numkeys, args...) -> protocol ...
         self.luaCreateFunction = None    # (sha, body) -> True, or False and a message
         self.dump_function = None        # sha -> its bytecode
@@ -128,12 +129,13 @@ def scripting_runtime():
     runtime = LuaRuntime(encoding=None, unpack_returned_tuples=True, register_eval=False, register_builtins=False,
                          attribute_filter=deny_attribute, max_memory=0)
     execute = runtime.execute
+    bare = runtime.get_memory_used(True)
     engine = lua_engine()
     engine.runtime = runtime
     err_handler = execute(b"return loadstring(..., '@err_handler_def')(debug.getinfo)", err_handler_def)
     lua = execute(PRELUDE, err_handler, luaRedisGenericCommand, luaLogCommand, sha1hex, luaRedisReplicateCommandsCommand,
                   luaRedisSetReplCommand, luaSetResp, luaMaskCountHook, luaLdbLineHook, luaRedisBreakpointCommand,
-                  luaRedisDebugCommand, name=HELPER)
+                  luaRedisDebugCommand, luaPushArgs, name=HELPER)
     null = execute(b"local null = newproxy(true) local mt = getmetatable(null) mt.__tostring = function() "
                    b"return 'userdata: (nil)' end mt.__metatable = false return null", name=HELPER)
     cjson = execute(LUA_CJSON, lua, null, name=HELPER)
@@ -150,6 +152,9 @@ def scripting_runtime():
     engine.dump_function = lua[b"dump_function"]
     engine.replace_function = lua[b"replace_function"]
     engine.push_args = lua[b"push_args"]
+    del lua, null, cjson, cmsgpack, libs, lib, err_handler
+    runtime.gccollect()
+    engine.own_memory = max(0, runtime.get_memory_used(True) - bare)
     server.lua = engine
     return engine
 
@@ -170,10 +175,13 @@ def scriptingReset(async_):
 
 
 def luaMemoryUsage():
-    """Bytes in use by the Lua interpreter; 0 while there is none (C: lua_gc(server.lua, LUA_GCCOUNT, 0) * 1024)."""
+    """Bytes in use by the Lua interpreter, without the prelude; 0 while there is none.
+
+    C: lua_gc(server.lua, LUA_GCCOUNT, 0) * 1024.  Here the allocator counts, so that it can be asked in a running script.
+    """
     if server.lua is None:
         return 0
-    return server.lua.runtime.get_memory_used(True)
+    return max(0, server.lua.runtime.get_memory_used(True) - server.lua.own_memory)
 
 
 # ---------------------------------------------------------------------------

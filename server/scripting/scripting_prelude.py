@@ -36,7 +36,7 @@ end
 PRELUDE = rb"""
 local redis__err__handler, luaRedisGenericCommand, luaLogCommand, sha1hex, luaRedisReplicateCommandsCommand,
       luaRedisSetReplCommand, luaSetResp, luaMaskCountHook, luaLdbLineHook, luaRedisBreakpointCommand,
-      luaRedisDebugCommand, luaGlobalsAlert = ...
+      luaRedisDebugCommand, luaPushArgs = ...
 local G, type, error, select, next, tonumber, tostring, unpack, xpcall, pcall, rawget, rawset, setmetatable, getmetatable =
       _G, type, error, select, next, tonumber, tostring, unpack, xpcall, pcall, rawget, rawset, setmetatable, getmetatable
 local pairs, loadstring, load, getfenv, setfenv, newproxy, collectgarbage =
@@ -49,7 +49,9 @@ local floor, fmod = math.floor, math.fmod
 local create, resume = coroutine.create, coroutine.resume
 local traceback = debug.traceback
 
+local engine = {}               -- what Python calls
 local resp = 2                  -- protocol of the script's client (redis.setresp)
+local ldb_active = false        -- the script is being debugged
 local in_script = false         -- between the start and the end of a script's body
 local readonly = {}             -- proxy -> the table behind it
 local protected = {}            -- our functions: to a script they are C functions
@@ -129,6 +131,7 @@ end
 
 -- The error text of redis.call for the caller of the helper that runs at level `level` - 1.
 local function luaPushError(msg, level)
+  if ldb_active then luaLdbLineHook("pusherror", msg) end
   local i = getinfo(level, "Sl")
   if i and i.what == "tail" then                        -- a tail call that luaCreateFunction could not see
     return "@user_script: 1: " .. msg
@@ -314,11 +317,25 @@ end
 
 local redis = {}
 
+-- One call takes fewer than 8000 arguments: the others go ahead in portions.
+local function many_arguments(...)
+  local n, a = select("#", ...), {...}
+  for j = 1, n, 4000 do
+    luaPushArgs(unpack(a, j, j + 3999 < n and j + 3999 or n))
+  end
+  return luaRedisGenericCommand()
+end
+
 -- What luaRedisGenericCommand returns: a value; or something to be made into one here, and what it is.
 --   nil  the value itself        1  a reply, not converted yet       2  the error of the command, without its dash
 --   3    a reply to be sorted    4  an error of ours, its position is wanted      5  the server stops
 function redis.call(...)
-  local v, k = luaRedisGenericCommand(...)
+  local v, k
+  if select("#", ...) <= 4000 then
+    v, k = luaRedisGenericCommand(...)
+  else
+    v, k = many_arguments(...)
+  end
   if not k then
     return v
   elseif k == 1 then
@@ -339,7 +356,12 @@ function redis.call(...)
 end
 
 function redis.pcall(...)
-  local v, k = luaRedisGenericCommand(...)
+  local v, k
+  if select("#", ...) <= 4000 then
+    v, k = luaRedisGenericCommand(...)
+  else
+    v, k = many_arguments(...)
+  end
   if not k then
     return v
   elseif k == 1 then
@@ -415,6 +437,143 @@ end
 
 function redis.breakpoint()
   return luaRedisBreakpointCommand()
+end
+
+-- ---------------------------------------------------------------------------
+-- LDB: what the debugger shows of the interpreter (the rest is in scripting_ldb)
+-- ---------------------------------------------------------------------------
+
+local function sdscatrepr(s)
+  return '"' .. gsub(s, '[%z\1-\31\127-\255\\"]', function(ch)
+    if ch == "\\" or ch == '"' then return "\\" .. ch
+    elseif ch == "\n" then return "\\n"
+    elseif ch == "\r" then return "\\r"
+    elseif ch == "\t" then return "\\t"
+    elseif ch == "\a" then return "\\a"
+    elseif ch == "\b" then return "\\b" end
+    return format("\\x%02x", byte(ch))
+  end) .. '"'
+end
+
+local function ldbCatStackValue(v, level)
+  if level == 10 then return "<max recursion level reached! Nested table?>" end
+  local t = type(v)
+  if t == "string" then
+    return sdscatrepr(v)
+  elseif t == "number" then
+    return format("%g", v)
+  elseif t == "boolean" or t == "nil" then
+    return tostring(v)
+  elseif t == "table" then
+    local expected_index, is_array = 1, true
+    local repr1, repr2 = {}, {}
+    for k, e in next, v do
+      if k ~= expected_index then is_array = false end
+      local value = ldbCatStackValue(e, level + 1)
+      repr1[#repr1 + 1] = value
+      repr2[#repr2 + 1] = "[" .. ldbCatStackValue(k, level + 1) .. "]=" .. value
+      expected_index = expected_index + 1
+    end
+    return "{" .. concat(is_array and repr1 or repr2, "; ") .. "}"
+  end
+  return '"' .. t .. "@" .. (t == "userdata" and "?" or gsub(tostring(v), "^%a+: ", "")) .. '"'
+end
+
+-- Level 3 of the functions below is the script's function that the hook has stopped in.
+
+local function ldbPrint(varname, globals)
+  local l = 3
+  while getinfo(l, "l") do
+    local i = 1
+    while true do
+      local name, v = getlocal(l, i)
+      if not name then break end
+      if name == varname then return "<value> " .. ldbCatStackValue(v, 0) end
+      i = i + 1
+    end
+    l = l + 1
+  end
+  if varname == "ARGV" or varname == "KEYS" then return "<value> " .. ldbCatStackValue(globals[varname], 0) end
+  return "No such variable."
+end
+
+local function ldbPrintAll()
+  local lines, i = {}, 1
+  while true do
+    local name, v = getlocal(3, i)
+    if not name then break end
+    if not find(name, "(*temporary)", 1, true) then
+      lines[#lines + 1] = "<value> " .. name .. " = " .. ldbCatStackValue(v, 0)
+    end
+    i = i + 1
+  end
+  if #lines == 0 then return "No local variables in the current context." end
+  return unpack(lines)
+end
+
+local function ldbEval(code)
+  local f, err = loadstring("return " .. code, "@ldb_eval")
+  if not f then
+    f, err = loadstring(code, "@ldb_eval")
+    if not f then return "<error> " .. err end
+  end
+  local ok, v = pcall(f)
+  if not ok then return "<error> " .. tostring(v) end
+  return "<retval> " .. ldbCatStackValue(v, 0)
+end
+
+local function ldbTrace()
+  local found, l = {}, 3
+  while true do
+    local i = getinfo(l, "Snl")
+    if not i then break end
+    if find(i.short_src, "user_script", 1, true) then
+      found[#found + 1] = l - 3
+      found[#found + 1] = i.name or false
+      found[#found + 1] = i.currentline
+    end
+    l = l + 1
+  end
+  return unpack(found)
+end
+
+local ldb_globals
+
+local function ldb_request(req, ...)
+  if req == "redis" then return req, {...} end
+  return req, ...
+end
+
+function engine.ldb_hook(event)
+  if not in_script then return end
+  local i = getinfo(2, "Sl")
+  local req, a = ldb_request(luaLdbLineHook(event, i.currentline, i.short_src))
+  -- Written out in this one function: the levels of the stack are counted.
+  while req do
+    if req == "error" then
+      error(a, 0)
+    elseif req == "print" then
+      local line = ldbPrint(a, ldb_globals)
+      req, a = ldb_request(luaLdbLineHook("value", line))
+    elseif req == "printall" then
+      req, a = ldb_request(luaLdbLineHook("values", ldbPrintAll()))
+    elseif req == "eval" then
+      local line = ldbEval(a)
+      req, a = ldb_request(luaLdbLineHook("value", line))
+    elseif req == "redis" then
+      pcall(redis.call, unpack(a))
+      req, a = ldb_request(luaLdbLineHook("redis"))
+    elseif req == "trace" then
+      req, a = ldb_request(luaLdbLineHook("trace", ldbTrace()))
+    end
+  end
+end
+
+function redis.debug(...)
+  if not ldb_active then return end
+  local texts = {}
+  for j = 1, select("#", ...) do texts[j] = ldbCatStackValue((select(j, ...)), 0) end
+  luaRedisDebugCommand(concat(texts, ", "))
 end
 
 redis.LOG_DEBUG, redis.LOG_VERBOSE, redis.LOG_NOTICE, redis.LOG_WARNING = 0, 1, 2, 3
@@ -606,7 +765,7 @@ local function new_coroutine(f, name)
   if killed then
     sethook(co, hook, "l")
   elseif hook_event then
-    sethook(co, hook_event, hook_count == 0 and "l" or "", hook_count)
+    sethook(co, hook_event, ldb_active and "l" or "", hook_count)
   end
   return co
 end
@@ -660,11 +819,10 @@ local function luaProtectedTableError(...)
 end
 
 local H = {}                    -- the globals that scripts see; KEYS and ARGV are set here
-local engine = {}
+ldb_globals = H
 
 -- Called once, when the libraries are loaded: `libs` name, functions, name, functions, ...
 function engine.seal(null, ...)
-  redis.debug = luaRedisDebugCommand and function(...) return engine.ldb_debug(...) end
   for _, name in next, {"xpcall", "tostring", "getfenv", "assert", "tonumber", "rawequal", "collectgarbage", "pcall",
                         "type", "select", "unpack", "gcinfo", "ipairs", "_VERSION", "error", "print", "newproxy"} do
     H[name] = rawget(G, name)
@@ -761,6 +919,7 @@ function run(sha, client_resp, hook_mode, numkeys, ...)
   redisSrand48(0)
   resp = 2
   killed = false
+  ldb_active = hook_mode == 2
   if hook_mode == 1 then
     hook_event, hook_count = hook, 100000
     sethook(hook, "", 100000)

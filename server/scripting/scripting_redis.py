@@ -43,6 +43,7 @@ ldb_log_command = None          # set while the debugger steps: called with argv
 ldb_log_reply = None
 ldb_log_error = None
 _luaRedisGenericCommand_inuse = 0
+pushed_args = ()
 
 
 def sha1hex(script):
@@ -74,6 +75,19 @@ def lua_tolstring(v):
     return None
 
 
+def luaPushArgs(*args):
+    """Arguments for the next luaRedisGenericCommand, when they are too many for one call."""
+    global pushed_args
+    pushed_args += args
+
+
+def take_pushed_args():
+    global pushed_args
+    args = pushed_args
+    pushed_args = ()
+    return args
+
+
 def luaRedisGenericCommand(*args):
     """redis.call(command, ...), redis.pcall(command, ...) -> value, or (value, REPLY_*)   HOT
 
@@ -89,6 +103,8 @@ def luaRedisGenericCommand(*args):
         return warning.encode(), REPLY_PUSH_ERROR
     _luaRedisGenericCommand_inuse = 1
     try:
+        if not args:
+            args = take_pushed_args()
         if not args:
             return b"Please specify at least one argument for redis.call()", REPLY_PUSH_ERROR
         argv = []
