@@ -3,6 +3,7 @@
     python -m tests.support.bench                      strings, P=1 and P=16; memory a key; start-up time
     python -m tests.support.bench --types              the other types too
     python -m tests.support.bench --repl               throughput of a master with and without a replica
+    python -m tests.support.bench --persistence        SAVE and loading of a million strings, and of one of 100 MB
     options: --rounds N (default 3)  --io-threads N  --python PATH (another interpreter for ours)  --tests set,get
 
 Both servers run on this machine at the same time and are driven in turn by redis-benchmark (-c 50); a figure is the
@@ -135,6 +136,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.support.bench")
     parser.add_argument("--types", action="store_true")
     parser.add_argument("--repl", action="store_true")
+    parser.add_argument("--persistence", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=60000)
     parser.add_argument("--io-threads", type=int, default=1)
@@ -152,6 +154,9 @@ def main():
         if args.repl:
             replication(real, ours, ours_command, args)
             return
+        if args.persistence:
+            persistence(real, ours, args.rounds)
+            return
         tests = args.tests.split(",") if args.tests else STRINGS
         compare(real, ours, tests, (1, 16), args.rounds, args.requests)
         if args.types:
@@ -163,6 +168,41 @@ def main():
     finally:
         real.stop()
         ours.stop()
+
+
+def seconds(server, *words):
+    """Return how long one command takes."""
+    start = time.monotonic()
+    reply = server.ask(*words)
+    if reply[:1] != b"+":
+        sys.exit("%s: %r" % (words, reply))
+    return time.monotonic() - start
+
+
+def persistence(real, ours, rounds, keys=1000000, size=100 << 20):
+    """Speed of SAVE and of loading (DEBUG RELOAD of an empty data set), each with small strings and with one big one."""
+    for what, fill in (("%d strings" % keys, ("DEBUG", "POPULATE", keys)), ("one value of %d MB" % (size >> 20), None)):
+        got = {"SAVE": [], "load": []}
+        for server in (real, ours):
+            server.ask("FLUSHALL")
+            if fill is not None:
+                server.ask(*fill)
+            else:
+                value = os.urandom(size)
+                server.socket.sendall(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n" % size + value + b"\r\n")
+                if server.socket.recv(64) != b"+OK\r\n":
+                    sys.exit("SET of a big value")
+        for _ in range(rounds):
+            save = seconds(real, "SAVE") / seconds(ours, "SAVE")
+            got["SAVE"].append(save)
+            took = []
+            for server in (real, ours):
+                server.ask("FLUSHALL")
+                took.append(seconds(server, "DEBUG", "RELOAD", "NOSAVE", "NOFLUSH"))
+            got["load"].append(took[0] / took[1])
+        for verb, ratios in got.items():
+            print("%-4s of %-18s ours/real %.2f   (%.2f .. %.2f)" % (verb, what, statistics.median(ratios), min(ratios),
+                                                                  max(ratios)), flush=True)
 
 
 def replication(real, ours, ours_command, args):
