@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
-from datastructs.dict import DICT_OK, dictAdd, dictExpand, dictTryExpand
+from datastructs.dict import DICT_OK, dictAdd, dictAddRaw, dictExpand, dictTryExpand
 from datastructs.intset import intsetAdd, intsetLen, intsetValidateIntegrity
 from datastructs.listpack import lpFirst, lpGet, lpLength, lpNext, lpValidateIntegrity
 from datastructs.lzf import lzf_decompress
@@ -55,7 +55,8 @@ from server.object import (
 from server.scripting.scripting import luaCreateFunction
 from server.server_h import (
     C_ERR, C_OK, CLIENT_MASTER, CONFIG_RUN_ID_SIZE, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING, OBJ_ENCODING_HT,
-    OBJ_ENCODING_INTSET, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, SANITIZE_DUMP_CLIENTS, SANITIZE_DUMP_YES, server,
+    OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INTSET, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH,
+    OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, robj, SANITIZE_DUMP_CLIENTS, SANITIZE_DUMP_YES, server,
     USER_FLAG_SANITIZE_PAYLOAD_SKIP)
 from server.types.t_hash import hashTypeConvert, hashTypeLength, hashZiplistValidateIntegrity
 from server.types.t_set import setTypeConvert
@@ -774,93 +775,106 @@ def rdbLoadRio(rdb, rdbflags, rsi):
     keyobj = createObject(OBJ_STRING, b"")
 
     while True:
-        # Fast lane: a short key with a short plain string, all of it in the buffer, nothing hanging on it.
+        # Fast lane: short keys with short strings or integers that are in the buffer, nothing hanging on them.
         buf = rdb.rbuf
         pos = rdb.rpos
-        if pos + 200 < len(buf) and buf[pos] == RDB_TYPE_STRING and buf[pos + 1] < 64:
-            pos += 2
-            end = pos + buf[pos - 1]
-            n = buf[end]
-            if n < 64:
-                key = buf[pos:end]
-                pos = end + 1
-                rdb.rpos = end = pos + n
-                val = createStringObject(buf[pos:end])
-                if n <= 20 and 45 <= buf[pos] <= 57:            # '-', digits: perhaps a long integer
-                    val = tryObjectEncoding(val)
-                type_ = RDB_TYPE_STRING
-                error = 0
-            else:
-                key = None
-        else:
-            key = None
-
-        if key is None:
-            type_ = rdbLoadType(rdb)
-            if type_ >= RDB_OPCODE_FUNCTION2 or type_ == -1:
-                if type_ == -1:
-                    return rdbLoadRio_eoferr()
-                if type_ == RDB_OPCODE_EXPIRETIME:
-                    expiretime = rdbLoadTime(rdb) * 1000
-                    if rioGetReadError(rdb):
-                        return rdbLoadRio_eoferr()
-                    continue
-                if type_ == RDB_OPCODE_EXPIRETIME_MS:
-                    expiretime = rdbLoadMillisecondTime(rdb, rdbver)
-                    if rioGetReadError(rdb):
-                        return rdbLoadRio_eoferr()
-                    continue
-                if type_ == RDB_OPCODE_FREQ:
-                    b = rioRead(rdb, 1)
-                    if b is None:
-                        return rdbLoadRio_eoferr()
-                    lfu_freq = b[0]
-                    continue
-                if type_ == RDB_OPCODE_IDLE:
-                    lru_idle = rdbLoadLen(rdb)
-                    if lru_idle == RDB_LENERR:
-                        return rdbLoadRio_eoferr()
-                    continue
-                if type_ == RDB_OPCODE_EOF:
+        if expiretime == lfu_freq == lru_idle == -1 and not server.key_load_delay and not server.cluster_enabled:
+            limit = len(buf) - 200                  # two strings under 64 bytes and their lengths always fit
+            lru = createStringObject(b"").lru
+            dict_ = db.dict
+            while pos < limit and buf[pos] == RDB_TYPE_STRING:
+                n = buf[pos + 1]
+                if n >= 64:                         # RDB_6BITLEN
                     break
-                if type_ == RDB_OPCODE_SELECTDB:
-                    dbid = rdbLoadLen(rdb)
-                    if dbid == RDB_LENERR:
-                        return rdbLoadRio_eoferr()
-                    if dbid >= server.dbnum:
-                        serverLog(LL_WARNING, "FATAL: Data file was created with a Redis server configured to handle "
-                                              "more than %d databases. Exiting\n", server.dbnum)
-                        sys.exit(1)
-                    db = server.db[dbid]
-                    continue
-                if type_ == RDB_OPCODE_RESIZEDB:
-                    db_size = rdbLoadLen(rdb)
-                    expires_size = rdbLoadLen(rdb) if db_size != RDB_LENERR else RDB_LENERR
-                    if expires_size == RDB_LENERR:
-                        return rdbLoadRio_eoferr()
-                    dictExpand(db.dict, rdb_expand_hint(rdb, db_size))
-                    dictExpand(db.expires, rdb_expand_hint(rdb, expires_size))
-                    continue
-                if type_ == RDB_OPCODE_AUX:
-                    if rdbLoadRio_aux(rdb, rsi) == C_ERR:
-                        return rdbLoadRio_eoferr()
-                    continue
-                if type_ == RDB_OPCODE_MODULE_AUX:
-                    if rdbLoadRio_moduleaux(rdb) == C_ERR:
-                        return rdbLoadRio_eoferr()
-                    continue
-                if type_ == RDB_OPCODE_FUNCTION or type_ == RDB_OPCODE_FUNCTION2:
-                    rdbReportReadError(2322, "Unknown RDB encoding type %d: a library of functions (Redis 7.0)", type_)
-                    return rdbLoadRio_eoferr()
+                start = pos + 2
+                end = start + n
+                n = buf[end]
+                if n < 64:
+                    end_val = end + 1 + n
+                    s = buf[end + 1:end_val]
+                    if 0 < n <= 20 and s[0] <= 57:  # '-', digits: perhaps a long integer
+                        val = tryObjectEncoding(robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, lru))
+                    else:
+                        val = robj(OBJ_STRING, OBJ_ENCODING_EMBSTR if n <= 44 else OBJ_ENCODING_RAW, s, lru)
+                elif 0xc0 <= n <= 0xc2:             # RDB_ENC_INT8, INT16, INT32
+                    end_val = end + (2, 3, 5)[n & 3]
+                    val = createStringObjectFromLongLongForValue(
+                        int.from_bytes(buf[end + 1:end_val], "little", signed=True))
+                else:
+                    break
+                de, _ = dictAddRaw(dict_, buf[start:end])         # dbAddRDBLoad
+                if de is None:
+                    break                           # there already: the long way decides
+                de.val = val
+                pos = end_val
+                keys_loaded += 1
+            rdb.rpos = pos
 
-            key = rdb_load_sds(rdb)
-            if key is None:
+        type_ = rdbLoadType(rdb)
+        if type_ >= RDB_OPCODE_FUNCTION2 or type_ == -1:
+            if type_ == -1:
                 return rdbLoadRio_eoferr()
-            try:
-                val, error = rdbLoadObject(type_, rdb, key)
-            except BROKEN_VALUE as e:               # C crashes, or goes on with a broken value
-                rdbReportCorruptRDB(2322, "Value of type %d is broken: %s", type_, e)
+            if type_ == RDB_OPCODE_EXPIRETIME:
+                expiretime = rdbLoadTime(rdb) * 1000
+                if rioGetReadError(rdb):
+                    return rdbLoadRio_eoferr()
+                continue
+            if type_ == RDB_OPCODE_EXPIRETIME_MS:
+                expiretime = rdbLoadMillisecondTime(rdb, rdbver)
+                if rioGetReadError(rdb):
+                    return rdbLoadRio_eoferr()
+                continue
+            if type_ == RDB_OPCODE_FREQ:
+                b = rioRead(rdb, 1)
+                if b is None:
+                    return rdbLoadRio_eoferr()
+                lfu_freq = b[0]
+                continue
+            if type_ == RDB_OPCODE_IDLE:
+                lru_idle = rdbLoadLen(rdb)
+                if lru_idle == RDB_LENERR:
+                    return rdbLoadRio_eoferr()
+                continue
+            if type_ == RDB_OPCODE_EOF:
+                break
+            if type_ == RDB_OPCODE_SELECTDB:
+                dbid = rdbLoadLen(rdb)
+                if dbid == RDB_LENERR:
+                    return rdbLoadRio_eoferr()
+                if dbid >= server.dbnum:
+                    serverLog(LL_WARNING, "FATAL: Data file was created with a Redis server configured to handle "
+                                          "more than %d databases. Exiting\n", server.dbnum)
+                    sys.exit(1)
+                db = server.db[dbid]
+                continue
+            if type_ == RDB_OPCODE_RESIZEDB:
+                db_size = rdbLoadLen(rdb)
+                expires_size = rdbLoadLen(rdb) if db_size != RDB_LENERR else RDB_LENERR
+                if expires_size == RDB_LENERR:
+                    return rdbLoadRio_eoferr()
+                dictExpand(db.dict, rdb_expand_hint(rdb, db_size))
+                dictExpand(db.expires, rdb_expand_hint(rdb, expires_size))
+                continue
+            if type_ == RDB_OPCODE_AUX:
+                if rdbLoadRio_aux(rdb, rsi) == C_ERR:
+                    return rdbLoadRio_eoferr()
+                continue
+            if type_ == RDB_OPCODE_MODULE_AUX:
+                if rdbLoadRio_moduleaux(rdb) == C_ERR:
+                    return rdbLoadRio_eoferr()
+                continue
+            if type_ == RDB_OPCODE_FUNCTION or type_ == RDB_OPCODE_FUNCTION2:
+                rdbReportReadError(2322, "Unknown RDB encoding type %d: a library of functions (Redis 7.0)", type_)
                 return rdbLoadRio_eoferr()
+
+        key = rdb_load_sds(rdb)
+        if key is None:
+            return rdbLoadRio_eoferr()
+        try:
+            val, error = rdbLoadObject(type_, rdb, key)
+        except BROKEN_VALUE as e:               # C crashes, or goes on with a broken value
+            rdbReportCorruptRDB(2322, "Value of type %d is broken: %s", type_, e)
+            return rdbLoadRio_eoferr()
 
         if val is None:
             # Old bugs could leave empty keys behind: they are dropped, not fatal.

@@ -42,6 +42,8 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 
 #: One byte b"\x00" .. b"\xff": types, opcodes, short lengths.
 ONE_BYTE = [bytes((n,)) for n in range(256)]
+#: Type and length in front of a key shorter than 64 bytes whose value is a string.
+STRING_HEAD = [bytes((RDB_TYPE_STRING, n)) for n in range(64)]
 pack_int8 = struct.Struct("<Bb").pack
 pack_int16 = struct.Struct("<Bh").pack
 pack_int32 = struct.Struct("<Bi").pack
@@ -407,6 +409,9 @@ def rdbSaveRio(rdb, rdbflags, rsi):
     key_count = 0
     info_updated_time = 0
     pname = "AOF rewrite" if rdbflags & RDBFLAGS_AOF_PREAMBLE else "RDB"
+    pieces = []                                     # of the fast lane, in their order, not in rdb.wbuf yet
+    string_head = STRING_HEAD
+    one_byte = ONE_BYTE
     # A key that is only a string, and nothing hangs on it, takes the short way.
     plain = not server.maxmemory_policy & (MAXMEMORY_FLAG_LRU | MAXMEMORY_FLAG_LFU) and not server.rdb_key_save_delay
 
@@ -437,34 +442,50 @@ def rdbSaveRio(rdb, rdbflags, rsi):
                 ede = dictFind(expires, keystr)
                 if ede is not None:
                     expire = ede.val
-            if plain and expire == -1 and o.type == OBJ_STRING:
-                buf += b"\x00"                      # RDB_TYPE_STRING
-                n = len(keystr)
-                if n <= 20 and keystr[:1] > b"9":   # rdbSaveRawString, the commonest case
-                    buf += ONE_BYTE[n]
-                    buf += keystr
+
+            # Fast lane: key and value are too short for LZF, and by their first letter no integers (or it is one).
+            piece = None
+            n = len(keystr)
+            if plain and o.type == OBJ_STRING and expire == -1 and 0 < n <= 20 and keystr[0] > 57:
+                val = o.ptr
+                if o.encoding == OBJ_ENCODING_INT:
+                    enc = rdbEncodeInteger(val)
+                    piece = string_head[n], keystr, enc if enc else b"%c%d" % (len(b"%d" % val), val)
                 else:
-                    rdbSaveRawString(rdb, keystr)
-                rdbSaveStringObject(rdb, o)
+                    m = len(val)
+                    if 0 < m <= 20 and val[0] > 57:
+                        piece = string_head[n], keystr, one_byte[m], val
+            if piece is not None:
+                pieces += piece
             else:
+                if pieces:
+                    buf += b"".join(pieces)
+                    pieces.clear()
                 rdbSaveKeyValuePair(rdb, keystr, o, expire)
 
-            if len(buf) >= wlimit and rio_write_out(rdb) == 0 or rdb.flags & RIO_FLAG_WRITE_ERROR:
-                return C_ERR, rdb.error
+            # After each big key; after many small ones.
+            if piece is None or not key_count & 255:
+                if pieces:
+                    buf += b"".join(pieces)
+                    pieces.clear()
+                if len(buf) >= wlimit and rio_write_out(rdb) == 0 or rdb.flags & RIO_FLAG_WRITE_ERROR:
+                    return C_ERR, rdb.error
 
-            # The preamble of an AOF: keep taking what the parent sends, so that little is left for the end.
-            if rdbflags & RDBFLAGS_AOF_PREAMBLE:
-                if rioProcessedBytes(rdb) > processed + AOF_READ_DIFF_INTERVAL_BYTES:
-                    processed = rioProcessedBytes(rdb)
-                    aofReadDiffFromParent()
+                # The preamble of an AOF: keep taking what the parent sends, so that little is left for the end.
+                if rdbflags & RDBFLAGS_AOF_PREAMBLE:
+                    if rioProcessedBytes(rdb) > processed + AOF_READ_DIFF_INTERVAL_BYTES:
+                        processed = rioProcessedBytes(rdb)
+                        aofReadDiffFromParent()
 
-            # About once a second, looking at the clock every 1024 keys.
-            if key_count & 1023 == 0:
-                now = mstime()
-                if now - info_updated_time >= 1000:
-                    sendChildInfo(CHILD_INFO_TYPE_CURRENT_INFO, key_count + 1, pname)
-                    info_updated_time = now
+                # About once a second, looking at the clock every 1024 keys.
+                if key_count & 1023 == 0:
+                    now = mstime()
+                    if now - info_updated_time >= 1000:
+                        sendChildInfo(CHILD_INFO_TYPE_CURRENT_INFO, key_count + 1, pname)
+                        info_updated_time = now
             key_count += 1
+        buf += b"".join(pieces)
+        pieces.clear()
 
     # With replication facts in the file the scripts go along: after a PSYNC the backlog may name them by hash.
     if rsi is not None and server.lua_scripts is not None and dictSize(server.lua_scripts):

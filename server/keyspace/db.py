@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.dict import (
-    dictCreate, dictAdd, dictFind, dictSize, dictDelete, dictUnlink, dictFreeUnlinkedEntry, dictAddOrFind, dictEmpty,
+    dictCreate, dictAdd, dictAddRaw, dictFind, dictSize, dictDelete, dictUnlink, dictFreeUnlinkedEntry, dictAddOrFind, dictEmpty,
     dictGetFairRandomKey, dictGetSafeIterator, dictNext, dictReleaseIterator, dictScan, DICT_OK,
 )
 from datastructs.intset import intsetGet
@@ -192,8 +192,10 @@ def dbAdd(db, key, val):
 
 def dbAddRDBLoad(db, key, val):
     """dbAdd for the RDB loader: `key` is bytes -> 1, or 0 when it exists already (the caller decides what that means)."""
-    if dictAdd(db.dict, key, val) != DICT_OK:
+    de, _ = dictAddRaw(db.dict, key)                # dictAdd
+    if de is None:
         return 0
+    de.val = val
     if server.cluster_enabled:
         slotToKeyAdd(key)
     return 1

@@ -56,7 +56,7 @@ class Server:
                                         cwd=ROOT, stdout=subprocess.DEVNULL)
         while True:
             try:
-                self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=600)
+                self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=60)
                 break
             except ConnectionRefusedError:
                 if self.process.poll() is not None:
