@@ -36,7 +36,10 @@ class zskiplistNode:
         self.ele = ele             # bytes; None in the header
         self.score = score         # float, never NaN
         self.backward = None       # previous node on level 0; None for the first
-        self.level = [zskiplistLevel() for _ in range(level)]
+        self.level = [zskiplistLevel()]
+        while level > 1:           # three nodes of four have one level
+            self.level.append(zskiplistLevel())
+            level -= 1
 
 
 class zskiplist:

@@ -358,22 +358,23 @@ def flushAppendOnlyFile_try_fsync(sync_in_progress):
 
 # Headers that nearly every command has, made once.
 AOF_HDR_LEN = 128
-aof_mbulkhdr = [b"*%d\r\n" % n for n in range(AOF_HDR_LEN)]
-aof_bulkhdr = [b"$%d\r\n" % n for n in range(AOF_HDR_LEN)]
+aof_mbulkhdr = [b"*%d" % n for n in range(AOF_HDR_LEN)]
+aof_bulkhdr = [b"$%d" % n for n in range(AOF_HDR_LEN)]
 
 
 def catAppendOnlyGenericCommand(dst, argc, argv):
     """Append the command to the bytearray `dst`, as the protocol spells it; return dst.   HOT: one call a write."""
     bulkhdr = aof_bulkhdr
-    dst += aof_mbulkhdr[argc] if argc < AOF_HDR_LEN else b"*%d\r\n" % argc
+    lines = [aof_mbulkhdr[argc] if argc < AOF_HDR_LEN else b"*%d" % argc]
     for o in argv:
         s = o.ptr
         if type(s) is int:                                              # getDecodedObject
             s = b"%d" % s
         n = len(s)
-        dst += bulkhdr[n] if n < AOF_HDR_LEN else b"$%d\r\n" % n
-        dst += s
-        dst += b"\r\n"
+        lines.append(bulkhdr[n] if n < AOF_HDR_LEN else b"$%d" % n)
+        lines.append(s)
+    lines.append(b"")
+    dst += b"\r\n".join(lines)
     return dst
 
 

@@ -984,7 +984,8 @@ def propagate(cmd, dbid, argv, flags):
         execCommandPropagateMulti(dbid)
 
     # INVARIANT: nothing changes the data set while clients are paused, or a failover would lose it.
-    serverAssert(not (areClientsPaused() and not server.client_pause_in_transaction))
+    if server.client_pause_type:
+        serverAssert(not (areClientsPaused() and not server.client_pause_in_transaction))
 
     if server.aof_state != AOF_OFF and flags & PROPAGATE_AOF:
         feedAppendOnlyFile(cmd, dbid, argv, len(argv))
