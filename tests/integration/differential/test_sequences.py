@@ -1,6 +1,6 @@
 """The same random commands to the real redis-server and to ours; every reply and the final data must agree.
 
-AEREDIS_SEQUENCES (default 150) is the number of sequences, AEREDIS_SEED (default 1) chooses them.
+AEREDIS_SEQUENCES (default 90) is the number of sequences, AEREDIS_SEED (default 1) chooses them.
 """
 import os
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.integration.differential.commands import TABLE, sequences
 
-SEQUENCES = int(os.environ.get("AEREDIS_SEQUENCES", "150"))
+SEQUENCES = int(os.environ.get("AEREDIS_SEQUENCES", "90"))
 SEED = int(os.environ.get("AEREDIS_SEED", "1"))
 
 #: What is mixed in one sequence: every type alone with the keyspace commands, and all together.
