@@ -41,6 +41,7 @@ from server.server_h import C_ERR, C_OK, LL_VERBOSE, NOTIFY_GENERIC, server, sha
 # DUMP, RESTORE and MIGRATE commands
 # -----------------------------------------------------------------------------
 
+
 def createDumpPayload(payload, o, key):
     """Make `payload` a memory rio with the DUMP form of the value in payload.wbuf."""
     rioInitWithBuffer(payload, b"")

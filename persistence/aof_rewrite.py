@@ -82,6 +82,7 @@ def killAppendOnlyChild():
 # (C: 0 on error).
 # -------------------------------------------------------------------------
 
+
 def rioWriteBulkObject(r, obj):
     """Write a string object as a bulk string -> 1 or 0."""
     encoding = obj.encoding
@@ -448,6 +449,7 @@ def fd_wait(fd, milliseconds):
 # AOF rewrite pipes for IPC
 # --------------------------------------------------------------------------
 
+
 def aofChildPipeReadable(el, fd, privdata, mask):
     """The child asks us to stop sending: agree."""
     try:
@@ -504,6 +506,7 @@ def aofClosePipes():
 # ----------------------------------------------------------------------------
 # AOF background rewrite
 # -------------------------------------------------------------------------
+
 
 def rewriteAppendOnlyFileBackground():
     """Fork a child that rewrites the AOF -> C_OK, C_ERR.  See the ORDER in the head of this file."""

@@ -37,8 +37,8 @@ def consumeNewline(buf):
     """Is this the end of a line? Count it -> 1, 0 with an error set."""
     if buf[:2] != b"\r\n":
         # C prints two signed chars: a byte above 0x7f comes out as ffffffxx
-        ERROR("Expected \\r\\n, got: %02x%02x", *[b if b < 128 else b - 256 & 0xffffffff
-                                                   for b in (byte_at(buf, 0), byte_at(buf, 1))])
+        signed = [b if b < 128 else b - 256 & 0xffffffff for b in (byte_at(buf, 0), byte_at(buf, 1))]
+        ERROR("Expected \\r\\n, got: %02x%02x", *signed)
         return 0
     checkstate.line += 1
     return 1

@@ -64,6 +64,7 @@ class rio:
 
 # ------------------------- Buffer I/O implementation -----------------------
 
+
 def rioInitWithBuffer(r, s):
     """Read from `s`, or write to r.wbuf (start with b"")."""
     r.__init__()
@@ -76,6 +77,7 @@ def rioBufferFill(r, need, want):
     return b""                              # all there is stands in rbuf from the start
 
 # --------------------- Stdio file pointer implementation -------------------
+
 
 def rioFileWrite(r, data):
     """Write `data` to the file; fsync when autosync bytes have come together."""
@@ -110,6 +112,7 @@ def rioInitWithFile(r, fp):
 
 # ------------------- Connection implementation -------------------
 
+
 def rioConnRead(r, need, want):
     """Read from the socket, waiting as its receive timeout allows, and never past the limit."""
     want = min(want, 4 * PROTO_IOBUF_LEN)
@@ -142,6 +145,7 @@ def rioFreeConn(r):
 
 # ------------------- File descriptor implementation ------------------
 
+
 def rioFdWrite(r, data):
     """Write all of `data` to the (blocking) pipe."""
     view = memoryview(data)
@@ -166,6 +170,7 @@ def rioFreeFd(r):
     r.wbuf = bytearray()
 
 # ---------------------------- Generic functions ----------------------------
+
 
 def rioWrite(r, data):
     """Append `data` to the stream -> 1, or 0 when it is in error."""
@@ -307,6 +312,7 @@ def rioSetAutoSync(r, nbytes):
         r.autosync = nbytes
 
 # --------------------------- Higher level interface --------------------------
+
 
 def rioWriteBulkCount(r, prefix, count):
     """Write "*<count>\\r\\n"; `prefix` is b"*" or b"$"."""

@@ -34,7 +34,6 @@ from datastructs.adlist import listAddNodeTail, listCreate
 from datastructs.dict import (
     DICT_OK, dictAdd, dictCreate, dictEncObjHash, dictEncObjKeyCompare, dictFetchValue, dictObjHash,
     dictObjKeyCompare, dictSdsCaseHash, dictSdsKeyCaseCompare, dictSize, dictType, dict_entries,
-    hashDictType, setDictType, zsetDictType,  # noqa: F401 (C has them in server.c: others import them from here)
 )
 from datastructs.rax import raxFind, raxInsert, raxNew, raxNotFound
 from datastructs.util import getRandomHexChars

@@ -22,7 +22,7 @@ from datastructs.sds import sdscatrepr, sdssplitargs, sdssplitlen
 from datastructs.util import INT_MAX, LLONG_MAX, LLONG_MIN, memtoll, stringmatch
 from server.admin.config_table import (
     IMMUTABLE_CONFIG, SENSITIVE_CONFIG, clientBufferLimitsDefaults, configEnumGetNameOrUnknown,
-    configOOMScoreAdjValuesDefaults, configs, evictPolicyToString,
+    configOOMScoreAdjValuesDefaults, configs,
 )
 from server.admin.debug import disableWatchdog, enableWatchdog
 from server.client.networking import getClientTypeByName, getClientTypeName, redactClientCommandArgument
@@ -45,7 +45,7 @@ from server.session.acl import ACLAppendUserForLoading, ACLDescribeUser, ACLSetU
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from replication.sentinel.sentinel import queueSentinelConfig, rewriteConfigSentinelOption
     from server.server import (
-        changeBindAddr, lookupCommand, resetCommandTableStats, resetErrorTableStats, resetServerStats, setOOMScoreAdj,
+        changeBindAddr, lookupCommandByCString, resetCommandTableStats, resetErrorTableStats, resetServerStats, setOOMScoreAdj,
     )
 
 _strtoll_re = {8: re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-7]+)"), 10: re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)")}
@@ -225,7 +225,8 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
     elif name in (b"list-max-ziplist-entries", b"list-max-ziplist-value") and argc == 2:
         pass                       # dead options of old files
     elif name == b"rename-command" and argc == 3:
-        cmd = lookupCommand(argv[1])
+        # Not lookupCommand: what it remembers of a name may not be true any more after two lines of this kind.
+        cmd = lookupCommandByCString(argv[1])
         if cmd is None:
             return b"No such command in rename-command"
         # An empty new name takes the command away.

@@ -285,6 +285,8 @@ LOADBUF_SIZE = 256
 # The field of a row is reached by name: getattr(data.struct, data.field) is C's *data.yesno.config.
 
 # Bool configs
+
+
 def boolConfigInit(data):
     setattr(data.struct, data.field, data.default_value)
 
@@ -900,7 +902,7 @@ configs = [
     createSizeTConfig(b"zset-max-ziplist-entries", None, MODIFIABLE_CONFIG, 0, LONG_MAX,
                       server, "zset_max_ziplist_entries", 128, INTEGER_CONFIG, None, None),
     createSizeTConfig(b"active-defrag-ignore-bytes", None, MODIFIABLE_CONFIG, 1, LLONG_MAX,
-                      server, "active_defrag_ignore_bytes", 100<<20, MEMORY_CONFIG, None, None),
+                      server, "active_defrag_ignore_bytes", 100 << 20, MEMORY_CONFIG, None, None),
     createSizeTConfig(b"hash-max-ziplist-value", None, MODIFIABLE_CONFIG, 0, LONG_MAX,
                       server, "hash_max_ziplist_value", 64, MEMORY_CONFIG, None, None),
     createSizeTConfig(b"stream-node-max-bytes", None, MODIFIABLE_CONFIG, 0, LONG_MAX,

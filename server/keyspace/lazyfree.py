@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from datastructs.dict import dictCreate, dictDelete, dictFreeUnlinkedEntry, dictRelease, dictSize, dictUnlink
-from datastructs.rax import raxIterator, raxNext, raxRemove, raxSeek, raxSize, raxStart, raxStop
+from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
 from server.bio import bioCreateLazyFreeJob
 from server.log import serverAssert
 from server.object import decrRefCount

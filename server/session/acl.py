@@ -18,7 +18,6 @@ import hmac
 import os
 import sys
 from errno import EBADMSG, EEXIST, EINVAL, EISDIR, ENODEV, ENOENT
-from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.adlist import (

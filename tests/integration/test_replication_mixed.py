@@ -129,8 +129,7 @@ class Writer:
                          [b"SMOVE", set_, key(b"t"), b"w3"], [b"SUNIONSTORE", set_, key(b"t"), key(b"t")],
                          [b"SDIFFSTORE", key(b"t"), key(b"t"), set_]])
         if choice in (9, 10):
-            return [b"ZADD", zset] + [x for _ in range(r.randrange(1, 6)) for x in (b"%g" % (r.randrange(999) / 8),
-                                                                                     word())]
+            return [b"ZADD", zset] + [x for _ in range(r.randrange(1, 6)) for x in (b"%g" % (r.randrange(999) / 8), word())]
         if choice == 11:
             return pick([[b"ZINCRBY", zset, b"0.1", b"w1"], [b"ZPOPMIN", zset], [b"ZPOPMAX", zset, b"2"],
                          [b"ZREMRANGEBYSCORE", zset, b"0", b"9"], [b"BZPOPMIN", zset, b"0.01"],

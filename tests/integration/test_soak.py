@@ -181,7 +181,7 @@ def big_argument(c, soak):
 
 def many_replies(c, soak):
     c.pipeline([("LRANGE", "longlist", 0, -1)] * 3 + [("KEYS", "*"), ("COMMAND",), ("INFO",), ("DEBUG", "OBJECT", "k"), ("MEMORY", "STATS"),
-                                                   ("SLOWLOG", "GET"), ("LATENCY", "DOCTOR"), ("ACL", "LIST"), ("CLIENT", "INFO")])
+                                                      ("SLOWLOG", "GET"), ("LATENCY", "DOCTOR"), ("ACL", "LIST"), ("CLIENT", "INFO")])
 
 
 KINDS = [some_commands, errors, protocol_error, half_a_command, multi, multi_exec, watch, subscribe, blpop, block_with_timeout, blmove, xread,

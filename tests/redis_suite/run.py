@@ -196,7 +196,7 @@ def report(results):
     print("\n%-40s %7s %7s %7s %9s" % ("file", "passed", "failed", "skipped", "seconds"))
     for r in results:
         print("%-40s %7d %7d %7d %9.1f%s" % (r.name, r.ok, len(r.failed), r.skipped, r.seconds,
-                                           "" if r.finished else "   (did not reach the end)"))
+                                             "" if r.finished else "   (did not reach the end)"))
     passed = sum(r.ok for r in results)
     failed = sum(len(r.failed) for r in results)
     for r in results:
@@ -251,7 +251,7 @@ def main():
         finally:
             free.append((job, tree))
         print("%-40s %s (%.0f s)" % (name, "ok %d" % result.ok if result.finished and not result.failed else
-                                    "FAILED %d, ok %d" % (len(result.failed), result.ok), result.seconds), flush=True)
+                                     "FAILED %d, ok %d" % (len(result.failed), result.ok), result.seconds), flush=True)
         return result
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:

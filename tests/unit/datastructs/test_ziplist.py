@@ -149,8 +149,6 @@ def test_hostile(body, fixed, deep):
                 pass
 
 
-
-
 @pytest.mark.parametrize("at", range(11, 25))
 def test_flipped_byte_is_seen(at):
     zl = build([b"one", b"1000", b"two"])

@@ -54,5 +54,3 @@ def new_client(db):
 def clock(monkeypatch):
     """A list with the time in ms; modules under test bind it as their mstime."""
     return [1_000_000]
-
-

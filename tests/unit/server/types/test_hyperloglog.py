@@ -4,7 +4,7 @@ import random
 import pytest
 from hypothesis import given, settings, strategies as st
 
-import server.link
+import server.link  # noqa: F401 (binds the upward names)
 from server.server_h import OBJ_STRING, C_ERR, C_OK, server as srv
 from server.object import createObject
 from server.types import hyperloglog as h
