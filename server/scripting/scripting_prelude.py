@@ -547,6 +547,7 @@ end
 function engine.ldb_hook(event)
   if not in_script then return end
   local i = getinfo(2, "Sl")
+  if i.source == "@aeredis" then return end             -- C has no lines in there
   local req, a = ldb_request(luaLdbLineHook(event, i.currentline, i.short_src))
   -- Written out in this one function: the levels of the stack are counted.
   while req do
@@ -722,6 +723,13 @@ function builtins.load(...)
   return chunk, err
 end
 
+local null_value                -- cjson.null; in C it is a light userdata, which newproxy knows nothing of
+
+function builtins.newproxy(v)
+  if v == null_value and v ~= nil then bad_argument(1, "newproxy", "boolean or proxy expected") end
+  return newproxy(v)
+end
+
 local table_lib, string_lib, math_lib, coroutine_lib = {}, {}, {}, {}
 
 function table_lib.insert(t, ...)
@@ -823,8 +831,9 @@ ldb_globals = H
 
 -- Called once, when the libraries are loaded: `libs` name, functions, name, functions, ...
 function engine.seal(null, ...)
+  null_value = null
   for _, name in next, {"xpcall", "tostring", "getfenv", "assert", "tonumber", "rawequal", "collectgarbage", "pcall",
-                        "type", "select", "unpack", "gcinfo", "ipairs", "_VERSION", "error", "print", "newproxy"} do
+                        "type", "select", "unpack", "gcinfo", "ipairs", "_VERSION", "error", "print"} do
     H[name] = rawget(G, name)
   end
   for name, f in next, builtins do H[name] = f end
