@@ -10,12 +10,15 @@ Departures   none.
 """
 from typing import TYPE_CHECKING
 import os
+import select
 import signal
 
 from ae.monotonic import elapsedMs, getMonotonicUs, mstime
 from datastructs.sds import sdscatrepr
 from datastructs.util import string2ll
-from server.client.connection import connBlock, connNonBlock, connRead, connSendTimeout, connWrite
+from server.client.connection import (
+    CONN_TYPE_SOCKET, connBlock, connGetType, connNonBlock, connRead, connSendTimeout, connWrite,
+)
 from server.client.networking import freeClientAsync, writeToClient
 from server.client.networking_reply import addReplyError
 from server.log import serverLog
@@ -435,6 +438,18 @@ ldb_help = (
 )
 
 
+def ldb_read():
+    """Wait for bytes of the client -> bytes; b"" or None when it has gone, or the server shall end.
+
+    C: a signal ends read(2).  Python would read on after the signal's handler has run.
+    """
+    if connGetType(ldb.conn) == CONN_TYPE_SOCKET:
+        while not select.select([ldb.conn.fd], [], [], 0.1)[0]:
+            if server.shutdown_asap:
+                return None
+    return connRead(ldb.conn, 1024)
+
+
 def ldbRepl():
     """Serve the client until it lets the script go on -> None; or a request to the Lua side, after which it is called again.
     """
@@ -445,7 +460,7 @@ def ldbRepl():
                 return LDB_REQ_ERROR, err
             if argv is not None:
                 break
-            buf = connRead(ldb.conn, 1024)
+            buf = ldb_read()
             if not buf:
                 # Nobody is there any more: let the script run to its end.
                 ldb.step = 0
