@@ -4,7 +4,7 @@ Lives here   main and its options; --version, --help, the logo; loading the data
 Called from  __main__ [startup]; the event loop through unexpected_exception.
 Calls out    everybody's init function, in C's order.
 State        none of its own.
-Departures   unexpected_exception (D-core-1): a bug in a handler is logged and its client closed, where C crashes.
+Departures   unexpected_exception (D-15): a bug in a handler is logged and its client closed, where C crashes.
 """
 import errno
 import gc

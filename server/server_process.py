@@ -5,8 +5,8 @@ Called from  main, initServer [startup]; rdb, aof, replication through redisFork
 Calls out    server.log; childinfo for the pipe of a child.
 State        server.in_fork_child, child_pid, child_type, oom_score_adj_base; the title area of this process here.
 Invariant    a child never touches the event loop: the epoll set is shared with the parent.
-Departures   the title is written through /proc/self/mem (D-core-2); a crash inside the interpreter itself is reported
-             by faulthandler (D-core-3); sd_notify is spoken directly, without libsystemd.
+Departures   the title is written through /proc/self/mem (D-19); a crash inside the interpreter itself is reported
+             by faulthandler (D-16); sd_notify is spoken directly, without libsystemd.
 """
 import gc
 import os
