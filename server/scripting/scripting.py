@@ -14,7 +14,6 @@ Departures   D-script-lazy: the interpreter is made when it is needed; without l
              D-script-tail: `return redis.call(...)` is compiled as a plain call, so that errors can name its line.
 """
 from typing import TYPE_CHECKING
-import random
 import struct
 
 from ae.monotonic import elapsedMs, getMonotonicUs, mstime
@@ -58,6 +57,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.server import forceCommandPropagation, preventCommandPropagation, shaScriptObjectDictType
     from server.server_cron import blockingOperationEnds, blockingOperationStarts
 
+NO_LUPA = b"Lua scripting is not available: install lupa (pip install 'aeredis[lua]')"
 ARGS_PER_CALL = 4000                # arguments that are handed to the interpreter in one call; its stack has 8000 slots
 
 # Opcodes of Lua 5.1 that mend_tail_calls looks at.
@@ -197,7 +197,6 @@ def mend_tail_calls(code):
     """
     out = bytearray(code)
     changed = 0
-    todo = 1                        # functions still to be read; they are nested, but lie in the file one after another
     pos = 12                        # behind the header
     size_t, = struct.unpack_from("B", code, 8)
     size_format = "<Q" if size_t == 8 else "<I"
@@ -279,10 +278,12 @@ def luaCreateFunction(c, lua, body):
     lua = scripting_runtime()
     if lua is None:
         if c is not None:
-            addReplyError(c, b"Lua scripting is not available: install lupa (pip install 'aeredis[lua]')")
-        else:
-            serverLog(LL_WARNING, "A Lua script cannot be loaded: install lupa (pip install 'aeredis[lua]')")
-        return None
+            addReplyError(c, NO_LUPA)
+            return None
+        # From an RDB file: it must not be lost with the next save.
+        serverLog(LL_WARNING, "A Lua script was loaded, but cannot be run: install lupa (pip install 'aeredis[lua]')")
+        dictAdd(server.lua_scripts, sha, body)
+        return sha
     script = bytes(body.ptr)
     result = lua.luaCreateFunction(sha, script)
     if result is not True:
@@ -370,6 +371,9 @@ def evalGenericCommand(c, evalsha):
         if luaCreateFunction(c, srv.lua, c.argv[1]) is None:
             return
     lua = srv.lua
+    if lua is None:
+        addReplyError(c, NO_LUPA)
+        return
 
     args = [o.ptr for o in c.argv[3:]]
     if len(args) > ARGS_PER_CALL:
@@ -391,7 +395,10 @@ def evalGenericCommand(c, evalsha):
 
     prepareLuaClient()
     # C: lua_pcall, and luaReplyToRedisReply at once: both run inside the interpreter.
-    reply = lua.run(sha, c.resp, hook_mode, numkeys, *args)
+    try:
+        reply = lua.run(sha, c.resp, hook_mode, numkeys, *args)
+    except Exception as e:          # lupa's, when memory runs out outside of the script's protected call
+        reply = (0, str(e).encode("utf-8", "surrogateescape"))
     resetLuaClient()
 
     if srv.lua_timedout:

@@ -120,3 +120,12 @@ def test_deep_nesting_is_refused(lua):
     reply = evaluate(lua, b"local a = {} local b = {a} a[1] = b return a")
     assert reply[0] == b"*1\r\n" * 7995
     assert reply[1] == b"ERR reached lua stack limit"
+
+
+def test_without_lupa(monkeypatch):
+    import sys
+    from server.server_h import server as srv
+    monkeypatch.setattr(srv, "lua", None)
+    monkeypatch.setitem(sys.modules, "lupa.lua51", None)
+    assert scripting.scripting_runtime() is None
+    assert scripting.luaMemoryUsage() == 0
