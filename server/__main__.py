@@ -3,10 +3,11 @@
 Called from  the interpreter [startup].
 """
 import gc
-gc.disable()                               # before the imports: they make half a million objects
+import sys
+if hasattr(sys, "getrefcount"):
+    gc.disable()                           # before the imports: they make half a million objects
 
 import os                                  # noqa: E402
-import sys                                 # noqa: E402
 
 from server import link                    # noqa: E402,F401
 from server import server_main as core     # noqa: E402

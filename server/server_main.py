@@ -183,7 +183,8 @@ def unexpected_exception(eventLoop, clientData, exc):
 
 def main(argv):
     """Start the server; `argv` as in C, argv[0] is the program.  Returns the exit code, if it returns."""
-    gc.disable()                           # cycles are cut by hand; a collection would visit every key
+    if hasattr(sys, "getrefcount"):        # not where the collector is all there is (PyPy)
+        gc.disable()                       # cycles are cut by hand; a collection would visit every key
     time.tzset()
     random.seed()
     server.umask = os.umask(0o777)

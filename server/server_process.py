@@ -216,7 +216,8 @@ def redisFork(purpose):
         openChildInfoPipe()
 
     start = ustime()
-    gc.freeze()
+    if hasattr(gc, "freeze"):              # CPython's
+        gc.freeze()
     try:
         childpid = os.fork()
     except OSError:

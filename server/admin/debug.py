@@ -61,6 +61,7 @@ from server.types.t_stream import (
     streamIterator, streamIteratorGetField, streamIteratorGetID, streamIteratorStart, streamIteratorStop,
 )
 from server.types.t_zset import zzlGetScore, zzlNext
+from server.zmalloc import getsizeof
 
 if TYPE_CHECKING:                                   # upward, or same layer above us: bound by server/link.py
     from persistence.aof import flushAppendOnlyFile, loadAppendOnlyFile
@@ -405,10 +406,10 @@ def debugCommand(c):
         addReplySds(c, b"-" + sdsmapchars(c.argv[2].ptr, b"\n\r", b"  ") + b"\r\n")
     elif sub == b"structsize" and argc == 2:
         # Sizes of our own objects; an sds is a bytes object, which has one header for all lengths.
-        header = sys.getsizeof(b"")
+        header = getsizeof(b"")
         sizes = b"bits:%d " % (64 if sys.maxsize > 2**32 else 32)
-        sizes += b"robj:%d " % sys.getsizeof(robj(OBJ_STRING, 0, None))
-        sizes += b"dictentry:%d " % sys.getsizeof(dictEntry(None, None))
+        sizes += b"robj:%d " % getsizeof(robj(OBJ_STRING, 0, None))
+        sizes += b"dictentry:%d " % getsizeof(dictEntry(None, None))
         for n in (5, 8, 16, 32, 64):
             sizes += b"sdshdr%d:%d " % (n, header)
         addReplyBulkSds(c, sizes)
