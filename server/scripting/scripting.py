@@ -10,8 +10,7 @@ Calls out    the interpreter: lupa.lua51, imported at the first EVAL; networking
 State        server.lua: lua_engine, None until a script needs it; server.lua_scripts: sha -> body.
 Invariant    a sha is in server.lua_scripts  <=>  its function is in the interpreter (once there is one).
              Nothing raises through the interpreter: see scripting_redis.pending_exception.
-Departures   D-script-lazy: the interpreter is made when it is needed; without lupa EVAL says what to install.
-             D-script-tail: `return redis.call(...)` is compiled as a plain call, so that errors can name its line.
+Departures   D-83, D-84.
 """
 from typing import TYPE_CHECKING
 import struct

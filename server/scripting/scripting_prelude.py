@@ -9,8 +9,7 @@ Invariant    INVARIANT: the globals of a script hold no Python object, and no ta
              table is an empty proxy before the real one; `readonly` knows which; every builtin that writes to a table
              without asking its metatable looks there first.
              INVARIANT: the Python functions do not raise: an exception would cross the script as a Python object.
-Departures   D-script-proxy: the tables are proxies (the C server patches a read-only bit into its Lua); D-script-load:
-             string.dump'ed code cannot be loaded, as in C; D-script-setfenv: setfenv(0) is refused (in C it breaks the server).
+Departures   D-80 to D-82, D-85.
 """
 
 # The name of the helpers' chunk; the frames that have it are ours, and an error is reported for their caller.
