@@ -432,7 +432,7 @@ def streamAppendItem(s, argv, numfields, use_id):
             eles.append(argv[i].ptr)
     eles.append(b"%d" % len(eles))          # lp_count
     lp_append_all(lp, eles)                 # the tree holds this very bytearray
-    s.length += 1
+    s.length = (s.length + 1) & UINT64_MAX          # it wraps as in C, should a payload have lied about it
     s.last_id = id_
     return C_OK, id_
 
@@ -464,7 +464,7 @@ def streamTrim(s, args):
             key = ri.key
             raxRemove(s.rax, key)
             raxSeek(ri, ">=", key)
-            s.length -= entries
+            s.length = (s.length - entries) & UINT64_MAX
             deleted += entries
             continue
         if args.approx_trim:
@@ -507,7 +507,7 @@ def streamTrim_listpack(s, lp, master_id, args, entries):
         if not flags & STREAM_ITEM_FLAG_DELETED:
             lpReplaceInteger(lp, pflags, flags | STREAM_ITEM_FLAG_DELETED)  # same size: positions stay
             deleted_from_lp += 1
-            s.length -= 1
+            s.length = (s.length - 1) & UINT64_MAX
     p = lpFirst(lp)
     lp, p = lpReplaceInteger(lp, p, entries - deleted_from_lp)
     p = lpNext(lp, p)
@@ -659,7 +659,7 @@ def streamIteratorRemoveEntry(si, current):
         lp, p = lpReplaceInteger(lp, p, count - 1)
         p = lpNext(lp, p)
         lpReplaceInteger(lp, p, lpGetInteger(lp, p) + 1)
-    si.stream.length -= 1
+    si.stream.length = (si.stream.length - 1) & UINT64_MAX
     if si.rev:
         start, end = streamDecodeID(si.start_key), current
     else:

@@ -320,7 +320,7 @@ def xlenCommand(c):
     o = lookupKeyReadOrReply(c, c.argv[1], shared.czero)
     if o is None or checkType(c, o, OBJ_STREAM):
         return
-    addReplyLongLong(c, o.ptr.length)
+    addReplyLongLong(c, (o.ptr.length ^ 1 << 63) - (1 << 63))       # signed, as C replies it
 
 
 class xread_args:
@@ -587,7 +587,7 @@ def xinfoReplyWithStreamInfo(c, s):
 
     addReplyMapLen(c, 6 if full else 7)
     addReplyBulkCString(c, b"length")
-    addReplyLongLong(c, s.length)
+    addReplyLongLong(c, (s.length ^ 1 << 63) - (1 << 63))
     addReplyBulkCString(c, b"radix-tree-keys")
     addReplyLongLong(c, raxSize(s.rax))
     addReplyBulkCString(c, b"radix-tree-nodes")
