@@ -28,6 +28,21 @@ _errno = 0
 _UNIX_PATH_MAX = 106           # bytes: sizeof(sun_path) - 2
 
 
+def fileno_sets_blocking():
+    """True where socket.socket(fileno=...) makes a non-blocking descriptor blocking: PyPy, not CPython."""
+    a, b = socket.socketpair()
+    with a, b:
+        os.set_blocking(a.fileno(), False)
+        wrapped = socket.socket(fileno=a.fileno())
+        result = os.get_blocking(a.fileno())
+        wrapped.detach()
+    return result
+
+
+if fileno_sets_blocking():
+    socket.setdefaulttimeout(0)        # then it makes all of them non-blocking, as ours are
+
+
 def anetErrno():
     """errno of the last anet call that failed."""
     return _errno
