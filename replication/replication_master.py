@@ -170,6 +170,10 @@ def canFeedReplicaReplBuffer(replica):
     return 1
 
 
+# Formats of whole commands, by the number of arguments: one formatting is quicker than one an argument.
+MULTIBULK = [b"*%d\r\n" % n + b"$%d\r\n%b\r\n" * n for n in range(17)]
+
+
 def replicationFeedSlaves(slaves, dictid, argv):
     """Send a write command to the ring and to all replicas, with a SELECT before it if the database changes.   HOT
 
@@ -186,21 +190,25 @@ def replicationFeedSlaves(slaves, dictid, argv):
 
     if srv.slaveseldb != dictid:
         if 0 <= dictid < PROTO_SHARED_SELECT_CMDS:
-            parts = [shared.select[dictid].ptr]
+            select = shared.select[dictid].ptr
         else:
             digits = b"%d" % dictid
-            parts = [b"*2\r\n$6\r\nSELECT\r\n$%d\r\n%b\r\n" % (len(digits), digits)]
+            select = b"*2\r\n$6\r\nSELECT\r\n$%d\r\n%b\r\n" % (len(digits), digits)
         srv.slaveseldb = dictid
     else:
-        parts = []
+        select = None
 
-    parts.append(b"*%d\r\n" % len(argv))
+    words = []
     for o in argv:
         s = o.ptr
         if o.encoding == OBJ_ENCODING_INT:
             s = b"%d" % s
-        parts.append(b"$%d\r\n%b\r\n" % (len(s), s))
-    cmd = b"".join(parts)
+        words.append(len(s))
+        words.append(s)
+    argc = len(argv)
+    cmd = (MULTIBULK[argc] if argc < len(MULTIBULK) else b"*%d\r\n" % argc + b"$%d\r\n%b\r\n" * argc) % tuple(words)
+    if select is not None:
+        cmd = select + cmd
 
     feedReplicationBacklog(cmd)
 
