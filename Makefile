@@ -59,5 +59,10 @@ test-apps: $(VENV)/.test
 differential: $(VENV)/.test
 	AEREDIS_SEQUENCES=$(or $(SEQUENCES),2000) $(BIN)/python -m pytest tests/integration/differential $(ARGS)
 
+# Hostile clients and leaks, at full length.
+soak: $(VENV)/.test
+	AEREDIS_SOAK_CONNECTIONS=20000 AEREDIS_HOSTILE_STRINGS=100000 AEREDIS_IDLE_CONNECTIONS=10000 AEREDIS_PIPELINE=1000000 \
+		$(BIN)/python -m pytest tests/integration/test_soak.py tests/integration/test_hostile_clients.py $(ARGS)
+
 clean:
 	rm -rf $(VENV) .redis-suite build dist *.egg-info .pytest_cache .hypothesis
