@@ -32,7 +32,8 @@ from datastructs.ziplist import (ZIPLIST_TAIL, ziplistLen, ziplistNew, ziplistPu
 from datastructs.zipmap import zipmapNext, zipmapRewind, zipmapValidateIntegrity
 from datastructs.zskiplist import zslInsert
 from persistence.rdb_h import (
-    RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDB_32BITLEN, RDB_64BITLEN, RDB_ENC_INT32, RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC, RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN,
+    RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDB_32BITLEN, RDB_64BITLEN, RDB_ENC_INT32, RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC,
+    RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN,
     RDB_LOAD_SDS, RDB_MODULE_OPCODE_DOUBLE, RDB_MODULE_OPCODE_EOF, RDB_MODULE_OPCODE_FLOAT, RDB_MODULE_OPCODE_SINT,
     RDB_MODULE_OPCODE_STRING, RDB_MODULE_OPCODE_UINT, RDB_OPCODE_AUX, RDB_OPCODE_EOF, RDB_OPCODE_EXPIRETIME,
     RDB_OPCODE_EXPIRETIME_MS, RDB_OPCODE_FREQ, RDB_OPCODE_FUNCTION, RDB_OPCODE_FUNCTION2, RDB_OPCODE_IDLE,
@@ -314,6 +315,7 @@ def rdbLoadCheckModuleValue(rdb, modulename):
 # ---------------------------------------------------------------------------
 # Values
 # ---------------------------------------------------------------------------
+
 
 def rdb_expand_hint(rdb, n):
     """Return how many buckets to make for `n` elements, no more than the bytes to come allow (ours)."""
@@ -684,6 +686,7 @@ def rdbLoadObject_zipmap(zm):
 # Loading state
 # ---------------------------------------------------------------------------
 
+
 def startLoading(size, rdbflags):
     """A load of `size` bytes begins (0: not known): INFO shows it, most commands answer LOADING."""
     server.loading = 1
@@ -734,6 +737,7 @@ def rdbLoadProgressCallback(r, data):
 # ---------------------------------------------------------------------------
 # Files
 # ---------------------------------------------------------------------------
+
 
 def rdb_atoi(s):
     """C's atoi of an aux value."""
