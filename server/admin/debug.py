@@ -27,7 +27,9 @@ from datastructs.util import ULONG_MAX, stringmatchlen
 from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext, ziplistRepr
 from persistence.rdb_h import RDBFLAGS_ALLOW_DUP, RDBFLAGS_NONE
 from server.bio import bioKillThreads
-from server.client.networking import getStringObjectSdsUsedMemory, protectClient, sdsZmallocSize, unprotectClient
+from server.client.networking import (
+    getStringObjectSdsUsedMemory, logUnexpectedException, protectClient, sdsZmallocSize, unprotectClient,
+)
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyAttributeLen, addReplyBigNum, addReplyBool, addReplyBulkCString,
     addReplyBulkSds, addReplyDouble, addReplyError, addReplyErrorObject, addReplyHelp, addReplyLongLong, addReplyMapLen,
@@ -211,6 +213,17 @@ def stringmatchlen_fuzz_test():
 _strtod_re = re.compile(rb"[ \t\n\v\f\r]*([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)")
 
 
+def load_or_exit(load, *args):
+    """Call a loader and return its result.  An exception of ours ends the process, as a crash would in C: the data set
+    in memory is a torso then, the file it came from is whole."""
+    try:
+        return load(*args)
+    except Exception as exc:
+        logUnexpectedException(exc)
+        serverLog(LL_WARNING, "The data set is loaded in part only, exiting: the file on disk is intact")
+        raise SystemExit(1) from exc
+
+
 def debugCommand(c):
     """DEBUG subcommand [argument ...]   [admin]"""
     sub = c.argv[1].ptr.lower()
@@ -335,7 +348,7 @@ def debugCommand(c):
             flushAppendOnlyFile(1)
         emptyDb(-1, EMPTYDB_NO_FLAGS, None)
         protectClient(c)
-        ret = loadAppendOnlyFile(server.aof_filename)
+        ret = load_or_exit(loadAppendOnlyFile, server.aof_filename)
         unprotectClient(c)
         if ret != C_OK:
             addReplyErrorObject(c, shared.err)
@@ -481,7 +494,7 @@ def debugCommand_reload(c):
     if flush:
         emptyDb(-1, EMPTYDB_NO_FLAGS, None)
     protectClient(c)
-    ret = rdbLoad(server.rdb_filename, None, flags)
+    ret = load_or_exit(rdbLoad, server.rdb_filename, None, flags)
     unprotectClient(c)
     if ret != C_OK:
         addReplyError(c, b"Error trying to load the RDB dump")

@@ -120,3 +120,17 @@ def test_xor_does_not_mind_the_order_mix_does():
 
 def test_stringmatchlen_fuzz_test_ends():
     assert debug.stringmatchlen_fuzz_test() >= 0
+
+
+def test_an_exception_while_loading_ends_the_process(monkeypatch):
+    """Half a data set must not be served: the file it came from is whole."""
+    from server.admin import debug
+    logged = []
+    monkeypatch.setattr(debug, "logUnexpectedException", lambda exc: logged.append(exc))
+
+    def load(name):
+        raise NameError(name)
+
+    with pytest.raises(SystemExit) as stop:
+        debug.load_or_exit(load, "dump.rdb")
+    assert stop.value.code == 1 and isinstance(logged[0], NameError)
