@@ -202,7 +202,7 @@ def persistence(real, ours, rounds, keys=1000000, size=100 << 20):
             got["load"].append(took[0] / took[1])
         for verb, ratios in got.items():
             print("%-4s of %-18s ours/real %.2f   (%.2f .. %.2f)" % (verb, what, statistics.median(ratios), min(ratios),
-                                                                  max(ratios)), flush=True)
+                                                                     max(ratios)), flush=True)
 
 
 def replication(real, ours, ours_command, args):

@@ -465,7 +465,7 @@ def picture_backlog(s):
             s.execute("SET", "key:%03d" % i, "v")
         ring, idx = server.repl_backlog, server.repl_backlog_idx
         out += ["after %d SETs of 33 bytes, and a SELECT:" % n] + draw_ring(server.repl_backlog_size, idx, server.repl_backlog_histlen, server.repl_backlog_off,
-                                                        server.master_repl_offset)
+                                                                            server.master_repl_offset)
         out += ["left of idx: %r" % bytes(ring[idx - 33:idx]), ""]
     server.repl_backlog = None
     server.master_repl_offset = 0
