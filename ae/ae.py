@@ -6,7 +6,7 @@ Calls out    nobody but the handlers it was given: ae knows no client, no server
 State        aeEventLoop.
 Invariant    events[fd].mask says what the kernel watches fd for; a slot with AE_NONE holds no references.
 Departures   exceptionproc: in C a bug in a handler ends the process by a signal.  Here it is an exception, and the
-             loop may go on: it hands the exception to exceptionproc where one is set (aeSetExceptionProc).
+             loop may go on: it hands the exception to exceptionproc where one is set (ae_set_exception_proc).
 """
 import select
 
@@ -75,7 +75,7 @@ class aeEventLoop:
         self.beforesleep = None    # proc(el), just before the poll
         self.aftersleep = None     # proc(el), just after it
         self.flags = 0             # AE_DONT_WAIT
-        self.exceptionproc = None  # ours: proc(el, clientData, exc), see aeSetExceptionProc
+        self.exceptionproc = None  # ours: proc(el, clientData, exc), see ae_set_exception_proc
 
 
 def aeCreateEventLoop(setsize):
@@ -390,7 +390,7 @@ def aeSetAfterSleepProc(eventLoop, aftersleep):
     eventLoop.aftersleep = aftersleep
 
 
-def aeSetExceptionProc(eventLoop, exceptionproc):
+def ae_set_exception_proc(eventLoop, exceptionproc):
     """What an event handler raises goes to exceptionproc(el, clientData, exc), and the loop goes on (ours).
 
     Without it, and for the two sleep hooks in any case, the exception leaves aeMain.

@@ -2,7 +2,7 @@
 
 Lives here   making, binding, connecting, accepting sockets; their options; addresses as text.
 Called from  connection.py, networking.py [accept]; server.py [startup]; cluster, replication [any].
-State        _errno: the errno of the last call that failed (C's global errno), read with anetErrno().
+State        _errno: the errno of the last call that failed (C's global errno), read with anet_errno().
 Invariant    the unit is the plain descriptor, as in C; a Python socket object never outlives a call, since its
              finalizer would close the descriptor under us.
 Departures   the error text that C writes into `err` is a result: calls that make descriptors return (fd, err).
@@ -43,7 +43,7 @@ if fileno_sets_blocking():
     socket.setdefaulttimeout(0)        # then it makes all of them non-blocking, as ours are
 
 
-def anetErrno():
+def anet_errno():
     """errno of the last anet call that failed."""
     return _errno
 
@@ -320,7 +320,7 @@ def anetUnixServer(path, perm, backlog):
 
 
 def anetGenericAccept(s, family):
-    """accept(2) on descriptor `s` -> (fd, err, address); EAGAIN shows in anetErrno()."""
+    """accept(2) on descriptor `s` -> (fd, err, address); EAGAIN shows in anet_errno()."""
     listener = socket.socket(family, socket.SOCK_STREAM, 0, fileno=s)
     try:
         sock, address = listener.accept()

@@ -24,7 +24,7 @@ from server.client.networking import (redactClientCommandArgument, replaceClient
                                       rewriteClientCommandVector)
 from server.client.networking_reply import (addReply, addReplyBulkSds, addReplyError, addReplyErrorFormat,
                                             addReplyErrorObject, addReplyNull, addReplyProto)
-from server.client.syncio import syncErrno
+from server.client.syncio import sync_errno
 from server.client.tls import connCreateTLS
 from server.keyspace.db import (dbAdd, dbDelete, getExpire, lookupKeyRead, lookupKeyWrite, setExpire,
                                 signalModifiedKey)
@@ -34,7 +34,7 @@ from server.keyspace.notify import notifyKeyspaceEvent
 from server.keyspace.object_command import objectSetLRUOrLFU
 from server.log import serverLog
 from server.object import (createStringObject, getLongFromObjectOrReply, getLongLongFromObjectOrReply,
-                           objectGetBytes)
+                           object_get_bytes)
 from server.server_h import C_ERR, C_OK, LL_VERBOSE, NOTIFY_GENERIC, server, shared
 
 # -----------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def restoreCommand(c):
     j = 4
     while j < c.argc:
         additional = c.argc - j - 1
-        opt = objectGetBytes(c.argv[j]).lower()
+        opt = object_get_bytes(c.argv[j]).lower()
         if opt == b"replace":
             replace = 1
         elif opt == b"absttl":
@@ -120,7 +120,7 @@ def restoreCommand(c):
         addReplyError(c, b"Invalid TTL value, must be >= 0")
         return
 
-    data = objectGetBytes(c.argv[3])
+    data = object_get_bytes(c.argv[3])
     if verifyDumpPayload(data) == C_ERR:
         addReplyError(c, b"DUMP payload version or checksum are wrong")
         return
@@ -378,7 +378,7 @@ def migrateCommand_try(c, a, keys, may_retry):
         restore_reply = connSyncReadLine(cs.conn, 1024, a.timeout)
         if not restore_reply:
             socket_error = 1
-            if not error_from_target and j == 0 and may_retry and syncErrno() != errno.ETIMEDOUT:
+            if not error_from_target and j == 0 and may_retry and sync_errno() != errno.ETIMEDOUT:
                 return migrateCommand_socket_err(c, host, port, b"reading", may_retry)
             break
         error = next((r for r in (auth_reply, select_reply, restore_reply) if r[:1] == b"-"), None)
@@ -408,7 +408,7 @@ def migrateCommand_try(c, a, keys, may_retry):
 
 def migrateCommand_socket_err(c, host, port, doing, may_retry):
     """The connection broke -> 1 to try again; 0 after the error reply."""
-    timed_out = syncErrno() == errno.ETIMEDOUT
+    timed_out = sync_errno() == errno.ETIMEDOUT
     migrateCloseSocket(host, port)
     if may_retry and not timed_out:
         return 1

@@ -130,7 +130,7 @@ def raxCompressNode(n, s):
     return child
 
 
-def raxCommonPrefix(v, s, i):
+def rax_common_prefix(v, s, i):
     """Ours.  How many bytes of `v` are the same as those of `s` from `i` on.
 
     The highest bit that is set in the XOR of the two, read as big-endian numbers, marks the first difference.
@@ -155,7 +155,7 @@ def raxLowWalk(rt, s, ts=None):
             break                                   # a leaf
         if h.iscompr:
             if not s.startswith(v, i):
-                j = raxCommonPrefix(v, s, i)
+                j = rax_common_prefix(v, s, i)
                 return i + j, h, j
             j = 0
             i += len(v)

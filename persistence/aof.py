@@ -31,7 +31,7 @@ from server.client.networking import freeClientOriginalArgv, processEventsWhileB
 from server.keyspace.db import selectDb
 from server.keyspace.expire import expireCommand, expireatCommand, pexpireCommand
 from server.log import serverAssert, serverLog
-from server.object import createObject, objectGetBytes
+from server.object import createObject, object_get_bytes
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, BLOCKED_NONE, C_ERR, C_OK,
     CHILD_TYPE_AOF, CLIENT_BLOCKED, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_MULTI, client, LL_NOTICE, LL_WARNING,
@@ -388,13 +388,13 @@ def strtoll(s):
 
 def catAppendOnlyExpireAtCommand(buf, cmd, key, seconds):
     """Append EXPIRE, PEXPIRE, EXPIREAT, SETEX ... as a PEXPIREAT: exact, and right whenever it is replayed."""
-    when = strtoll(objectGetBytes(seconds))
+    when = strtoll(object_get_bytes(seconds))
     proc = cmd.proc
     if proc is expireCommand or proc is setexCommand or proc is expireatCommand:
         when *= 1000
     if proc is expireCommand or proc is pexpireCommand or proc is setexCommand or proc is psetexCommand:
         when += mstime()
-    k = objectGetBytes(key)
+    k = object_get_bytes(key)
     w = b"%d" % when
     buf += b"*3\r\n$9\r\nPEXPIREAT\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(k), k, len(w), w)
     return buf
@@ -414,8 +414,8 @@ def feedAppendOnlyFile(cmd, dictid, argv, argc):
     proc = cmd.proc
     if proc is setCommand:
         # A SET with EX or PX comes here rewritten: SET key value PX milliseconds (setGenericCommand).
-        if argc > 3 and objectGetBytes(argv[3]).lower() == b"px":
-            when = b"%d" % (strtoll(objectGetBytes(argv[4])) + mstime())
+        if argc > 3 and object_get_bytes(argv[3]).lower() == b"px":
+            when = b"%d" % (strtoll(object_get_bytes(argv[4])) + mstime())
             buf = catAppendOnlyGenericCommand(buf, 5, argv[:3])
             buf += b"$4\r\nPXAT\r\n$%d\r\n%b\r\n" % (len(when), when)
         else:

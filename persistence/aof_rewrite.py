@@ -27,14 +27,14 @@ from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext
 from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
 from persistence.rio import (
-    rio, rioFlush, rioGetWriteError, rioInitWithFile, rioProcessedBytes, rioSetAutoSync, rioWrite, rioWriteBulkCount,
+    rio, rioFlush, rioGetWriteError, rioInitWithFile, rio_processed_bytes, rioSetAutoSync, rioWrite, rioWriteBulkCount,
     rioWriteBulkLongLong, rioWriteBulkString)
 from server.admin.latency import latencyAddSample
 from server.bio import bioCreateCloseJob
 from server.client.networking_reply import addReplyError, addReplyStatus
 from server.keyspace.db import dbTotalServerKeyCount, getExpire
 from server.log import serverLog, serverPanic
-from server.object import createObject, objectGetBytes
+from server.object import createObject, object_get_bytes
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_ON, AOF_READ_DIFF_INTERVAL_BYTES, AOF_REWRITE_ITEMS_PER_CMD,
     AOF_WAIT_REWRITE, C_ERR, C_OK, CHILD_INFO_TYPE_AOF_COW_SIZE, CHILD_INFO_TYPE_CURRENT_INFO, CHILD_TYPE_AOF,
@@ -211,20 +211,20 @@ def rio_write_command(r, *words):
 def rioWriteStreamPendingEntry(r, key, groupname, consumer, rawid, nack):
     """Write the XCLAIM that puts a message into a consumer's pending list."""
     id_ = streamDecodeID(rawid)
-    rio_write_command(r, b"XCLAIM", objectGetBytes(key), groupname, consumer.name, b"0", b"%d-%d" % (id_.ms, id_.seq),
+    rio_write_command(r, b"XCLAIM", object_get_bytes(key), groupname, consumer.name, b"0", b"%d-%d" % (id_.ms, id_.seq),
                       b"TIME", b"%d" % nack.delivery_time, b"RETRYCOUNT", b"%d" % nack.delivery_count, b"JUSTID",
                       b"FORCE")
 
 
 def rioWriteStreamEmptyConsumer(r, key, groupname, consumer):
     """Write the XGROUP CREATECONSUMER for a consumer that has nothing pending."""
-    rio_write_command(r, b"XGROUP", b"CREATECONSUMER", objectGetBytes(key), groupname, consumer.name)
+    rio_write_command(r, b"XGROUP", b"CREATECONSUMER", object_get_bytes(key), groupname, consumer.name)
 
 
 def rewriteStreamObject(r, key, o):
     """Write the XADD, XSETID, XGROUP and XCLAIM commands that rebuild a stream with its groups."""
     s = o.ptr
-    name = objectGetBytes(key)
+    name = object_get_bytes(key)
     if s.length:
         si = streamIterator()
         streamIteratorStart(si, s, None, None, 0)
@@ -332,8 +332,8 @@ def rewriteAppendOnlyFileRio(aof):
                 dictReleaseIterator(di)
                 return C_ERR
 
-            if rioProcessedBytes(aof) > processed + AOF_READ_DIFF_INTERVAL_BYTES:
-                processed = rioProcessedBytes(aof)
+            if rio_processed_bytes(aof) > processed + AOF_READ_DIFF_INTERVAL_BYTES:
+                processed = rio_processed_bytes(aof)
                 aofReadDiffFromParent()
 
             # About once a second, looking at the clock every 1024 keys.

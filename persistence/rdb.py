@@ -21,7 +21,7 @@ from persistence.rdb_h import *  # noqa: F401,F403
 from persistence.rdb_h import RDBFLAGS_NONE, RDBFLAGS_REPLICATION
 from persistence.rdb_load import (  # noqa: F401
     loadingProgress, rdbGenericLoadStringObject, rdbLoad, rdbLoadBinaryDoubleValue, rdbLoadBinaryFloatValue,
-    rdbLoadCheckModuleValue, rdbLoadErrno, rdbLoadLen, rdbLoadLenByRef, rdbLoadMillisecondTime, rdbLoadObject,
+    rdbLoadCheckModuleValue, rdb_load_errno, rdbLoadLen, rdbLoadLenByRef, rdbLoadMillisecondTime, rdbLoadObject,
     rdbLoadObjectType, rdbLoadProgressCallback, rdbLoadRio, rdbLoadStringObject, rdbLoadTime, rdbLoadType,
     rdbReportError, startLoading, startLoadingFile, stopLoading)
 from persistence.rdb_load_stream import rdbLoadObject_stream  # noqa: F401

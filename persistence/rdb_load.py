@@ -997,7 +997,7 @@ def rdbLoadRio_moduleaux(rdb):
 
 
 def rdbLoad(filename, rsi, rdbflags):
-    """Load a file -> C_OK, or C_ERR with the reason in rdbLoadErrno().  rsi, if not None, gets its replication facts."""
+    """Load a file -> C_OK, or C_ERR with the reason in rdb_load_errno().  rsi, if not None, gets its replication facts."""
     global _rdbLoad_errno
     try:
         fp = open(filename, "rb", buffering=0)
@@ -1017,6 +1017,6 @@ def rdbLoad(filename, rsi, rdbflags):
 _rdbLoad_errno = 0
 
 
-def rdbLoadErrno():
+def rdb_load_errno():
     """Return the errno of the last rdbLoad that gave C_ERR (ours)."""
     return _rdbLoad_errno

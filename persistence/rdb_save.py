@@ -26,7 +26,7 @@ from persistence.rdb_h import (
     RDB_TYPE_ZSET_2, RDB_TYPE_ZSET_ZIPLIST, RDB_VERSION)
 from persistence.rio import (
     RIO_CHUNK, RIO_FLAG_WRITE_ERROR, rio, rioGenericUpdateChecksum, rioGetWriteError, rioInitWithBuffer,
-    rioProcessedBytes, rioWrite, rio_write_out)
+    rio_processed_bytes, rioWrite, rio_write_out)
 from server.keyspace.evict import LFUDecrAndReturn, estimateObjectIdleTime
 from server.log import serverPanic
 from server.server_h import (
@@ -473,8 +473,8 @@ def rdbSaveRio(rdb, rdbflags, rsi):
 
                 # The preamble of an AOF: keep taking what the parent sends, so that little is left for the end.
                 if rdbflags & RDBFLAGS_AOF_PREAMBLE:
-                    if rioProcessedBytes(rdb) > processed + AOF_READ_DIFF_INTERVAL_BYTES:
-                        processed = rioProcessedBytes(rdb)
+                    if rio_processed_bytes(rdb) > processed + AOF_READ_DIFF_INTERVAL_BYTES:
+                        processed = rio_processed_bytes(rdb)
                         aofReadDiffFromParent()
 
                 # About once a second, looking at the clock every 1024 keys.

@@ -17,7 +17,7 @@ from persistence.rdb_h import (
 from persistence.rdb_load import (
     moduleTypeNameByID, rdbGenericLoadStringObject, rdbLoadCheckModuleValue, rdbLoadLen, rdbLoadMillisecondTime,
     rdbLoadObject, rdbLoadProgressCallback, rdbLoadTime, rdbLoadType, rdb_atoi, startLoadingFile, stopLoading)
-from persistence.rio import rio, rioGetReadError, rioInitWithFile, rioProcessedBytes, rioRead, rioTell, rio_settle
+from persistence.rio import rio, rioGetReadError, rioInitWithFile, rio_processed_bytes, rioRead, rioTell, rio_settle
 from server.server_h import C_ERR, C_OK, SANITIZE_DUMP_YES, server, shared
 
 
@@ -74,7 +74,7 @@ def rdbShowGenericInfo():
 
 
 def rdb_check_offset():
-    return rioProcessedBytes(rdbstate.rio) if rdbstate.rio is not None else 0
+    return rio_processed_bytes(rdbstate.rio) if rdbstate.rio is not None else 0
 
 
 def rdbCheckError(fmt, *args):

@@ -40,7 +40,7 @@ class rio:
         self.update_cksum = None   # update_cksum(r, data), once a chunk; None = no checksum
         self.cksum = 0             # CRC-64 of what passed so far
         self.flags = 0             # RIO_FLAG_*
-        self.processed_bytes = 0   # written: bytes passed on; read: bytes in front of rbuf.  See rioProcessedBytes
+        self.processed_bytes = 0   # written: bytes passed on; read: bytes in front of rbuf.  See rio_processed_bytes
         self.max_processing_chunk = 0  # bytes, largest chunk when reading; 0 = RIO_CHUNK
         # --- File target
         self.fp = None             # unbuffered binary file
@@ -68,12 +68,12 @@ class rio:
 def rioInitWithBuffer(r, s):
     """Read from `s`, or write to r.wbuf (start with b"")."""
     r.__init__()
-    r.fill = rioBufferFill
+    r.fill = rio_buffer_fill
     r.wlimit = NO_LIMIT
     r.rbuf = s if type(s) is bytes else bytes(s)
 
 
-def rioBufferFill(r, need, want):
+def rio_buffer_fill(r, need, want):
     return b""                              # all there is stands in rbuf from the start
 
 # --------------------- Stdio file pointer implementation -------------------
@@ -274,14 +274,14 @@ def rio_settle(r):
         start += len(piece)
 
 
-def rioProcessedBytes(r):
+def rio_processed_bytes(r):
     """Bytes read or written so far (C: r->processed_bytes)."""
     return r.processed_bytes + r.rpos + (len(r.wbuf) if r.drain is not None else 0)
 
 
 def rioTell(r):
     """Position in the stream, counting from where the rio began."""
-    return len(r.wbuf) if r.wlimit == NO_LIMIT and r.wbuf else rioProcessedBytes(r)
+    return len(r.wbuf) if r.wlimit == NO_LIMIT and r.wbuf else rio_processed_bytes(r)
 
 
 def rioFlush(r):

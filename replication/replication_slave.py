@@ -50,7 +50,7 @@ from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkCString, addReplyBulkLongLong, addReplyDeferredLen,
     addReplyError, addReplyLongLong, addReplySds, setDeferredArrayLen,
 )
-from server.client.syncio import syncErrno
+from server.client.syncio import sync_errno
 from server.client.tls import connCreateTLS
 from server.keyspace.db import (
     EMPTYDB_ASYNC, EMPTYDB_NO_FLAGS, backupDb, dbTotalServerKeyCount, discardDbBackup, emptyDb, restoreDbBackup,
@@ -242,7 +242,7 @@ def readSyncBulkPayload_length(conn, use_diskless_load):
     global _readSyncBulkPayload_eofmark, _readSyncBulkPayload_lastbytes, _readSyncBulkPayload_usemark
     buf = connSyncReadLine(conn, 1024, server.repl_syncio_timeout * 1000)
     if buf is None:
-        serverLog(LL_WARNING, "I/O error reading bulk count from MASTER: %s", os.strerror(syncErrno()))
+        serverLog(LL_WARNING, "I/O error reading bulk count from MASTER: %s", os.strerror(sync_errno()))
         cancelReplicationHandshake(1)
         return
 
@@ -433,7 +433,7 @@ def receiveSynchronousResponse(conn):
     """Read one line of the master -> bytes; on error they start with "-"."""
     buf = connSyncReadLine(conn, 256, server.repl_syncio_timeout * 1000)
     if buf is None:
-        return b"-Reading from master: " + os.strerror(syncErrno()).encode()
+        return b"-Reading from master: " + os.strerror(sync_errno()).encode()
     server.repl_transfer_lastio = server.unixtime
     return buf
 
@@ -704,7 +704,7 @@ def syncWithMaster(conn):
     if psync_result == PSYNC_NOT_SUPPORTED:
         serverLog(LL_NOTICE, "Retrying with SYNC...")
         if connSyncWrite(conn, b"SYNC\r\n", server.repl_syncio_timeout * 1000) == -1:
-            serverLog(LL_WARNING, "I/O error writing to MASTER: %s", os.strerror(syncErrno()))
+            serverLog(LL_WARNING, "I/O error writing to MASTER: %s", os.strerror(sync_errno()))
             syncWithMaster_error(conn)
             return
 

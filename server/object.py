@@ -270,7 +270,7 @@ def getDecodedObject(o):
     serverPanic("Unknown encoding type")
 
 
-def objectGetBytes(o):
+def object_get_bytes(o):
     """The value of a string object in any encoding as bytes (ours)."""
     ptr = o.ptr
     if ptr.__class__ is bytes:
@@ -289,8 +289,8 @@ def compareStringObjectsWithFlags(a, b, flags):
     serverAssertWithInfo(None, a, a.type == OBJ_STRING and b.type == OBJ_STRING)
     if a is b:
         return 0
-    astr = objectGetBytes(a)
-    bstr = objectGetBytes(b)
+    astr = object_get_bytes(a)
+    bstr = object_get_bytes(b)
     if flags & REDIS_COMPARE_COLL:
         return locale.strcoll(collation_text(astr), collation_text(bstr))
     return (astr > bstr) - (astr < bstr)

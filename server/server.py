@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 from ae import monotonic
 from ae.ae import (
     AE_ERR, AE_READABLE, aeCreateEventLoop, aeCreateFileEvent, aeCreateTimeEvent, aeDeleteFileEvent,
-    aeSetAfterSleepProc, aeSetBeforeSleepProc, aeSetExceptionProc,
+    aeSetAfterSleepProc, aeSetBeforeSleepProc, ae_set_exception_proc,
 )
-from ae.anet import ANET_ERR, anetCloexec, anetErrno, anetNonBlock, anetTcp6Server, anetTcpServer, anetUnixServer
+from ae.anet import ANET_ERR, anetCloexec, anet_errno, anetNonBlock, anetTcp6Server, anetTcpServer, anetUnixServer
 from ae.monotonic import monotonicInit, mstime, ustime
 from cluster.cluster import clusterInit, clusterRedirectClient, getNodeByQuery
 from cluster.cluster_h import CLUSTER_MODULE_FLAG_NONE
@@ -544,7 +544,7 @@ def listenToPort(port, sfd):
             fd, err = anetTcpServer(port, addr, server.tcp_backlog)
         if fd == ANET_ERR:
             server.neterr = err
-            net_errno = anetErrno()
+            net_errno = anet_errno()
             serverLog(LL_WARNING, "Warning: Could not create server TCP listening socket %s:%d: %s", addr, port, err)
             if net_errno == errno.EADDRNOTAVAIL and optional:
                 continue
@@ -820,7 +820,7 @@ def initServer():
     # ORDER: before the data set is loaded, since processEventsWhileBlocked needs them.
     aeSetBeforeSleepProc(server.el, beforeSleep)
     aeSetAfterSleepProc(server.el, afterSleep)
-    aeSetExceptionProc(server.el, unexpected_exception)
+    ae_set_exception_proc(server.el, unexpected_exception)
 
     if server.aof_state == AOF_ON:
         try:

@@ -47,7 +47,7 @@ from server.client.tls import tlsHasPendingData, tlsProcessPendingData
 from server.keyspace.evict import getLRUClock
 from server.keyspace.expire import activeExpireCycle, expireSlaveKeys
 from server.log import serverAssert, serverLog, serverPanic
-from server.scripting.scripting import ldbPendingChildren, ldbRemoveChild, luaMemoryUsage
+from server.scripting.scripting import ldbPendingChildren, ldbRemoveChild, lua_memory_usage
 from server.server_h import (
     server, shared, rdbSaveInfo, ACTIVE_EXPIRE_CYCLE_FAST, ACTIVE_EXPIRE_CYCLE_SLOW, AOF_OFF, AOF_ON, C_ERR, C_OK,
     CHILD_TYPE_AOF, CHILD_TYPE_LDB, CHILD_TYPE_MODULE, CHILD_TYPE_NONE, CHILD_TYPE_RDB, CLIENT_MASTER,
@@ -340,7 +340,7 @@ def cronUpdateMemoryStats():
         stats.allocator_allocated, stats.allocator_active, stats.allocator_resident = zmalloc_get_allocator_info()[-3:]
         if not stats.allocator_resident:
             # Lua's memory is in the RSS, and not in zmalloc_used.
-            stats.allocator_resident = stats.process_rss - luaMemoryUsage()
+            stats.allocator_resident = stats.process_rss - lua_memory_usage()
         if not stats.allocator_active:
             stats.allocator_active = stats.allocator_resident
         if not stats.allocator_allocated:

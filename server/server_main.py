@@ -20,10 +20,10 @@ from cluster.cluster_h import CLUSTER_NODE_SLAVE
 from datastructs.sds import sdscatrepr
 from persistence.aof import loadAppendOnlyFile
 from persistence.rdb import rdbLoad
-from persistence.rdb_load import rdbLoadErrno
+from persistence.rdb_load import rdb_load_errno
 from replication.replication import replicationCacheMasterUsingMyself
 from server.admin.config import loadServerConfig
-from server.client.networking import freeClientAsync, logUnexpectedException
+from server.client.networking import freeClientAsync, log_unexpected_exception
 from server.client.tls import tlsInit
 from server.keyspace.db import selectDb
 from server.log import _serverAssert, integrity_failure, serverLog, serverLogRaw
@@ -133,8 +133,8 @@ def loadDataFromDisk():
             server.master_repl_offset = rsi.repl_offset
             replicationCacheMasterUsingMyself()
             selectDb(server.cached_master, rsi.repl_stream_db)
-    elif rdbLoadErrno() != errno.ENOENT:
-        serverLog(LL_WARNING, "Fatal error loading the DB: %s. Exiting.", os.strerror(rdbLoadErrno()))
+    elif rdb_load_errno() != errno.ENOENT:
+        serverLog(LL_WARNING, "Fatal error loading the DB: %s. Exiting.", os.strerror(rdb_load_errno()))
         sys.exit(1)
 
 
@@ -166,7 +166,7 @@ def unexpected_exception(eventLoop, clientData, exc):
         exitFromChild(1)
     if integrity_failure(exc):
         assertion_report(exc)
-    logUnexpectedException(exc)
+    log_unexpected_exception(exc)
     # What call() and its callers had raised and not lowered again.
     server.in_nested_call = 0
     server.fixed_time_expire = 0

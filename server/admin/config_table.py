@@ -295,10 +295,10 @@ def boolConfigSet(data, value, update):
     yn = yesnotoi(value)
     if yn == -1:
         return 0, b"argument must be 'yes' or 'no'"
-    return commonConfigSet_apply(data, yn, yn, update)
+    return common_config_set_apply(data, yn, yn, update)
 
 
-def commonConfigSet_apply(data, check, val, update):
+def common_config_set_apply(data, check, val, update):
     """Validate `check`, store `val`, run the hook, put the old value back if it fails -> (ok, err).  Ours: the lines
     that end the set function of every type in C."""
     if data.is_valid_fn is not None:
@@ -337,7 +337,7 @@ def stringConfigInit(data):
 
 def stringConfigSet(data, value, update):
     value = os.fsdecode(value.partition(b"\0")[0])      # a C string ends at its first NUL
-    return commonConfigSet_apply(data, value, None if data.convert_empty_to_null and not value else value, update)
+    return common_config_set_apply(data, value, None if data.convert_empty_to_null and not value else value, update)
 
 
 def stringConfigGet(c, data):
@@ -359,7 +359,7 @@ def sdsConfigInit(data):
 
 def sdsConfigSet(data, value, update):
     value = bytes(value)
-    return commonConfigSet_apply(data, value, None if data.convert_empty_to_null and not value else value, update)
+    return common_config_set_apply(data, value, None if data.convert_empty_to_null and not value else value, update)
 
 
 def sdsConfigGet(c, data):
@@ -400,7 +400,7 @@ def enumConfigSet(data, value, update):
     if enumval == INT_MIN:
         err = b"argument must be one of the following: " + b", ".join([name for name, _ in data.enum_value])
         return 0, err[:LOADBUF_SIZE-1]
-    return commonConfigSet_apply(data, enumval, enumval, update)
+    return common_config_set_apply(data, enumval, enumval, update)
 
 
 def enumConfigGet(c, data):
@@ -448,7 +448,7 @@ def numericConfigSet(data, value, update):
     ok, err = numericBoundaryCheck(data, ll)
     if not ok:
         return 0, err
-    return commonConfigSet_apply(data, ll, ll, update)
+    return common_config_set_apply(data, ll, ll, update)
 
 
 def numericConfigGet(c, data):

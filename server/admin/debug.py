@@ -28,7 +28,7 @@ from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext, ziplistRe
 from persistence.rdb_h import RDBFLAGS_ALLOW_DUP, RDBFLAGS_NONE
 from server.bio import bioKillThreads
 from server.client.networking import (
-    getStringObjectSdsUsedMemory, logUnexpectedException, protectClient, sdsZmallocSize, unprotectClient,
+    getStringObjectSdsUsedMemory, log_unexpected_exception, protectClient, sdsZmallocSize, unprotectClient,
 )
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyAttributeLen, addReplyBigNum, addReplyBool, addReplyBulkCString,
@@ -219,7 +219,7 @@ def load_or_exit(load, *args):
     try:
         return load(*args)
     except Exception as exc:
-        logUnexpectedException(exc)
+        log_unexpected_exception(exc)
         serverLog(LL_WARNING, "The data set is loaded in part only, exiting: the file on disk is intact")
         raise SystemExit(1) from exc
 

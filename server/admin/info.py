@@ -27,7 +27,7 @@ from server.keyspace.expire import getSlaveKeyWithExpireCount
 from server.keyspace.lazyfree import lazyfreeGetFreedObjectsCount, lazyfreeGetPendingObjectsCount
 from server.keyspace.object_command import freeMemoryOverheadData, getMemoryOverheadData
 from server.release import redisBuildIdString, redisGitDirty, redisGitSHA1
-from server.scripting.scripting import luaMemoryUsage
+from server.scripting.scripting import lua_memory_usage
 from server.server_h import (
     server, shared, AOF_OFF, CHILD_TYPE_AOF, CHILD_TYPE_MODULE, CHILD_TYPE_RDB, C_OK, REDIS_VERSION,
     REPL_STATE_CONNECTED, REPL_STATE_TRANSFER, SLAVE_STATE_ONLINE, SLAVE_STATE_SEND_BULK,
@@ -136,7 +136,7 @@ def genRedisInfoString_clients():
 def genRedisInfoString_memory():
     zmalloc_used = zmalloc_used_memory()
     total_system_mem = server.system_memory_size
-    memory_lua = luaMemoryUsage()
+    memory_lua = lua_memory_usage()
     mh = getMemoryOverheadData()
 
     # The peak is sampled, so it may lag behind what we print here.

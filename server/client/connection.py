@@ -14,7 +14,7 @@ import socket
 
 from ae.ae import AE_ERR, AE_READABLE, AE_WRITABLE, aeCreateFileEvent, aeDeleteFileEvent, aeWait
 from ae.anet import (
-    FD_TO_PEER_NAME, FD_TO_SOCK_NAME, anetBlock, anetDisableTcpNoDelay, anetEnableTcpNoDelay, anetErrno,
+    FD_TO_PEER_NAME, FD_TO_SOCK_NAME, anetBlock, anetDisableTcpNoDelay, anetEnableTcpNoDelay, anet_errno,
     anetFdToString, anetFormatFdAddr, anetKeepAlive, anetNonBlock, anetRecvTimeout, anetSendTimeout,
     anetTcpNonBlockBestEffortBindConnect, anetTcpNonBlockConnect,
 )
@@ -195,7 +195,7 @@ def connSocketConnect(conn, addr, port, src_addr, connect_handler):
     fd, _ = anetTcpNonBlockBestEffortBindConnect(addr, port, src_addr)
     if fd == -1:
         conn.state = CONN_STATE_ERROR
-        conn.last_errno = anetErrno()
+        conn.last_errno = anet_errno()
         return C_ERR
     conn.fd = fd
     conn.state = CONN_STATE_CONNECTING
@@ -354,7 +354,7 @@ def connSocketBlockingConnect(conn, addr, port, timeout):
     fd, _ = anetTcpNonBlockConnect(addr, port)
     if fd == -1:
         conn.state = CONN_STATE_ERROR
-        conn.last_errno = anetErrno()
+        conn.last_errno = anet_errno()
         return C_ERR
     # C goes on as connected after a timeout, too; the first write tells.
     aeWait(fd, AE_WRITABLE, timeout)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from ae.ae import (
     AE_CALL_AFTER_SLEEP, AE_CALL_BEFORE_SLEEP, AE_DONT_WAIT, AE_FILE_EVENTS, aeProcessEvents,
 )
-from ae.anet import ANET_ERR, FD_TO_PEER_NAME, FD_TO_SOCK_NAME, anetCloexec, anetErrno, anetTcpAccept, anetUnixAccept
+from ae.anet import ANET_ERR, FD_TO_PEER_NAME, FD_TO_SOCK_NAME, anetCloexec, anet_errno, anetTcpAccept, anetUnixAccept
 from datastructs.adlist import (
     listAddNodeTail, listCreate, listDelNode, listRelease, listSearchKey, listSetFreeMethod, listSetMatchMethod,
 )
@@ -277,7 +277,7 @@ def acceptTcpHandler(el, fd, privdata, mask):
     for _ in range(MAX_ACCEPTS_PER_CALL):
         cfd, server.neterr, cip, cport = anetTcpAccept(fd)
         if cfd == ANET_ERR:
-            if anetErrno() != EWOULDBLOCK:
+            if anet_errno() != EWOULDBLOCK:
                 serverLog(LL_WARNING, "Accepting client connection: %s", server.neterr)
             return
         anetCloexec(cfd)
@@ -289,7 +289,7 @@ def acceptTLSHandler(el, fd, privdata, mask):
     for _ in range(MAX_ACCEPTS_PER_CALL):
         cfd, server.neterr, cip, cport = anetTcpAccept(fd)
         if cfd == ANET_ERR:
-            if anetErrno() != EWOULDBLOCK:
+            if anet_errno() != EWOULDBLOCK:
                 serverLog(LL_WARNING, "Accepting client connection: %s", server.neterr)
             return
         anetCloexec(cfd)
@@ -301,7 +301,7 @@ def acceptUnixHandler(el, fd, privdata, mask):
     for _ in range(MAX_ACCEPTS_PER_CALL):
         cfd, server.neterr = anetUnixAccept(fd)
         if cfd == ANET_ERR:
-            if anetErrno() != EWOULDBLOCK:
+            if anet_errno() != EWOULDBLOCK:
                 serverLog(LL_WARNING, "Accepting client connection: %s", server.neterr)
             return
         anetCloexec(cfd)
@@ -964,7 +964,7 @@ def commandProcessed(c):
 def processCommandAndResetClient(c):
     """Execute the command in argv -> C_OK; C_ERR: the client has been freed by it.   HOT
 
-    The one place where an exception of a command ends: see commandRaised.
+    The one place where an exception of a command ends: see command_raised.
     """
     srv = server
     old_client = srv.current_client
@@ -981,19 +981,19 @@ def processCommandAndResetClient(c):
         # A child must die of it, never go on as a second server.  A failed assert ends the server, as in C.
         if server.in_fork_child or integrity_failure(exc):
             raise
-        commandRaised(c, exc, old_client, bufpos)
+        command_raised(c, exc, old_client, bufpos)
     deadclient = srv.current_client is None
     # A slow script serves events while it runs, and so comes here a second time: its own client must stay current.
     srv.current_client = old_client
     return C_ERR if deadclient else C_OK
 
 
-def commandRaised(c, exc, old_client, bufpos):
+def command_raised(c, exc, old_client, bufpos):
     """A command raised (C would have crashed here): report the bug, clean up, answer an error, and go on.
 
     What the command had replied so far is taken back where it can be, or the client would lose the thread.
     """
-    logUnexpectedException(exc)
+    log_unexpected_exception(exc)
     if server.in_fork_child:
         os._exit(1)                                 # a child must never come back to the loop of its parent
     if old_client is None:
@@ -1030,7 +1030,7 @@ def commandRaised(c, exc, old_client, bufpos):
         commandProcessed(c)
 
 
-def logUnexpectedException(exc):
+def log_unexpected_exception(exc):
     """Log an exception that is a bug of ours in the form of Redis's bug report.  Unlike an assertion it ends nothing."""
     serverLogRaw(LL_WARNING | LL_RAW, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n")
     serverLog(LL_WARNING, "=== UNEXPECTED EXCEPTION: %s ===", type(exc).__name__)

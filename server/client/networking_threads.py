@@ -77,14 +77,14 @@ def IOThreadMain(id):
         serverAssert(getIOPendingCount(id) != 0)
 
         try:
-            processIOThreadList(clients, op)
+            process_io_thread_list(clients, op)
         finally:
             listEmpty(clients)
             setIOPendingCount(id, 0)
             done.release()
 
 
-def processIOThreadList(clients, op):
+def process_io_thread_list(clients, op):
     """Read or write for all clients of the list.  A client whose turn raises is closed, the others go on."""
     ln = clients.head
     while ln is not None:
@@ -98,7 +98,7 @@ def processIOThreadList(clients, op):
             else:
                 serverPanic("io_threads_op value is unknown")
         except Exception as exc:
-            networking.logUnexpectedException(exc)
+            networking.log_unexpected_exception(exc)
             freeClientAsync(c)
 
 
@@ -175,7 +175,7 @@ def io_threads_to_use(clients):
     return min(server.io_threads_num, max(2, clients // IO_THREADS_MIN_CLIENTS))
 
 
-def runIOThreads(op):
+def run_io_threads(op):
     """Start all threads that have clients, do the slice of the main thread, and wait for the others (ours)."""
     global io_threads_op
     io_threads_op = op
@@ -187,7 +187,7 @@ def runIOThreads(op):
             io_threads_mutex[j].release()
             started.append(j)
 
-    processIOThreadList(io_threads_list[0], op)
+    process_io_thread_list(io_threads_list[0], op)
     listEmpty(io_threads_list[0])
 
     for j in started:
@@ -223,7 +223,7 @@ def handleClientsWithPendingWritesUsingThreads():
             item_id += 1
         ln = next_
 
-    runIOThreads(IO_THREADS_OP_WRITE)
+    run_io_threads(IO_THREADS_OP_WRITE)
 
     # What could not be sent in full gets a write handler: ae is for the main thread alone.
     ln = server.clients_pending_write.head
@@ -265,7 +265,7 @@ def handleClientsWithPendingReadsUsingThreads():
         item_id += 1
         ln = ln.next
 
-    runIOThreads(IO_THREADS_OP_READ)
+    run_io_threads(IO_THREADS_OP_READ)
 
     while server.clients_pending_read.len:
         ln = server.clients_pending_read.head

@@ -2,7 +2,7 @@
 
 Lives here   syncWrite, syncRead, syncReadLine: blocking I/O with a deadline on a non-blocking descriptor.
 Called from  the replica's handshake with its master [cron]; MIGRATE [command]; through connection.py.
-Departures   results instead of buffers; on error None or -1, and syncErrno() has C's errno.
+Departures   results instead of buffers; on error None or -1, and sync_errno() has C's errno.
 """
 import errno
 import os
@@ -15,7 +15,7 @@ SYNCIO__RESOLUTION = 10        # ms: waits are never shorter
 _errno = 0
 
 
-def syncErrno():
+def sync_errno():
     """errno of the last call here that failed; ETIMEDOUT for a missed deadline, 0 for an early end of file."""
     return _errno
 

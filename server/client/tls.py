@@ -544,7 +544,7 @@ def tlsEventHandler(el, fd, clientData, mask):
     tlsHandleEvent(clientData, mask)
 
 
-def connTLSShutdown(conn):
+def conn_tls_shutdown(conn):
     """SSL_shutdown: tell the peer that no more comes; its answer is not waited for."""
     try:
         conn.ssl.unwrap()
@@ -555,7 +555,7 @@ def connTLSShutdown(conn):
 def connTLSClose(conn):
     if conn.ssl is not None:
         if conn.state == CONN_STATE_CONNECTED:
-            connTLSShutdown(conn)
+            conn_tls_shutdown(conn)
         conn.ssl.detach()                           # the descriptor is conn's, CT_Socket closes it
         conn.ssl = None
     conn.ctx = None

@@ -251,7 +251,7 @@ def evictionTimeProc(eventLoop, id_, clientData):
     return AE_NOMORE
 
 
-def startEvictionTimeProc():
+def start_eviction_time_proc():
     global isEvictionProcRunning
     if not isEvictionProcRunning:
         isEvictionProcRunning = 1
@@ -378,7 +378,7 @@ def performEvictions():
                     result = EVICT_RUNNING if isEvictionProcRunning else EVICT_OK
                     break
             if getMonotonicUs() - evictionTimer > eviction_time_limit_us:
-                startEvictionTimeProc()
+                start_eviction_time_proc()
                 result = EVICT_RUNNING
                 break
     else:                                                   # memory is fine

@@ -4,7 +4,7 @@ Lives here   the interpreter's life (scriptingInit, scripting_runtime, scripting
              the time limit, the commands.  Parts: scripting_prelude (Lua: conversions, sandbox, lines 100-560, 1110-1480),
              scripting_redis (redis.*, lines 560-1110), scripting_ldb (the debugger, lines 1980-2972), lua_cjson, lua_cmsgpack,
              lua_struct, lua_bit (the libraries).
-Called from  server.scriptingInit [startup]; call [command]; rdb_load.luaCreateFunction; INFO luaMemoryUsage; the hook of a
+Called from  server.scriptingInit [startup]; call [command]; rdb_load.luaCreateFunction; INFO lua_memory_usage; the hook of a
              running script, every 100000 instructions.
 Calls out    the interpreter: lupa.lua51, imported at the first EVAL; networking, replication.
 State        server.lua: lua_engine, None until a script needs it; server.lua_scripts: sha -> body.
@@ -40,7 +40,7 @@ from server.scripting.scripting_ldb import (            # noqa: F401 (others imp
 )
 from server.scripting.scripting_prelude import HELPER, PRELUDE, err_handler_def
 from server.scripting.scripting_redis import (
-    luaLogCommand, luaPushArgs, luaRedisGenericCommand, luaRedisReplicateCommandsCommand, luaRedisSetReplCommand, luaSetResp,
+    luaLogCommand, lua_push_args, luaRedisGenericCommand, luaRedisReplicateCommandsCommand, luaRedisSetReplCommand, luaSetResp,
     set_pending_exception, sha1hex, take_pending_exception,
 )
 from server.server_h import (
@@ -134,7 +134,7 @@ def scripting_runtime():
     err_handler = execute(b"return loadstring(..., '@err_handler_def')(debug.getinfo)", err_handler_def)
     lua = execute(PRELUDE, err_handler, luaRedisGenericCommand, luaLogCommand, sha1hex, luaRedisReplicateCommandsCommand,
                   luaRedisSetReplCommand, luaSetResp, luaMaskCountHook, luaLdbLineHook, luaRedisBreakpointCommand,
-                  luaRedisDebugCommand, luaPushArgs, name=HELPER)
+                  luaRedisDebugCommand, lua_push_args, name=HELPER)
     null = execute(b"local null = newproxy(true) local mt = getmetatable(null) mt.__tostring = function() "
                    b"return 'userdata: (nil)' end mt.__metatable = false return null", name=HELPER)
     cjson = execute(LUA_CJSON, lua, null, name=HELPER)
@@ -173,7 +173,7 @@ def scriptingReset(async_):
     scriptingInit(0)
 
 
-def luaMemoryUsage():
+def lua_memory_usage():
     """Bytes in use by the Lua interpreter, without the prelude; 0 while there is none.
 
     C: lua_gc(server.lua, LUA_GCCOUNT, 0) * 1024.  Here the allocator counts, so that it can be asked in a running script.

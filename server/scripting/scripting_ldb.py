@@ -149,8 +149,8 @@ def ldbStartSession(c):
     connBlock(ldb.conn)
     connSendTimeout(ldb.conn, 5000)
     ldb.active = 1
-    scripting_redis.ldb_log_command = ldbLogCommand
-    scripting_redis.ldb_log_reply = ldbLogReply
+    scripting_redis.ldb_log_command = ldb_log_command
+    scripting_redis.ldb_log_reply = ldb_log_reply
     ldb.src = c.argv[1].ptr.rstrip(b"\r\n").split(b"\n")
     return 1
 
@@ -343,7 +343,7 @@ def ldbLogRedisReply(reply):
     ldbLogWithMaxLen(b"<reply> " + ldbRedisProtocolToHuman(reply, 0)[0])
 
 
-def ldbLogCommand(argv):
+def ldb_log_command(argv):
     """Called with every command of the script; logged while stepping.  C: in luaRedisGenericCommand."""
     if not ldb.step:
         return
@@ -356,7 +356,7 @@ def ldbLogCommand(argv):
     ldbLog(cmdlog)
 
 
-def ldbLogReply(reply):
+def ldb_log_reply(reply):
     if ldb.step:
         ldbLogRedisReply(reply)
 
@@ -467,7 +467,7 @@ def ldbRepl():
                 ldb.bp = []
                 if ldb.timeout:
                     return LDB_REQ_ERROR, b"timeout during Lua debugging with client closing connection"
-                return ldbResume()
+                return ldb_resume()
             ldb.cbuf += buf
             if len(ldb.cbuf) > 1 << 20:
                 ldb.cbuf = b""
@@ -481,9 +481,9 @@ def ldbRepl():
             ldbSendLogs()
         elif cmd in (b"s", b"step", b"n", b"next"):
             ldb.step = 1
-            return ldbResume()
+            return ldb_resume()
         elif cmd in (b"c", b"continue"):
-            return ldbResume()
+            return ldb_resume()
         elif cmd in (b"t", b"trace"):
             return LDB_REQ_TRACE, False
         elif cmd in (b"m", b"maxlen"):
@@ -524,7 +524,7 @@ def ldbRepl():
             ldbSendLogs()
 
 
-def ldbResume():
+def ldb_resume():
     """The script goes on; its time limit starts anew."""
     server.lua_time_start = getMonotonicUs()
     server.lua_time_snapshot = mstime()

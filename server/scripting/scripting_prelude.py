@@ -35,7 +35,7 @@ end
 PRELUDE = rb"""
 local redis__err__handler, luaRedisGenericCommand, luaLogCommand, sha1hex, luaRedisReplicateCommandsCommand,
       luaRedisSetReplCommand, luaSetResp, luaMaskCountHook, luaLdbLineHook, luaRedisBreakpointCommand,
-      luaRedisDebugCommand, luaPushArgs = ...
+      luaRedisDebugCommand, lua_push_args = ...
 local G, type, error, select, next, tonumber, tostring, unpack, xpcall, pcall, rawget, rawset, setmetatable, getmetatable =
       _G, type, error, select, next, tonumber, tostring, unpack, xpcall, pcall, rawget, rawset, setmetatable, getmetatable
 local pairs, loadstring, load, getfenv, setfenv, newproxy, collectgarbage =
@@ -320,7 +320,7 @@ local redis = {}
 local function many_arguments(...)
   local n, a = select("#", ...), {...}
   for j = 1, n, 4000 do
-    luaPushArgs(unpack(a, j, j + 3999 < n and j + 3999 or n))
+    lua_push_args(unpack(a, j, j + 3999 < n and j + 3999 or n))
   end
   return luaRedisGenericCommand()
 end

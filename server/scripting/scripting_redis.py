@@ -75,7 +75,7 @@ def lua_tolstring(v):
     return None
 
 
-def luaPushArgs(*args):
+def lua_push_args(*args):
     """Arguments for the next luaRedisGenericCommand, when they are too many for one call."""
     global pushed_args
     pushed_args += args

@@ -19,7 +19,7 @@ from server.server_h import (
 )
 from server.object import (
     compareStringObjects, collateStringObjects, createObject, createQuicklistObject, createStringObject,
-    getDecodedObject, getLongFromObjectOrReply, objectGetBytes, sdsEncodedObject,
+    getDecodedObject, getLongFromObjectOrReply, object_get_bytes, sdsEncodedObject,
 )
 from server.client.networking_reply import (
     addReplyArrayLen, addReplyBulk, addReplyError, addReplyErrorObject, addReplyLongLong, addReplyNull,
@@ -67,7 +67,7 @@ def lookupKeyByPattern(db, pattern, subst, writeflag):
     spat = pattern.ptr
     if spat == b"#":
         return subst
-    ssub = objectGetBytes(subst)
+    ssub = object_get_bytes(subst)
 
     p = spat.find(b"*")
     if p < 0:
@@ -126,7 +126,7 @@ def sortCompare(so1, so2):
 
 def numeric_sort_key(so):
     """sortCompare without ALPHA as a key function, which is ten times faster."""
-    return so.score, objectGetBytes(so.obj)
+    return so.score, object_get_bytes(so.obj)
 
 
 def sort_score(o):

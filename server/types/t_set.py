@@ -591,7 +591,7 @@ def sinterstoreCommand(c):
     sinterGenericCommand(c, c.argv[2:], c.argc - 2, c.argv[1])
 
 
-def chooseDiffAlgorithm(sets):
+def choose_diff_algorithm(sets):
     """Return 1 (O(N*M), N = size of the first set) or 2 (O(sum of all sizes)), whichever should be cheaper."""
     algo_one_work = algo_two_work = 0
     for setobj in sets:
@@ -610,7 +610,7 @@ def sunionDiffGenericCommand(c, setkeys, setnum, dstkey, op):
         return
     diff_algo = 1
     if op == SET_OP_DIFF and sets[0] is not None:
-        diff_algo = chooseDiffAlgorithm(sets)
+        diff_algo = choose_diff_algorithm(sets)
         if diff_algo == 1 and setnum > 1:   # the largest sets first: a common member is found sooner
             sets[1:] = sorted(sets[1:], key=functools.cmp_to_key(qsortCompareSetsByRevCardinality))
 

@@ -115,7 +115,7 @@ def parse_interval(c, startarg, endarg):
     return C_OK, start, end
 
 
-def streamParseAddOrTrimArgs_threshold(c, args, i, strategy):
+def streamParseAddOrTrimArgsOrReply_threshold(c, args, i, strategy):
     """Parse `[~|=] threshold` after MAXLEN or MINID at argv[i] -> position of the threshold, or -1 after an error."""
     if args.trim_strategy != TRIM_STRATEGY_NONE:
         addReplyError(c, b"syntax error, MAXLEN and MINID options at the same time are not compatible")
@@ -155,11 +155,11 @@ def streamParseAddOrTrimArgsOrReply(c, args, xadd):
         if xadd and opt == b"*":
             break
         if word == b"maxlen" and moreargs:
-            i = streamParseAddOrTrimArgs_threshold(c, args, i, TRIM_STRATEGY_MAXLEN)
+            i = streamParseAddOrTrimArgsOrReply_threshold(c, args, i, TRIM_STRATEGY_MAXLEN)
             if i == -1:
                 return -1
         elif word == b"minid" and moreargs:
-            i = streamParseAddOrTrimArgs_threshold(c, args, i, TRIM_STRATEGY_MINID)
+            i = streamParseAddOrTrimArgsOrReply_threshold(c, args, i, TRIM_STRATEGY_MINID)
             if i == -1:
                 return -1
         elif word == b"limit" and moreargs:

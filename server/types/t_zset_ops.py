@@ -359,7 +359,7 @@ def zunion(src, dstzset, aggregate):
     return maxelelen, totelelen
 
 
-def zunionInterDiff_options(c, j, setnum, src, dstkey, op):
+def zunionInterDiffGenericCommand_options(c, j, setnum, src, dstkey, op):
     """Parse WEIGHTS, AGGREGATE, WITHSCORES from argv[j] on -> (ok, aggregate, withscores); not ok: the error is sent."""
     aggregate = REDIS_AGGR_SUM
     withscores = 0
@@ -419,7 +419,7 @@ def zunionInterDiffGenericCommand(c, dstkey, numkeysIndex, op):
             entry.encoding = obj.encoding
         src.append(entry)
 
-    ok, aggregate, withscores = zunionInterDiff_options(c, numkeysIndex + 1 + setnum, setnum, src, dstkey, op)
+    ok, aggregate, withscores = zunionInterDiffGenericCommand_options(c, numkeysIndex + 1 + setnum, setnum, src, dstkey, op)
     if not ok:
         return
     if op != SET_OP_DIFF:                   # smallest first: fewer look-ups, a better first guess

@@ -84,7 +84,7 @@ def zrangeResultBeginClient(handler, length):
     handler.userdata = addReplyDeferredLen(handler.client)
 
 
-def zrangeResultEmitToClient(handler, value, score):
+def zrangeResultEmitCBufferToClient(handler, value, score):
     c = handler.client
     if handler.should_emit_array_length:
         addReplyArrayLen(c, 2)
@@ -111,7 +111,7 @@ def zrangeResultBeginStore(handler, length):
         handler.dstobj = createZsetZiplistObject()
 
 
-def zrangeResultEmitForStore(handler, value, score):
+def zrangeResultEmitCBufferForStore(handler, value, score):
     ok, _, _ = zsetAdd(handler.dstobj, score, zsetSdsFromZiplistEntry(value), ZADD_IN_NONE)
     serverAssert(ok)
 
@@ -137,11 +137,11 @@ def zrangeResultHandlerInit(client, type_):
     if type_ == ZRANGE_CONSUMER_TYPE_CLIENT:
         handler.beginResultEmission = zrangeResultBeginClient
         handler.finalizeResultEmission = zrangeResultFinalizeClient
-        handler.emitResult = zrangeResultEmitToClient
+        handler.emitResult = zrangeResultEmitCBufferToClient
     else:
         handler.beginResultEmission = zrangeResultBeginStore
         handler.finalizeResultEmission = zrangeResultFinalizeStore
-        handler.emitResult = zrangeResultEmitForStore
+        handler.emitResult = zrangeResultEmitCBufferForStore
     return handler
 
 

@@ -7,7 +7,7 @@ from ae.ae import (
     AE_ALL_EVENTS, AE_BARRIER, AE_DONT_WAIT, AE_ERR, AE_FILE_EVENTS, AE_NOMORE, AE_NONE, AE_OK, AE_READABLE,
     AE_TIME_EVENTS, AE_WRITABLE, aeCreateEventLoop, aeCreateFileEvent, aeCreateTimeEvent, aeDeleteEventLoop,
     aeDeleteFileEvent, aeDeleteTimeEvent, aeGetFileEvents, aeGetSetSize, aeMain, aeProcessEvents, aeResizeSetSize,
-    aeSetBeforeSleepProc, aeSetDontWait, aeSetExceptionProc, aeStop, aeWait,
+    aeSetBeforeSleepProc, aeSetDontWait, ae_set_exception_proc, aeStop, aeWait,
 )
 from ae.monotonic import getMonotonicUs, mstime, ustime
 from tests.support.clock import FakeClock
@@ -174,7 +174,7 @@ def test_exception_goes_to_exceptionproc_and_the_loop_lives(el, pair):
     with pytest.raises(KeyError):
         turn(el)
     seen = []
-    aeSetExceptionProc(el, lambda el, data, exc: seen.append((data, type(exc))))
+    ae_set_exception_proc(el, lambda el, data, exc: seen.append((data, type(exc))))
     aeCreateTimeEvent(el, 0, bad, "timer", None)
     turn(el)
     assert seen == [("who", KeyError), ("timer", KeyError)]

@@ -6,7 +6,7 @@ import socket
 from ae.ae import AE_WRITABLE, aeWait
 from ae.anet import (
     ANET_CONNECT_BE_BINDING, ANET_CONNECT_NONBLOCK, ANET_ERR, ANET_IP_ONLY, ANET_OK, FD_TO_PEER_NAME,
-    FD_TO_SOCK_NAME, anetCloexec, anetEnableTcpNoDelay, anetErrno, anetFdToString, anetFormatAddr,
+    FD_TO_SOCK_NAME, anetCloexec, anetEnableTcpNoDelay, anet_errno, anetFdToString, anetFormatAddr,
     anetFormatFdAddr, anetKeepAlive, anetNonBlock, anetRecvTimeout, anetResolve, anetSendTimeout, anetTcp6Server,
     anetTcpAccept, anetTcpGenericConnect, anetTcpNonBlockConnect, anetTcpServer, anetUnixAccept,
     anetUnixGenericConnect, anetUnixServer,
@@ -25,7 +25,7 @@ def test_tcp_round_trip():
     _, ip, port = anetFdToString(lfd, FD_TO_SOCK_NAME)
     assert ip == "127.0.0.1"
     anetNonBlock(lfd)
-    assert anetTcpAccept(lfd)[0] == ANET_ERR and anetErrno() == errno.EAGAIN
+    assert anetTcpAccept(lfd)[0] == ANET_ERR and anet_errno() == errno.EAGAIN
     cfd, err = anetTcpNonBlockConnect("127.0.0.1", port)
     assert err == "" and aeWait(cfd, AE_WRITABLE, 1000) == AE_WRITABLE
     afd, err, ip, cport = anetTcpAccept(lfd)
@@ -50,7 +50,7 @@ def test_address_in_use_and_bad_names():
     lfd, _ = anetTcpServer(0, "127.0.0.1", 16)
     _, _, port = anetFdToString(lfd, FD_TO_SOCK_NAME)
     assert anetTcpServer(port, "127.0.0.1", 16) == (ANET_ERR, "bind: Address already in use")
-    assert anetErrno() == errno.EADDRINUSE
+    assert anet_errno() == errno.EADDRINUSE
     os.close(lfd)
     assert anetTcpServer(0, "no such host", 16)[0] == ANET_ERR
     assert anetTcpNonBlockConnect("a" * 300, 1)[0] == ANET_ERR

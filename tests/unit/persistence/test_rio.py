@@ -10,7 +10,7 @@ from datastructs.crc64 import crc64
 from persistence import rio as rio_module
 from persistence.rio import (
     rio, rioFlush, rioFreeConn, rioGenericUpdateChecksum, rioGetReadError, rioGetWriteError, rioInitWithBuffer,
-    rioInitWithConn, rioInitWithFd, rioInitWithFile, rioProcessedBytes, rioRead, rioTell, rioWrite, rioWriteBulkCount,
+    rioInitWithConn, rioInitWithFd, rioInitWithFile, rio_processed_bytes, rioRead, rioTell, rioWrite, rioWriteBulkCount,
     rioWriteBulkDouble, rioWriteBulkLongLong, rioWriteBulkString, rio_settle)
 
 
@@ -24,7 +24,7 @@ def test_buffer_read_and_sticky_error():
     r = buffer_rio(b"abcdef")
     assert rioRead(r, 0) == b""
     assert rioRead(r, 4) == b"abcd"
-    assert rioProcessedBytes(r) == 4
+    assert rio_processed_bytes(r) == 4
     assert rioRead(r, 3) is None
     assert rioGetReadError(r)
 
@@ -52,7 +52,7 @@ def test_file_write_sum(pieces, wlimit):
     assert rioFlush(r) == 1
     assert fp.getvalue() == b"".join(pieces)
     assert r.cksum == crc64(0, b"".join(pieces))
-    assert rioProcessedBytes(r) == len(b"".join(pieces))
+    assert rio_processed_bytes(r) == len(b"".join(pieces))
 
 
 @settings(max_examples=60, deadline=None)

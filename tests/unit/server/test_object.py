@@ -5,7 +5,7 @@ from server import link  # noqa: F401
 from server.object import (
     compareStringObjects, createRawStringObject, createStringObject, createStringObjectFromLongDouble,
     createStringObjectFromLongLong, createStringObjectFromLongLongForValue, dupStringObject, equalStringObjects,
-    getDecodedObject, getDoubleFromObject, getLongLongFromObject, makeObjectShared, objectGetBytes, strEncoding,
+    getDecodedObject, getDoubleFromObject, getLongLongFromObject, makeObjectShared, object_get_bytes, strEncoding,
     stringObjectLen, tryObjectEncoding,
 )
 from server.server_h import (
@@ -39,7 +39,7 @@ def test_embstr_limit_is_44_bytes():
 def test_tryObjectEncoding(text, encoding):
     for o in (createStringObject(text), createRawStringObject(text), createRawStringObject(bytearray(text))):
         e = tryObjectEncoding(o)
-        assert e.encoding == encoding and objectGetBytes(e) == text and stringObjectLen(e) == len(text)
+        assert e.encoding == encoding and object_get_bytes(e) == text and stringObjectLen(e) == len(text)
     assert (tryObjectEncoding(createStringObject(b"12")) is shared.integers[12])
 
 

@@ -126,7 +126,7 @@ def test_an_exception_while_loading_ends_the_process(monkeypatch):
     """Half a data set must not be served: the file it came from is whole."""
     from server.admin import debug
     logged = []
-    monkeypatch.setattr(debug, "logUnexpectedException", lambda exc: logged.append(exc))
+    monkeypatch.setattr(debug, "log_unexpected_exception", lambda exc: logged.append(exc))
 
     def load(name):
         raise NameError(name)

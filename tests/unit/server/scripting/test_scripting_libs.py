@@ -128,4 +128,4 @@ def test_without_lupa(monkeypatch):
     monkeypatch.setattr(srv, "lua", None)
     monkeypatch.setitem(sys.modules, "lupa.lua51", None)
     assert scripting.scripting_runtime() is None
-    assert scripting.luaMemoryUsage() == 0
+    assert scripting.lua_memory_usage() == 0
