@@ -46,7 +46,7 @@ class gauge:
         self.growth = 0.0          # expected growth from one call to the next
         self.calls = 0             # predictions since the last reading
         self.next_time = 0.0       # s, perf_counter(): not to be read again before
-        self.cost = 0.0            # s, duration of the last reading
+        self.cost = 0.0            # s of CPU, the last reading
 
 
 small = gauge()                    # blocks of at most 512 bytes, counted
@@ -70,26 +70,29 @@ if _getallocatedblocks is None:
     _mallinfo2 = None              # PyPy: its collector is not malloc; the RSS is all there is
 
 
+#: What a reading costs is CPU time: on a busy machine the process may be taken off the CPU in the middle of one, and
+#: a rest of ten times such a pause would leave maxmemory blind.
+cpu_time = getattr(time, "thread_time", time.perf_counter)
+
+
 def read_small():
     """Read the gauge of small blocks."""
-    before = time.perf_counter()
+    before = cpu_time()
     value = _getallocatedblocks() if _getallocatedblocks is not None else 0
-    now = time.perf_counter()
-    small.cost = now - before
-    note_reading(small, value, now)
+    small.cost = cpu_time() - before
+    note_reading(small, value, time.perf_counter())
 
 
 def read_large():
     """Read the gauge of malloc."""
-    before = time.perf_counter()
+    before = cpu_time()
     if _mallinfo2 is not None:
         info = _mallinfo2()
         value = info.uordblks + info.hblkhd
     else:
         value = zmalloc_get_rss() if _getallocatedblocks is None else 0
-    now = time.perf_counter()
-    large.cost = now - before
-    note_reading(large, value, now)
+    large.cost = cpu_time() - before
+    note_reading(large, value, time.perf_counter())
 
 
 def note_reading(g, value, now):

@@ -340,5 +340,12 @@ def test_ignored_signals(run, sig):
 def test_process_title(run):
     run.start("--bind", "127.0.0.1")
     run.connect().close()
-    with open("/proc/%d/cmdline" % run.process.pid, "rb") as f:
-        assert b"redis-server 127.0.0.1:%d" % run.port in f.read()
+    wanted = b"redis-server 127.0.0.1:%d" % run.port
+    end = time.monotonic() + 5             # the socket listens before the title is set
+    while True:
+        with open("/proc/%d/cmdline" % run.process.pid, "rb") as f:
+            title = f.read()
+        if wanted in title or time.monotonic() > end:
+            break
+        time.sleep(0.01)
+    assert wanted in title
