@@ -208,8 +208,9 @@ def persistence(real, ours, rounds, keys=1000000, size=100 << 20):
 def replication(real, ours, ours_command, args):
     """What a replica costs its master: throughput of SET with one attached / without, for both servers."""
     for name, master, command in (("real", real, [real_server()]), ("ours", ours, ours_command)):
+        drive(master, "set", 16, args.requests * 2)         # fill: a new key costs more than an overwritten one
         alone = statistics.median(drive(master, "set", 16, args.requests * 2) for _ in range(args.rounds))
-        replica = Server(command, "--replicaof", "127.0.0.1 %d" % master.port)
+        replica = Server(command, "--replicaof", "127.0.0.1", str(master.port))
         while b"master_link_status:up" not in replica.ask("INFO", "replication"):
             time.sleep(0.05)
         attached = statistics.median(drive(master, "set", 16, args.requests * 2) for _ in range(args.rounds))
