@@ -28,6 +28,8 @@ SMALL_BLOCK_MAX = 512
 CALIBRATE_MIN_BLOCKS = 50000
 #: A reading that took t may be repeated after GAUGE_REST * t.
 GAUGE_REST = 10
+#: s: a gauge at most this expensive is read to confirm a prediction that would make keys be evicted.
+CONFIRM_COST = 0.0001
 
 
 class mallinfo2(ctypes.Structure):
@@ -160,6 +162,20 @@ def zmalloc_estimate_used_memory():
         large.value += large.growth
         large.calls += 1
     return used_bytes()
+
+
+def zmalloc_confirm_used_memory():
+    """The estimate, with what was predicted read now if that is cheap: asked before keys are evicted (ours)."""
+    if small.calls and small.cost <= CONFIRM_COST:
+        read_small()
+    if large.calls and large.cost <= CONFIRM_COST:
+        read_large()
+    return used_bytes()
+
+
+def zmalloc_forget_estimate():
+    """Much was freed just now, and nobody summed it up: the next estimate has to read (ours)."""
+    small.next_time = large.next_time = 0.0
 
 
 def zmalloc_note_freed(small_bytes, large_bytes):

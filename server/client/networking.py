@@ -57,7 +57,7 @@ from server.server_h import (
     USER_FLAG_DISABLED, USER_FLAG_NOPASS, client,
     clientReplyBlock, robj, server, shared,
 )
-from server.zmalloc import zmalloc_size, zmalloc_used_memory
+from server.zmalloc import ZMALLOC_BLOCK_BYTES, zmalloc_forget_estimate, zmalloc_size, zmalloc_used_memory
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster import getClusterConnectionsCount
     from cluster.cluster_command import askingCommand
@@ -83,8 +83,10 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 
 ProcessingEventsWhileBlocked = 0       # 1 inside processEventsWhileBlocked
 
-# Bytes of C's listNode and clientReplyBlock on a 64 bit machine: output limits count them per block.
-LIST_ITEM_SIZE = 24 + 16
+# What a block of c.reply takes beside its bytes: listNode, clientReplyBlock, bytearray, its storage and an int, as zmalloc's
+# gauge of small blocks counts them, and the rest of malloc (measured: 12 to 43 bytes).  Eviction subtracts the output
+# buffers of replicas from used_memory, so this must be true.
+LIST_ITEM_SIZE = 5 * int(ZMALLOC_BLOCK_BYTES) + 24
 
 LFU_INIT_VAL = 5                       # C: server.h; access counter of a new object
 
@@ -432,6 +434,8 @@ def freeClient(c):
     dictRelease(c.pubsub_channels)
     listRelease(c.pubsub_patterns)
 
+    if c.reply.len > 1:
+        zmalloc_forget_estimate()                   # or eviction pays for what is gone
     listRelease(c.reply)
     freeClientArgv(c)
     freeClientOriginalArgv(c)

@@ -7,8 +7,8 @@ State        client.buf, bufpos, reply, reply_bytes; server.clients_pending_writ
 Invariant    bytes leave in this order: buf, then reply from its head; nothing enters buf while reply is not empty.
              bufpos == len(buf); block.used == len(block.buf); a node whose value is None is a length still to come
              (addReplyDeferredLen), and is filled before the loop turns.
-Departures   a bulk is added as one string and not as head, body and tail: the bytes are the same.  A block's size is
-             what was asked for, without the allocator's rest.
+Departures   a bulk is added as one string and not as head, body and tail: the bytes are the same.  C takes the
+             allocator's rest into a block's size when it makes the block, we when the block is full: it grows.
 """
 from math import isinf
 from typing import TYPE_CHECKING
@@ -116,10 +116,18 @@ def _addReplyProtoToList(c, s):
             return
         if avail:
             tail.buf += s[:avail]
-            tail.used = tail.size
             s = s[avail:]
             length -= avail
-    if length:
+        # Growing left spare room in the buffer.  It is memory in use: count it and fill it.
+        spare = tail.buf.__alloc__() - 1 - tail.size
+        if spare > 0:
+            tail.size += spare
+            c.reply_bytes += spare
+            tail.buf += s[:spare]
+            s = s[spare:]
+            length -= spare
+        tail.used = tail.size if length >= 0 else len(tail.buf)
+    if length > 0:
         tail = clientReplyBlock()
         tail.size = PROTO_REPLY_CHUNK_BYTES if length < PROTO_REPLY_CHUNK_BYTES else length
         tail.used = length

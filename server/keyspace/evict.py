@@ -31,7 +31,8 @@ from server.server_h import (
     OBJ_ENCODING_QUICKLIST, server,
 )
 from server.zmalloc import (
-    SMALL_BLOCK_MAX, zmalloc_estimate_used_memory, zmalloc_note_freed, zmalloc_size, zmalloc_used_memory,
+    SMALL_BLOCK_MAX, zmalloc_confirm_used_memory, zmalloc_estimate_used_memory, zmalloc_note_freed, zmalloc_size,
+    zmalloc_used_memory,
 )
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
@@ -197,7 +198,8 @@ def freeMemoryGetNotCountedMemory():
     if slaves.len:
         node = slaves.head
         while node is not None:
-            overhead += getClientOutputBufferMemoryUsage(node.value)
+            # c.buf is part of C's client and always there; ours grows with the stream.
+            overhead += getClientOutputBufferMemoryUsage(node.value) + zmalloc_size(node.value.buf)
             node = node.next
     if server.aof_state != AOF_OFF:
         overhead += sdsalloc(server.aof_buf) + aofRewriteBufferSize()
@@ -223,6 +225,10 @@ def getMaxmemoryState(want_level=0):
     if want_level and server.maxmemory:
         level = mem_used / server.maxmemory
     if return_ok_asap or mem_used <= server.maxmemory:
+        return C_OK, mem_reported, 0, 0, level
+    mem_reported = zmalloc_confirm_used_memory()            # a wrong guess must not cost a key
+    mem_used = mem_reported - overhead if mem_reported > overhead else 0
+    if mem_used <= server.maxmemory:
         return C_OK, mem_reported, 0, 0, level
     return C_ERR, mem_reported, mem_used, mem_used - server.maxmemory, level
 
