@@ -578,8 +578,9 @@ class client:
         self.db = None             # redisDb that SELECT chose
         self.name = None           # robj, CLIENT SETNAME
         # --- Query: written by [read]
-        self.querybuf = bytearray()  # received and not parsed yet: bytes, assigned and never changed in place; a
-                                     # bytearray only while an argument of PROTO_MBULK_BIG_ARG or more comes in
+        # Received and not parsed yet.  bytes, assigned and never changed in place; a bytearray only while an argument
+        # of PROTO_MBULK_BIG_ARG or more comes in.
+        self.querybuf = bytearray()
         self.qb_pos = 0            # offset in querybuf of the first byte not parsed
         self.pending_querybuf = None  # bytearray, masters only: received, not yet applied part of the stream
         self.querybuf_peak = 0     # bytes, recent peak (clientsCronResizeQueryBuffer)
