@@ -2,54 +2,55 @@
 
 Lives here   zskiplist, zskiplistNode, zset; insert, delete, rank; ranges by score and by lexicographic order.
 Called from  server/types/t_zset*.py, geo.py, persistence [command, child].
-Invariant    nodes are ordered by (score, ele); level[0] links all of them, backward links them the other way;
-             level[i].span = how many level-0 steps level[i].forward jumps (to the end of the list when it is None).
-Departures   dict values are the scores themselves; C stores a pointer to the node's score.
+Invariant    nodes are ordered by (score, ele); level 0 links all of them, backward links them the other way.  Nodes of one
+             tower share `ele`, the very object, and `score`.  span = how many level-0 steps forward jumps (to the end
+             of the list when it is None).
+Departures   a level is not a slot of an array in the node but a node of its own, which stands on that of the level below
+             (`down`); the header's tower is as high as zsl.level, and zsl.top is its highest node.  One step of a search
+             then touches one object; with arrays it is three, and in a big set each of them is a cache miss.  `update`
+             lists hold the highest level first.  C's level[i].forward of a node is .forward of the tower's node i.
+             dict values are the scores themselves; C stores a pointer to the node's score.
              shared.minstring/maxstring are the sentinels `minstring` and `maxstring` of this module.
 
     level 2   header ------------- 3 -------------> c ---- 2 ----> None
+                | down                              |
     level 1   header ---- 1 ----> a ------ 2 ------> c - 1 -> d - 1 -> None
-    level 0   header -> a -> b -> c -> d -> None           (backward: d -> c -> b -> a -> None)
+                |                 |                 |        |
+    level 0   header -----------> a ----> b ------> c -----> d --> e -> None        (backward: e -> d -> c -> b -> a -> None)
 """
-import random
+from random import getrandbits
 
 from datastructs.dict import dictDelete
 
 ZSKIPLIST_MAXLEVEL = 32            # enough for 2^64 elements
 ZSKIPLIST_P = 0.25                 # chance that a node rises one level more
-ZSKIPLIST_P_LIMIT = ZSKIPLIST_P * 0xFFFF
-
-
-class zskiplistLevel:
-    __slots__ = ("forward", "span")
-
-    def __init__(self):
-        self.forward = None        # next node on this level
-        self.span = 0              # level-0 nodes crossed by forward
 
 
 class zskiplistNode:
-    """One element.  `score` and `ele` change only through zslUpdateScore."""
-    __slots__ = ("ele", "score", "backward", "level")
+    """One element on one level.  The node on level 0 is what others see; those above it are ways to jump there.
 
-    def __init__(self, level, score, ele):
+    `score` changes only through zslUpdateScore.
+    """
+    __slots__ = ("ele", "score", "backward", "forward", "span", "down")
+
+    def __init__(self, score, ele):
         self.ele = ele             # bytes; None in the header
         self.score = score         # float, never NaN
-        self.backward = None       # previous node on level 0; None for the first
-        self.level = [zskiplistLevel()]
-        while level > 1:           # three nodes of four have one level
-            self.level.append(zskiplistLevel())
-            level -= 1
+        self.backward = None       # level 0: the node before; None for the first, and above
+        self.forward = None        # next node on this level
+        self.span = 0              # level-0 nodes crossed by forward
+        self.down = None           # the same element one level below; None on level 0
 
 
 class zskiplist:
-    __slots__ = ("header", "tail", "length", "level")
+    __slots__ = ("header", "tail", "length", "level", "top")
 
     def __init__(self):
-        self.header = zskiplistNode(ZSKIPLIST_MAXLEVEL, 0.0, None)
+        self.header = zskiplistNode(0.0, None)
         self.tail = None
         self.length = 0            # nodes without the header
         self.level = 1             # levels in use, 1..ZSKIPLIST_MAXLEVEL
+        self.top = self.header     # ours: the header on the highest level in use
 
     def __del__(self):
         """The list dies with its last holder, and its nodes must not survive it as cycles."""
@@ -99,8 +100,8 @@ minstring = lexBound("minstring")
 maxstring = lexBound("maxstring")
 
 
-def zslCreateNode(level, score, ele):
-    return zskiplistNode(level, score, ele)
+def zslCreateNode(score, ele):
+    return zskiplistNode(score, ele)
 
 
 def zslCreate():
@@ -108,107 +109,157 @@ def zslCreate():
 
 
 def zslFree(zsl):
-    """Cut the links of all nodes: neighbours refer to each other, and nobody collects cycles."""
-    node = zsl.header.level[0].forward
-    zsl.header = zsl.tail = None
-    while node is not None:
-        following = node.level[0].forward
-        node.backward = None
-        node.level = None
-        node = following
+    """Cut the links of all nodes, level by level: neighbours refer to each other, and nobody collects cycles."""
+    first = zsl.top
+    zsl.header = zsl.tail = zsl.top = None
+    while first is not None:
+        node = first
+        first = first.down
+        while node is not None:
+            following = node.forward
+            node.forward = node.backward = node.down = None
+            node = following
 
 
 def zslRandomLevel():
-    """Return a level in 1..ZSKIPLIST_MAXLEVEL, each one more with probability ZSKIPLIST_P."""
+    """Return a level in 1..ZSKIPLIST_MAXLEVEL, each one more with probability ZSKIPLIST_P: two bits that are both 0."""
     level = 1
-    while random.getrandbits(16) < ZSKIPLIST_P_LIMIT:
+    while not getrandbits(2):
         level += 1
     return level if level < ZSKIPLIST_MAXLEVEL else ZSKIPLIST_MAXLEVEL
 
 
 def zslInsert(zsl, score, ele):
-    """Insert `ele`, which must not be in the list yet, and return its node.  O(log N)."""
+    """Insert `ele`, which must not be in the list yet, and return its node.  O(log N).  HOT.
+
+    C draws the level after the search.  Known before, it saves work: the levels above the new node only need their
+    span counted up, and ranks are summed up from its highest level on.
+    """
     assert score == score, "NaN score"
-    update = [None] * ZSKIPLIST_MAXLEVEL    # last node before the new one, per level
-    rank = [0] * ZSKIPLIST_MAXLEVEL         # its rank
-    x = zsl.header
-    top = zsl.level - 1
-    crossed = 0
-    for i in range(top, -1, -1):
-        lv = x.level[i]
-        nxt = lv.forward
-        while nxt is not None and (nxt.score < score or (nxt.score == score and nxt.ele < ele)):
-            crossed += lv.span
-            x = nxt
-            lv = x.level[i]
-            nxt = lv.forward
-        rank[i] = crossed
-        update[i] = x
-    level = zslRandomLevel()
-    if level > zsl.level:
-        for i in range(zsl.level, level):
-            rank[i] = 0
-            update[i] = zsl.header
-            zsl.header.level[i].span = zsl.length
+    level = 1                               # zslRandomLevel
+    while not getrandbits(2):
+        level += 1
+    x = zsl.top
+    i = zsl.level
+    if level > i:
+        if level > ZSKIPLIST_MAXLEVEL:
+            level = ZSKIPLIST_MAXLEVEL
+        while i < level:
+            node = zskiplistNode(0.0, None)
+            node.span = zsl.length
+            node.down = x
+            zsl.top = x = node
+            i += 1
         zsl.level = level
-    x = zskiplistNode(level, score, ele)
-    rank0 = rank[0]
-    for i in range(level):
-        before, mine = update[i].level[i], x.level[i]
-        mine.forward = before.forward
-        before.forward = x
-        steps = rank0 - rank[i]
-        mine.span = before.span - steps
-        before.span = steps + 1
-    for i in range(level, zsl.level):       # levels that pass over the new node
-        update[i].level[i].span += 1
-    x.backward = None if update[0] is zsl.header else update[0]
-    if x.level[0].forward is not None:
-        x.level[0].forward.backward = x
+    while i > level:                        # levels that pass over the new node
+        nxt = x.forward
+        while nxt is not None:
+            s = nxt.score
+            if s >= score and (s > score or nxt.ele > ele):
+                break
+            x = nxt
+            nxt = x.forward
+        x.span += 1
+        x = x.down
+        i -= 1
+    if level == 1:
+        # Fast lane, three of four: on level 0 spans are 1 (the last one 0) whatever the ranks.
+        nxt = x.forward
+        while nxt is not None:
+            s = nxt.score
+            if s >= score and (s > score or nxt.ele > ele):
+                break
+            x = nxt
+            nxt = x.forward
+        node = zskiplistNode(score, ele)
+        node.forward = nxt
+        node.span = x.span
+        x.forward = node
+        x.span = 1
     else:
-        zsl.tail = x
+        update = []                         # last node before the new one, per level
+        rank = []                           # its rank, counted from where the search entered the new node's levels
+        crossed = 0
+        while i:
+            nxt = x.forward
+            while nxt is not None:
+                s = nxt.score
+                if s >= score and (s > score or nxt.ele > ele):
+                    break
+                crossed += x.span
+                x = nxt
+                nxt = x.forward
+            update.append(x)
+            rank.append(crossed)
+            x = x.down
+            i -= 1
+        above = None
+        for x, r in zip(update, rank):
+            node = zskiplistNode(score, ele)
+            if above is not None:
+                above.down = node
+            steps = crossed - r
+            node.forward = x.forward
+            node.span = x.span - steps
+            x.forward = node
+            x.span = steps + 1
+            above = node
+        nxt = node.forward
+    # x and node stand on level 0 now.
+    if x is not zsl.header:
+        node.backward = x
+    if nxt is not None:
+        nxt.backward = node
+    else:
+        zsl.tail = node
     zsl.length += 1
-    return x
+    return node
 
 
 def zslDeleteNode(zsl, x, update):
-    """Unlink node x; `update` holds the node before it on every level."""
-    levels = x.level
-    for i in range(zsl.level):
-        before = update[i].level[i]
-        if before.forward is x:
-            before.span += levels[i].span - 1
-            before.forward = levels[i].forward
+    """Unlink node x; `update` holds the node before it on every level, the highest first.  HOT."""
+    ele = x.ele
+    for before in update:
+        nxt = before.forward
+        if nxt is not None and nxt.ele is ele:          # the tower of x: its members share ele
+            before.span += nxt.span - 1
+            before.forward = nxt.forward
         else:
             before.span -= 1
-    following = levels[0].forward
+    following = x.forward
     if following is not None:
         following.backward = x.backward
     else:
         zsl.tail = x.backward
-    while zsl.level > 1 and zsl.header.level[zsl.level - 1].forward is None:
+    top = zsl.top
+    while top.forward is None and top.down is not None:
+        zsl.top = top = top.down
         zsl.level -= 1
     zsl.length -= 1
     x.backward = None
 
 
 def nodes_before(zsl, score, ele):
-    """Return the list of last nodes before (score, ele), one a level; entries above zsl.level are None."""
-    update = [None] * ZSKIPLIST_MAXLEVEL
-    x = zsl.header
-    for i in range(zsl.level - 1, -1, -1):
-        nxt = x.level[i].forward
-        while nxt is not None and (nxt.score < score or (nxt.score == score and nxt.ele < ele)):
+    """Return the list of last nodes before (score, ele), one a level, the highest first.  HOT."""
+    update = []
+    x = zsl.top
+    while x is not None:
+        nxt = x.forward
+        while nxt is not None:
+            s = nxt.score
+            if s >= score and (s > score or nxt.ele >= ele):
+                break
             x = nxt
-            nxt = x.level[i].forward
-        update[i] = x
+            nxt = x.forward
+        update.append(x)
+        x = x.down
     return update
 
 
 def zslDelete(zsl, score, ele):
     """Delete the element with this score -> the unlinked node, or None when it is not there."""
     update = nodes_before(zsl, score, ele)
-    x = update[0].level[0].forward
+    x = update[-1].forward
     if x is not None and score == x.score and x.ele == ele:
         zslDeleteNode(zsl, x, update)
         return x
@@ -218,11 +269,15 @@ def zslDelete(zsl, score, ele):
 def zslUpdateScore(zsl, curscore, ele, newscore):
     """Move an existing element to another score -> its node (a new one if its place changed)."""
     update = nodes_before(zsl, curscore, ele)
-    x = update[0].level[0].forward
+    x = update[-1].forward
     assert x is not None and curscore == x.score and x.ele == ele
-    following = x.level[0].forward
+    following = x.forward
     if (x.backward is None or x.backward.score < newscore) and (following is None or following.score > newscore):
-        x.score = newscore                  # same place: nothing to relink
+        ele = x.ele
+        for before in update:               # same place: nothing to relink
+            node = before.forward
+            if node is not None and node.ele is ele:
+                node.score = newscore
         return x
     zslDeleteNode(zsl, x, update)
     return zslInsert(zsl, newscore, x.ele)
@@ -243,20 +298,22 @@ def zslIsInRange(zsl, range_):
     x = zsl.tail
     if x is None or not zslValueGteMin(x.score, range_):
         return 0
-    return 1 if zslValueLteMax(zsl.header.level[0].forward.score, range_) else 0
+    return 1 if zslValueLteMax(zsl.header.forward.score, range_) else 0
 
 
 def zslFirstInRange(zsl, range_):
     """Return the first node in the interval, or None.  O(log N)."""
     if not zslIsInRange(zsl, range_):
         return None
-    x = zsl.header
-    for i in range(zsl.level - 1, -1, -1):
-        nxt = x.level[i].forward
+    x = before = zsl.top
+    while x is not None:
+        nxt = x.forward
         while nxt is not None and not zslValueGteMin(nxt.score, range_):
             x = nxt
-            nxt = x.level[i].forward
-    x = x.level[0].forward
+            nxt = x.forward
+        before = x
+        x = x.down
+    x = before.forward
     return x if zslValueLteMax(x.score, range_) else None
 
 
@@ -264,21 +321,24 @@ def zslLastInRange(zsl, range_):
     """Return the last node in the interval, or None.  O(log N)."""
     if not zslIsInRange(zsl, range_):
         return None
-    x = zsl.header
-    for i in range(zsl.level - 1, -1, -1):
-        nxt = x.level[i].forward
+    x = before = zsl.top
+    while x is not None:
+        nxt = x.forward
         while nxt is not None and zslValueLteMax(nxt.score, range_):
             x = nxt
-            nxt = x.level[i].forward
+            nxt = x.forward
+        before = x
+        x = x.down
+    x = before
     return x if zslValueGteMin(x.score, range_) else None
 
 
 def delete_run(zsl, update, dict_, in_run):
     """Delete nodes after `update` while in_run(node), from the dict too -> how many."""
     removed = 0
-    x = update[0].level[0].forward
+    x = update[-1].forward
     while x is not None and in_run(x):
-        following = x.level[0].forward
+        following = x.forward
         zslDeleteNode(zsl, x, update)
         dictDelete(dict_, x.ele)
         removed += 1
@@ -288,46 +348,47 @@ def delete_run(zsl, update, dict_, in_run):
 
 def zslDeleteRangeByScore(zsl, range_, dict_):
     """Delete all elements in the interval -> how many.  O(log N + M)."""
-    update = [None] * ZSKIPLIST_MAXLEVEL
-    x = zsl.header
-    for i in range(zsl.level - 1, -1, -1):
-        nxt = x.level[i].forward
+    update = []
+    x = zsl.top
+    while x is not None:
+        nxt = x.forward
         while nxt is not None and not zslValueGteMin(nxt.score, range_):
             x = nxt
-            nxt = x.level[i].forward
-        update[i] = x
+            nxt = x.forward
+        update.append(x)
+        x = x.down
     return delete_run(zsl, update, dict_, lambda node: zslValueLteMax(node.score, range_))
 
 
 def zslDeleteRangeByLex(zsl, range_, dict_):
     """Delete all elements in the lexicographic interval -> how many."""
-    update = [None] * ZSKIPLIST_MAXLEVEL
-    x = zsl.header
-    for i in range(zsl.level - 1, -1, -1):
-        nxt = x.level[i].forward
+    update = []
+    x = zsl.top
+    while x is not None:
+        nxt = x.forward
         while nxt is not None and not zslLexValueGteMin(nxt.ele, range_):
             x = nxt
-            nxt = x.level[i].forward
-        update[i] = x
+            nxt = x.forward
+        update.append(x)
+        x = x.down
     return delete_run(zsl, update, dict_, lambda node: zslLexValueLteMax(node.ele, range_))
 
 
 def zslDeleteRangeByRank(zsl, start, end, dict_):
     """Delete the elements of ranks start..end, both included and counted from 1 -> how many."""
-    update = [None] * ZSKIPLIST_MAXLEVEL
+    update = []
     traversed = removed = 0
-    x = zsl.header
-    for i in range(zsl.level - 1, -1, -1):
-        lv = x.level[i]
-        while lv.forward is not None and traversed + lv.span < start:
-            traversed += lv.span
-            x = lv.forward
-            lv = x.level[i]
-        update[i] = x
+    x = zsl.top
+    while x is not None:
+        while x.forward is not None and traversed + x.span < start:
+            traversed += x.span
+            x = x.forward
+        update.append(x)
+        x = x.down
     traversed += 1
-    x = x.level[0].forward
+    x = update[-1].forward
     while x is not None and traversed <= end:
-        following = x.level[0].forward
+        following = x.forward
         zslDeleteNode(zsl, x, update)
         dictDelete(dict_, x.ele)
         removed += 1
@@ -338,33 +399,36 @@ def zslDeleteRangeByRank(zsl, start, end, dict_):
 
 def zslGetRank(zsl, score, ele):
     """Return the rank of an element, counted from 1, or 0 when it is not there.  O(log N)."""
-    x = zsl.header
+    x = zsl.top
     rank = 0
-    for i in range(zsl.level - 1, -1, -1):
-        lv = x.level[i]
-        nxt = lv.forward
-        while nxt is not None and (nxt.score < score or (nxt.score == score and nxt.ele <= ele)):
-            rank += lv.span
+    while x is not None:
+        nxt = x.forward
+        while nxt is not None:
+            s = nxt.score
+            if s >= score and (s > score or nxt.ele > ele):
+                break
+            rank += x.span
             x = nxt
-            lv = x.level[i]
-            nxt = lv.forward
+            nxt = x.forward
         if x.ele == ele:                    # the header's ele is None
             return rank
+        x = x.down
     return 0
 
 
 def zslGetElementByRank(zsl, rank):
     """Return the node of this rank, counted from 1, or None.  O(log N)."""
-    x = zsl.header
+    x = zsl.top
     traversed = 0
-    for i in range(zsl.level - 1, -1, -1):
-        lv = x.level[i]
-        while lv.forward is not None and traversed + lv.span <= rank:
-            traversed += lv.span
-            x = lv.forward
-            lv = x.level[i]
+    while x is not None:
+        while x.forward is not None and traversed + x.span <= rank:
+            traversed += x.span
+            x = x.forward
         if traversed == rank:
+            while x.down is not None:       # callers want the node on level 0
+                x = x.down
             return x
+        x = x.down
     return None
 
 
@@ -399,20 +463,22 @@ def zslIsInLexRange(zsl, range_):
     x = zsl.tail
     if x is None or not zslLexValueGteMin(x.ele, range_):
         return 0
-    return 1 if zslLexValueLteMax(zsl.header.level[0].forward.ele, range_) else 0
+    return 1 if zslLexValueLteMax(zsl.header.forward.ele, range_) else 0
 
 
 def zslFirstInLexRange(zsl, range_):
     """Return the first node in the lexicographic interval, or None."""
     if not zslIsInLexRange(zsl, range_):
         return None
-    x = zsl.header
-    for i in range(zsl.level - 1, -1, -1):
-        nxt = x.level[i].forward
+    x = before = zsl.top
+    while x is not None:
+        nxt = x.forward
         while nxt is not None and not zslLexValueGteMin(nxt.ele, range_):
             x = nxt
-            nxt = x.level[i].forward
-    x = x.level[0].forward
+            nxt = x.forward
+        before = x
+        x = x.down
+    x = before.forward
     return x if zslLexValueLteMax(x.ele, range_) else None
 
 
@@ -420,10 +486,13 @@ def zslLastInLexRange(zsl, range_):
     """Return the last node in the lexicographic interval, or None."""
     if not zslIsInLexRange(zsl, range_):
         return None
-    x = zsl.header
-    for i in range(zsl.level - 1, -1, -1):
-        nxt = x.level[i].forward
+    x = before = zsl.top
+    while x is not None:
+        nxt = x.forward
         while nxt is not None and zslLexValueLteMax(nxt.ele, range_):
             x = nxt
-            nxt = x.level[i].forward
+            nxt = x.forward
+        before = x
+        x = x.down
+    x = before
     return x if zslLexValueGteMin(x.ele, range_) else None

@@ -75,17 +75,19 @@ def free_object_in_slices(o):
     elif o.type == OBJ_ZSET and o.encoding == OBJ_ENCODING_SKIPLIST:
         free_dict_in_slices(o.ptr.dict)
         zsl = o.ptr.zsl
-        node = zsl.header.level[0].forward
-        zsl.header = zsl.tail = None
+        first = zsl.top
+        zsl.header = zsl.tail = zsl.top = None
         n = 0
-        while node is not None:
-            following = node.level[0].forward
-            node.backward = None
-            node.level = None
-            node = following
-            n += 1
-            if n % LAZYFREE_SLICE == 0:
-                time.sleep(LAZYFREE_REST)
+        while first is not None:            # as zslFree, level by level
+            node = first
+            first = first.down
+            while node is not None:
+                following = node.forward
+                node.forward = node.backward = node.down = None
+                node = following
+                n += 1
+                if n % LAZYFREE_SLICE == 0:
+                    time.sleep(LAZYFREE_REST)
     elif o.type == OBJ_LIST:
         ql = o.ptr
         node = ql.head

@@ -17,6 +17,7 @@ from datastructs.intset import intsetBlobLen
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
 from datastructs.sds import sdsAllocSize
 from datastructs.util import LLONG_MAX
+from datastructs.zskiplist import zskiplistNode
 from server.client.networking_reply import (
     addReply, addReplyBulkCString, addReplyDouble, addReplyError, addReplyErrorObject, addReplyHelp, addReplyLongLong,
     addReplyMapLen, addReplyNull, addReplySubcommandSyntaxError, addReplyVerbatim,
@@ -45,7 +46,7 @@ SIZEOF_DICT = 320                  # dict_, its list of two dictht, and the head
 SIZEOF_FLOAT = 32
 SIZEOF_QUICKLIST = 96
 SIZEOF_QUICKLISTNODE = 128 + 64    # the node, and the bytearray object around its ziplist
-SIZEOF_SKIPLISTLEVEL = 48 + 8      # zskiplistLevel, and its place in the list of levels
+SIZEOF_SKIPLISTTOWER = zmalloc_size(zskiplistNode(0.0, None)) * 4 // 3     # one node a level: 4/3 levels on average
 SIZEOF_BLOB = 64                   # the bytearray object around a ziplist or intset
 SIZEOF_RAXNODE = 160               # node, its key bytes, its list of children
 SIZEOF_STREAM = 128
@@ -111,13 +112,12 @@ def objectComputeSize(o, sample_size):
             asize += SIZEOF_BLOB + len(ptr)
         elif encoding == OBJ_ENCODING_SKIPLIST:
             d = ptr.dict
-            asize += SIZEOF_DICT + SIZEOF_POINTER * dictSlots(d) + 128 + 32 * SIZEOF_SKIPLISTLEVEL
-            znode = ptr.zsl.header.level[0].forward
+            asize += SIZEOF_DICT + SIZEOF_POINTER * dictSlots(d) + 128 + ptr.zsl.level * zmalloc_size(ptr.zsl.header)
+            znode = ptr.zsl.header.forward
             while znode is not None and samples < sample_size:
-                elesize += (zmalloc_size(znode.ele) + SIZEOF_DICTENTRY + SIZEOF_FLOAT + zmalloc_size(znode) +
-                            zmalloc_size(znode.level) + len(znode.level) * SIZEOF_SKIPLISTLEVEL)
+                elesize += zmalloc_size(znode.ele) + SIZEOF_DICTENTRY + SIZEOF_FLOAT + SIZEOF_SKIPLISTTOWER
                 samples += 1
-                znode = znode.level[0].forward
+                znode = znode.forward
             if samples:
                 asize += int(elesize / samples * dictSize(d))
         else:

@@ -176,7 +176,7 @@ def geoGetPointsInRange(zobj, min_, max_, shape, ga, limit):
             geoAppendIfWithinShape(ga, shape, ln.score, ln.ele)
             if ga and limit and len(ga) >= limit:
                 break
-            ln = ln.level[0].forward
+            ln = ln.forward
 
 
 def scoresOfGeoHashBox(hash_):

@@ -268,14 +268,14 @@ def sortCommand(c):
             if start > 0:
                 ln = zslGetElementByRank(zsl, zsetlen - start)
         else:
-            ln = zsl.header.level[0].forward
+            ln = zsl.header.forward
             if start > 0:
                 ln = zslGetElementByRank(zsl, start + 1)
         while rangelen > 0:
             rangelen -= 1
             serverAssertWithInfo(c, sortval, ln is not None)
             vector.append(redisSortObject(createStringObject(ln.ele)))
-            ln = ln.backward if desc else ln.level[0].forward
+            ln = ln.backward if desc else ln.forward
         end -= start
         start = 0
     elif sortval.type == OBJ_ZSET:

@@ -365,10 +365,10 @@ def zsetConvert(zobj, encoding):
         if encoding != OBJ_ENCODING_ZIPLIST:
             serverPanic("Unknown target encoding")
         zl = ziplistNew()
-        node = zobj.ptr.zsl.header.level[0].forward
+        node = zobj.ptr.zsl.header.forward
         while node is not None:
             zl = zzlInsertAt(zl, None, node.ele, node.score)
-            node = node.level[0].forward
+            node = node.forward
         zobj.ptr = zl                                   # the skiplist cuts its links as it dies
         zobj.encoding = OBJ_ENCODING_ZIPLIST
     else:

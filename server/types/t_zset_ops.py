@@ -455,14 +455,14 @@ def zunionInterDiffGenericCommand(c, dstkey, numkeysIndex, op):
     # RESP2 gives a flat array, RESP3 pairs: a map would not keep the order.
     length = dstzset.zsl.length
     addReplyArrayLen(c, length * 2 if withscores and c.resp == 2 else length)
-    zn = dstzset.zsl.header.level[0].forward
+    zn = dstzset.zsl.header.forward
     while zn is not None:
         if withscores and c.resp > 2:
             addReplyArrayLen(c, 2)
         addReplyBulkCBuffer(c, zn.ele)
         if withscores:
             addReplyDouble(c, zn.score)
-        zn = zn.level[0].forward
+        zn = zn.forward
 
 
 def zunionstoreCommand(c):

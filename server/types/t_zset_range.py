@@ -189,11 +189,11 @@ def genericZrangebyrankCommand(handler, zobj, start, end, withscores, reverse):
         if reverse:
             ln = zslGetElementByRank(zsl, llen - start) if start > 0 else zsl.tail
         else:
-            ln = zslGetElementByRank(zsl, start + 1) if start > 0 else zsl.header.level[0].forward
+            ln = zslGetElementByRank(zsl, start + 1) if start > 0 else zsl.header.forward
         for _ in range(rangelen):
             serverAssertWithInfo(c, zobj, ln is not None)
             emit(handler, ln.ele, ln.score)
-            ln = ln.backward if reverse else ln.level[0].forward
+            ln = ln.backward if reverse else ln.forward
     else:
         serverPanic("Unknown sorted set encoding")
     handler.finalizeResultEmission(handler, rangelen)
@@ -248,14 +248,14 @@ def genericZrangebyscoreCommand(handler, range_, zobj, offset, limit, reverse):
         ln = zslLastInRange(zsl, range_) if reverse else zslFirstInRange(zsl, range_)
         while ln is not None and offset:
             offset -= 1
-            ln = ln.backward if reverse else ln.level[0].forward
+            ln = ln.backward if reverse else ln.forward
         while ln is not None and limit:
             limit -= 1
             if not (zslValueGteMin(ln.score, range_) if reverse else zslValueLteMax(ln.score, range_)):
                 break
             rangelen += 1
             emit(handler, ln.ele, ln.score)
-            ln = ln.backward if reverse else ln.level[0].forward
+            ln = ln.backward if reverse else ln.forward
     else:
         serverPanic("Unknown sorted set encoding")
     handler.finalizeResultEmission(handler, rangelen)
@@ -358,14 +358,14 @@ def genericZrangebylexCommand(handler, range_, zobj, withscores, offset, limit, 
         ln = zslLastInLexRange(zsl, range_) if reverse else zslFirstInLexRange(zsl, range_)
         while ln is not None and offset:
             offset -= 1
-            ln = ln.backward if reverse else ln.level[0].forward
+            ln = ln.backward if reverse else ln.forward
         while ln is not None and limit:
             limit -= 1
             if not (zslLexValueGteMin(ln.ele, range_) if reverse else zslLexValueLteMax(ln.ele, range_)):
                 break
             rangelen += 1
             emit(handler, ln.ele, ln.score)
-            ln = ln.backward if reverse else ln.level[0].forward
+            ln = ln.backward if reverse else ln.forward
     else:
         serverPanic("Unknown sorted set encoding")
     handler.finalizeResultEmission(handler, rangelen)
@@ -589,7 +589,7 @@ def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
             score = zzlGetScore(zl, sptr)
         elif zobj.encoding == OBJ_ENCODING_SKIPLIST:
             zsl = zobj.ptr.zsl
-            zln = zsl.tail if where == ZSET_MAX else zsl.header.level[0].forward
+            zln = zsl.tail if where == ZSET_MAX else zsl.header.forward
             serverAssertWithInfo(c, zobj, zln is not None)
             ele = zln.ele
             score = zln.score

@@ -84,21 +84,23 @@ def draw_dict(d):
 def draw_skiplist(zsl):
     """One line a level, the highest first; an arrow carries the span, the ranks stand below."""
     nodes = []
-    x = zsl.header.level[0].forward
+    x = zsl.header.forward
     while x is not None:
         nodes.append(x)
-        x = x.level[0].forward
+        x = x.forward
     names = [n.ele.decode() for n in nodes]
     width = max([len(n) for n in names] + [6]) + 6
     out = ["length=%d level=%d tail=%s" % (zsl.length, zsl.level, names[-1])]
+    first = zsl.top
     for i in range(zsl.level - 1, -1, -1):
         line = "L%-2d header" % i
-        x = zsl.header
+        x = first
+        first = first.down
         while True:
-            forward = x.level[i].forward
-            to = nodes.index(forward) if forward is not None else len(nodes)
+            forward = x.forward
+            to = names.index(forward.ele.decode()) if forward is not None else len(nodes)
             # C keeps a span in the last node of a level too: the nodes left behind it; nobody follows it.
-            label = "(%d)" % x.level[i].span if forward is not None else ""
+            label = "(%d)" % x.span if forward is not None else ""
             end = 10 + to * width
             arrow = label.center(end - len(line) - 3, "-")
             line += " " + arrow + "> " if len(arrow) else "> "

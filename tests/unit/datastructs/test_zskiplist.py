@@ -20,22 +20,39 @@ def build(members):
 
 def content(zsl):
     """Walk level 0 and return [(score, ele), ...]; check every invariant on the way."""
-    nodes, x = [], zsl.header.level[0].forward
+    nodes, x = [], zsl.header.forward
     back = None
     while x is not None:
-        assert x.backward is back
+        assert x.backward is back and x.down is None
         back = x
         nodes.append(x)
-        x = x.level[0].forward
+        x = x.forward
     assert zsl.tail is back and zsl.length == len(nodes)
     position = {id(n): i + 1 for i, n in enumerate(nodes)}
     position[id(zsl.header)] = 0
-    for node in [zsl.header] + nodes:
-        for level in node.level[:zsl.level]:
-            target = position[id(level.forward)] if level.forward is not None else zsl.length
-            if level.forward is not None or node is not zsl.header or zsl.length:
-                assert level.span == target - position[id(node)]
-    assert zsl.level == 1 or zsl.header.level[zsl.level - 1].forward is not None
+
+    def base(x):
+        """The level-0 node below x, and its height above it."""
+        height = 0
+        while x.down is not None:
+            assert x.down.ele is x.ele and x.down.score == x.score and x.backward is None
+            x = x.down
+            height += 1
+        return x, height
+
+    first, level = zsl.top, zsl.level
+    assert base(first) == (zsl.header, level - 1)
+    assert level == 1 or first.forward is not None
+    while first is not None:
+        level -= 1
+        x = first
+        while x is not None:
+            here, height = base(x)
+            assert height == level
+            target = position[id(base(x.forward)[0])] if x.forward is not None else zsl.length
+            assert x.span == target - position[id(here)]
+            x = x.forward
+        first = first.down
     return [(n.score, n.ele) for n in nodes]
 
 
@@ -131,8 +148,41 @@ def test_delete_by_rank(members, start, end):
     assert content(zsl) == keep
 
 
+@given(MEMBERS.filter(bool), st.data())
+def test_a_score_that_keeps_its_place_changes_the_whole_tower(members, data):
+    members = {ele: float(i) for i, ele in enumerate(members)}
+    zsl = build(members)
+    ele = data.draw(st.sampled_from(sorted(members)))
+    length, node = zsl.length, z.zslGetElementByRank(zsl, z.zslGetRank(zsl, members[ele], ele))
+    assert z.zslUpdateScore(zsl, members[ele], ele, members[ele] + 0.5) is node
+    members[ele] += 0.5
+    assert zsl.length == length and content(zsl) == model(members)
+
+
+def test_high_towers(monkeypatch):
+    """Every third node rises as high as it can."""
+    bits = iter([0] * 40 + [1, 3, 2] + [0] * 31 + [1, 3] * 100)
+    monkeypatch.setattr(z, "getrandbits", lambda n: next(bits))
+    members = {b"a": 1.0, b"b": 0.5, b"c": 1.5, b"d": 0.7}
+    zsl = build(members)
+    assert zsl.level == z.ZSKIPLIST_MAXLEVEL and content(zsl) == model(members)
+    z.zslDelete(zsl, 1.0, b"a")
+    z.zslDelete(zsl, 0.7, b"d")
+    assert zsl.level == 1 and content(zsl) == [(0.5, b"b"), (1.5, b"c")]
+
+
+def test_level_distribution():
+    """A quarter of the nodes of a level stand on the next one, too."""
+    levels = [z.zslRandomLevel() for _ in range(20000)]
+    for high in (2, 3):
+        share = sum(level >= high for level in levels) / 20000
+        assert abs(share - 0.25 ** (high - 1)) < 0.03
+
+
 def test_free_cuts_every_link():
-    zsl = build({b"a": 1.0, b"b": 2.0})
-    first = zsl.header.level[0].forward
+    zsl = build({b"%d" % i: float(i) for i in range(100)})
+    first, top = zsl.header.forward, zsl.top.forward
     z.zslFree(zsl)
-    assert first.level is None and first.backward is None
+    assert zsl.header is zsl.top is zsl.tail is None
+    for node in (first, top):
+        assert node.forward is node.backward is node.down is None
