@@ -6,7 +6,7 @@ State        none of its own.
 Invariant    len counts the nodes; head.prev and tail.next are None.
 Rules for callers  prev and next form reference cycles and the cyclic collector is off: a list that is no longer
              needed must go through listRelease() or listEmpty(), which cut the links.
-Departures   none.
+Departures   list_link_node_head: a node that its owner keeps, as Redis 7 has it.
 """
 
 AL_START_HEAD = 0
@@ -20,9 +20,6 @@ class listNode:
         self.prev = None
         self.next = None
         self.value = value
-
-
-_listNode_new = listNode.__new__
 
 
 class listIter:
@@ -121,19 +118,19 @@ def listRelease(l):
 
 
 def listAddNodeHead(l, value):
-    """HOT: once per client and turn, for the queue of replies."""
-    node = _listNode_new(listNode)                          # listNode(value)
-    node.prev = node.next = None
-    node.value = value
-    head = l.head
-    if head is None:
-        l.head = l.tail = node
-    else:
-        node.next = head
-        head.prev = node
-        l.head = node
-    l.len += 1
+    list_link_node_head(l, listNode(value))
     return l
+
+
+def list_link_node_head(l, node):
+    """Put a node that stands in no list at the head (ours; listLinkNodeHead of Redis 7)."""
+    head = node.next = l.head
+    if head is None:
+        l.tail = node
+    else:
+        head.prev = node
+    l.head = node
+    l.len += 1
 
 
 def listAddNodeTail(l, value):

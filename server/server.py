@@ -79,7 +79,7 @@ from server.server_h import (
     AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, BLOCKED_NUM, BLOCKED_PAUSE, CHILD_TYPE_AOF, CHILD_TYPE_NONE, CHILD_TYPE_RDB,
     CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_COMMAND, CLIENT_CLOSE_AFTER_REPLY, CLIENT_DENY_BLOCKING, CLIENT_FORCE_AOF,
     CLIENT_FORCE_REPL, CLIENT_LUA, CLIENT_MASTER, CLIENT_MONITOR, CLIENT_MULTI, CLIENT_PAUSE_ALL, CLIENT_PAUSE_OFF,
-    CLIENT_PAUSE_WRITE, CLIENT_PREVENT_AOF_PROP, CLIENT_PREVENT_PROP, CLIENT_PREVENT_REPL_PROP, CLIENT_PUBSUB,
+    CLIENT_PAUSE_WRITE, CLIENT_PENDING_WRITE, CLIENT_PREVENT_AOF_PROP, CLIENT_PREVENT_PROP, CLIENT_PREVENT_REPL_PROP, CLIENT_PUBSUB,
     CLIENT_SLAVE, CLIENT_TRACKING, CLIENT_TRACKING_BCAST, CLIENT_TYPE_COUNT, CMD_ADMIN, CMD_ASKING, CMD_CALL_FULL,
     CMD_CALL_NOWRAP, CMD_CALL_PROPAGATE, CMD_CALL_PROPAGATE_AOF, CMD_CALL_PROPAGATE_REPL, CMD_CALL_SLOWLOG,
     CMD_CALL_STATS, CMD_CATEGORY_ADMIN, CMD_CATEGORY_DANGEROUS, CMD_CATEGORY_FAST, CMD_CATEGORY_PUBSUB,
@@ -1043,7 +1043,7 @@ def call(c, flags):
     client_old_flags = c.flags
     real_cmd = c.cmd                       # the proc may rewrite c.cmd
 
-    if client_old_flags & FORCE_OR_PREVENT_PROP:
+    if client_old_flags and client_old_flags & FORCE_OR_PREVENT_PROP:
         c.flags = client_old_flags & ~FORCE_OR_PREVENT_PROP
     # C swaps in a fresh array every time; an empty one can be shared with the caller, who finds it empty again.
     prev_also_propagate = srv.also_propagate
@@ -1051,26 +1051,29 @@ def call(c, flags):
         srv.also_propagate = redisOpArray()
 
     dirty = srv.dirty
-    if _call_prev_err_count != srv.stat_total_error_replies:
-        _call_prev_err_count = srv.stat_total_error_replies
-    call_timer = monotonic._time_ns() // 1000                               # ustime
+    _call_prev_err_count = srv.stat_total_error_replies
+    call_timer = monotonic._time_ns()                                       # UNIT: ns; ustime
 
     # Keys expire by one clock through a whole script or transaction: only the outermost call moves it.
-    if not srv.fixed_time_expire:
-        srv.ustime = call_timer                                             # updateCachedTimeWithUs(0, ...)
-        ms = call_timer // 1000
+    nested = srv.fixed_time_expire
+    if not nested:
+        srv.ustime = us = call_timer // 1000                                # updateCachedTimeWithUs(0, ...)
+        ms = us // 1000
         if ms != srv.mstime:
             srv.mstime = ms
             srv.unixtime = ms // 1000
-    srv.fixed_time_expire += 1
+    srv.fixed_time_expire = nested + 1
 
     srv.in_nested_call += 1
     real_cmd.proc(c)
     srv.in_nested_call -= 1
 
-    c.duration = duration = monotonic._time_ns() // 1000 - call_timer
-    dirty = srv.dirty - dirty
-    if dirty < 0:
+    c.duration = duration = (monotonic._time_ns() - call_timer) // 1000
+    if dirty != srv.dirty:
+        dirty = srv.dirty - dirty
+        if dirty < 0:
+            dirty = 0
+    else:
         dirty = 0
 
     # A nested call() has moved the mark past its own errors, so that each error is counted once.
@@ -1078,19 +1081,20 @@ def call(c, flags):
         real_cmd.failed_calls += 1
 
     cflags = c.flags
-    if cflags & CLIENT_CLOSE_AFTER_COMMAND:
-        c.flags = cflags = cflags & ~CLIENT_CLOSE_AFTER_COMMAND | CLIENT_CLOSE_AFTER_REPLY
+    if cflags and cflags != CLIENT_PENDING_WRITE:           # else none of the flags below is set
+        if cflags & CLIENT_CLOSE_AFTER_COMMAND:
+            c.flags = cflags = cflags & ~CLIENT_CLOSE_AFTER_COMMAND | CLIENT_CLOSE_AFTER_REPLY
 
-    if cflags & CLIENT_LUA:
-        # Scripts replayed from the AOF are no news for the statistics.
-        if srv.loading:
-            flags &= ~(CMD_CALL_SLOWLOG | CMD_CALL_STATS)
-        # A forced propagation inside of a script forces the EVAL.
-        if srv.lua_caller is not None:
-            if cflags & CLIENT_FORCE_REPL:
-                srv.lua_caller.flags |= CLIENT_FORCE_REPL
-            if cflags & CLIENT_FORCE_AOF:
-                srv.lua_caller.flags |= CLIENT_FORCE_AOF
+        if cflags & CLIENT_LUA:
+            # Scripts replayed from the AOF are no news for the statistics.
+            if srv.loading:
+                flags &= ~(CMD_CALL_SLOWLOG | CMD_CALL_STATS)
+            # A forced propagation inside of a script forces the EVAL.
+            if srv.lua_caller is not None:
+                if cflags & CLIENT_FORCE_REPL:
+                    srv.lua_caller.flags |= CLIENT_FORCE_REPL
+                if cflags & CLIENT_FORCE_AOF:
+                    srv.lua_caller.flags |= CLIENT_FORCE_AOF
 
     if flags & CMD_CALL_SLOWLOG:
         threshold = srv.latency_monitor_threshold                           # latencyAddSampleIfNeeded
@@ -1112,9 +1116,9 @@ def call(c, flags):
         real_cmd.calls += 1
 
     # Fast lane: with no AOF, no backlog and no replicas propagate() reaches nobody.
-    if ((dirty or cflags & (CLIENT_FORCE_AOF | CLIENT_FORCE_REPL)) and flags & CMD_CALL_PROPAGATE
+    if ((dirty or cflags & (CLIENT_FORCE_AOF | CLIENT_FORCE_REPL))
             and (srv.aof_state or srv.repl_backlog is not None or srv.slaves.len or srv.in_exec
-                 or srv.client_pause_type)):
+                 or srv.client_pause_type) and flags & CMD_CALL_PROPAGATE):
         if cflags & CLIENT_PREVENT_PROP != CLIENT_PREVENT_PROP:
             propagate_flags = PROPAGATE_NONE
             if dirty:
@@ -1131,7 +1135,8 @@ def call(c, flags):
             if propagate_flags:
                 propagate(cmd, c.db.id, c.argv, propagate_flags)
 
-    if (c.flags ^ client_old_flags) & FORCE_OR_PREVENT_PROP:
+    # Mostly a reply has set CLIENT_PENDING_WRITE, and nothing else was or is set.
+    if (client_old_flags or cflags != CLIENT_PENDING_WRITE) and (c.flags ^ client_old_flags) & FORCE_OR_PREVENT_PROP:
         c.flags = c.flags & ~FORCE_OR_PREVENT_PROP | client_old_flags & FORCE_OR_PREVENT_PROP
 
     also = srv.also_propagate
@@ -1164,10 +1169,9 @@ def call(c, flags):
         if caller.flags & CLIENT_TRACKING and not caller.flags & CLIENT_TRACKING_BCAST:
             trackingRememberKeys(caller)
 
-    srv.fixed_time_expire -= 1
+    srv.fixed_time_expire = nested
     srv.stat_numcommands += 1
-    if _call_prev_err_count != srv.stat_total_error_replies:
-        _call_prev_err_count = srv.stat_total_error_replies
+    _call_prev_err_count = srv.stat_total_error_replies
 
     if srv.tracking_pending_keys.len:
         afterCommand(c)
@@ -1251,13 +1255,14 @@ def processCommand(c):
 
     proc = cmd.proc
     cmd_flags = cmd.flags
-    cmd_inv_flags = ~cmd_flags
+    cmd_own_flags = cmd_flags                       # C: ~cmd_inv_flags; complemented where a bit is asked for
     if proc is execCommand:
         # EXEC is what it has queued.
         cmd_flags |= c.mstate.cmd_flags & (CMD_READONLY | CMD_WRITE | CMD_DENYOOM | CMD_MAY_REPLICATE)
-        cmd_inv_flags |= c.mstate.cmd_inv_flags & (CMD_STALE | CMD_LOADING)
+        cmd_own_flags &= ~(c.mstate.cmd_inv_flags & (CMD_STALE | CMD_LOADING))
     is_write_command = cmd_flags & CMD_WRITE
     cflags = c.flags
+    plain_client = not cflags or cflags == CLIENT_PENDING_WRITE     # no subscriber, no replica, no MULTI
 
     if not c.authenticated and authRequired(c):
         # AUTH, HELLO and RESET are for those who are not authenticated yet.
@@ -1345,7 +1350,7 @@ def processCommand(c):
         return C_OK
 
     # RESP2 cannot tell messages from replies, so a subscriber may only do what cannot be confused.
-    if cflags & CLIENT_PUBSUB and c.resp == 2:
+    if not plain_client and cflags & CLIENT_PUBSUB and c.resp == 2:
         if (proc is not pingCommand and proc is not subscribeCommand and proc is not unsubscribeCommand
                 and proc is not psubscribeCommand and proc is not punsubscribeCommand and proc is not resetCommand):
             rejectCommandFormat(c, b"Can't execute '%s': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are "
@@ -1353,11 +1358,11 @@ def processCommand(c):
             return C_OK
 
     if (srv.masterhost is not None and srv.repl_state != REPL_STATE_CONNECTED and srv.repl_serve_stale_data == 0
-            and cmd_inv_flags & CMD_STALE):
+            and not cmd_own_flags & CMD_STALE):
         rejectCommand(c, shared.masterdownerr)
         return C_OK
 
-    if srv.loading and cmd_inv_flags & CMD_LOADING:
+    if srv.loading and not cmd_own_flags & CMD_LOADING:
         rejectCommand(c, shared.loadingerr)
         return C_OK
 
@@ -1372,7 +1377,7 @@ def processCommand(c):
             rejectCommand(c, shared.slowscripterr)
             return C_OK
 
-    if cflags & CLIENT_SLAVE:
+    if not plain_client and cflags & CLIENT_SLAVE:
         # Replicas are never paused, so they must not reach the keyspace at all.
         if cmd_flags & (CMD_READONLY | CMD_WRITE | CMD_MAY_REPLICATE):
             rejectCommandFormat(c, b"Replica can't interract with the keyspace")
@@ -1384,8 +1389,8 @@ def processCommand(c):
             blockClient(c, BLOCKED_PAUSE)
             return C_OK
 
-    if (cflags & CLIENT_MULTI and proc is not execCommand and proc is not discardCommand and proc is not multiCommand
-            and proc is not watchCommand and proc is not resetCommand):
+    if (not plain_client and cflags & CLIENT_MULTI and proc is not execCommand and proc is not discardCommand
+            and proc is not multiCommand and proc is not watchCommand and proc is not resetCommand):
         queueMultiCommand(c)
         addReply(c, shared.queued)
     else:

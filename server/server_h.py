@@ -567,6 +567,7 @@ class client:
         "reploff", "repl_ack_off", "repl_ack_time", "repl_last_partial_write", "psync_initial_offset",
         "replid", "slave_listening_port", "slave_addr", "slave_capa", "mstate", "btype", "bpop", "woff",
         "watched_keys", "pubsub_channels", "pubsub_patterns", "peerid", "sockname", "client_list_node",
+        "clients_pending_write_node",
         "paused_list_node", "client_tracking_redirection", "client_tracking_prefixes",
         "client_cron_last_memory_usage", "client_cron_last_memory_type", "bufpos", "buf",
     )
@@ -635,6 +636,7 @@ class client:
         self.peerid = None         # bytes "ip:port", cached
         self.sockname = None       # bytes "ip:port", cached
         self.client_list_node = None  # listNode in server.clients
+        self.clients_pending_write_node = None  # ours: listNode for server.clients_pending_write; linkClient makes it
         self.paused_list_node = None  # listNode in server.paused_clients
         self.client_tracking_redirection = 0  # client id, 0 = none
         self.client_tracking_prefixes = None  # rax, BCAST mode

@@ -25,7 +25,7 @@ from ae.ae import (
 )
 from ae.anet import ANET_ERR, FD_TO_PEER_NAME, FD_TO_SOCK_NAME, anetCloexec, anet_errno, anetTcpAccept, anetUnixAccept
 from datastructs.adlist import (
-    listAddNodeTail, listCreate, listDelNode, listRelease, listSearchKey, listSetFreeMethod, listSetMatchMethod,
+    listAddNodeTail, listCreate, listDelNode, listNode, listRelease, listSearchKey, listSetFreeMethod, listSetMatchMethod,
 )
 from datastructs.dict import dictCreate, dictRelease, dictSize
 from datastructs.rax import raxFind, raxInsert, raxNotFound, raxRemove
@@ -134,6 +134,8 @@ def linkClient(c):
     """Enter the client into the lists of connected clients; unlinkClient takes it out."""
     listAddNodeTail(server.clients, c)
     c.client_list_node = server.clients.tail        # so that unlinking needs no search
+    if c.clients_pending_write_node is None:
+        c.clients_pending_write_node = listNode(c)
     raxInsert(server.clients_index, c.id.to_bytes(8, "big"), c)
 
 
@@ -371,9 +373,7 @@ def unlinkClient(c):
         c.conn = None
 
     if c.flags & CLIENT_PENDING_WRITE:
-        ln = listSearchKey(server.clients_pending_write, c)
-        serverAssert(ln is not None)
-        listDelNode(server.clients_pending_write, ln)
+        listDelNode(server.clients_pending_write, c.clients_pending_write_node)
         c.flags &= ~CLIENT_PENDING_WRITE
 
     if c.flags & CLIENT_PENDING_READ:
@@ -482,6 +482,7 @@ def freeClient(c):
     # C frees the struct.  Here references to it may go on for a while: leave it empty.
     c.buf = bytearray()
     c.bufpos = 0
+    c.clients_pending_write_node = None             # they refer to each other
     c.db = None
     c.user = None
     c.lastcmd = None
@@ -552,7 +553,7 @@ def writeToClient(c, handler_installed):
     bufpos = c.bufpos
     if bufpos and not reply.len and not c.sentlen:
         nwritten = write(conn, c.buf)
-        if nwritten == bufpos and not c.flags & WRITE_SLOW:
+        if nwritten == bufpos and not (c.flags and c.flags & WRITE_SLOW):
             c.buf.clear()
             c.bufpos = 0
             srv.stat_net_output_bytes += nwritten
@@ -659,12 +660,14 @@ def handleClientsWithPendingWrites():
         next_ = ln.next
         ln.prev = ln.next = None                    # no cycle may be left
         ln = next_
-        flags = c.flags & ~CLIENT_PENDING_WRITE
-        c.flags = flags
-
-        # Protected: its handlers were taken away, and must not come back here.  Closing: not worth it.
-        if flags & (CLIENT_PROTECTED | CLIENT_CLOSE_ASAP):
-            continue
+        flags = c.flags
+        if flags == CLIENT_PENDING_WRITE:
+            c.flags = 0
+        else:
+            c.flags = flags = flags & ~CLIENT_PENDING_WRITE
+            # Protected: its handlers were taken away, and must not come back here.  Closing: not worth it.
+            if flags & (CLIENT_PROTECTED | CLIENT_CLOSE_ASAP):
+                continue
 
         if writeToClient(c, 0) == C_ERR:
             continue
@@ -685,7 +688,7 @@ RESET_SLOW = CLIENT_ASKING | CLIENT_TRACKING_CACHING | CLIENT_REPLY_SKIP | CLIEN
 def resetClient(c):
     """Make the client ready for its next command.   HOT"""
     flags = c.flags
-    if flags & RESET_SLOW:
+    if flags and flags != CLIENT_PENDING_WRITE and flags & RESET_SLOW:
         prevcmd = c.cmd.proc if c.cmd is not None else None
         # ASKING holds for one command, or one transaction; CLIENT CACHING likewise.
         if not flags & CLIENT_MULTI and prevcmd is not askingCommand:
@@ -809,68 +812,136 @@ def setProtocolError(errstr, c):
 _MBULK4 = {b"*%d\r\n" % n: n for n in range(1, 10)}
 _BULK5 = {b"$%d\r\n" % n: n for n in range(10, 100)}
 _BULK5.update((b"$%d\r\n%c" % (n, ch), n) for n in range(10) for ch in range(256))
+# "*21\r\n" -> 21: with so many arguments, for an authenticated client only (see `unauth mbulk count`).
+_MBULK5 = {b"*%d\r\n" % n: n for n in range(10, 100)}
+_bulk_header = {b"$%d" % n: n for n in range(1024)}    # "$16" -> 16: a header cut at its line end
+_REPEAT = [(None,) * n for n in range(10)]                # for loops of n rounds
 _robj_new = robj.__new__
+SPLIT_MIN = 4                  # arguments: from here on one split() is cheaper than slices (measured)
+SPLIT_MAX = 2 * PROTO_IOBUF_LEN    # bytes: a longer buffer is not split, its tail would be copied for each command
 
 
 def processMultibulkBuffer(c):
     """Parse one command in RESP into argv -> C_OK; C_ERR: not all here yet, or protocol error.   HOT
 
     Resumes where it stopped: multibulklen arguments are missing, bulklen is the length of the one being read.
-    Cost: no byte is looked at twice, but for the line end of a header that was cut.
+    Cost: no byte is looked at twice, but for a command that the fast lane gives up, and a header that was cut.
     """
     buf = c.querybuf
     qb_pos = c.qb_pos
-    qblen = len(buf)
-    bulklen = c.bulklen
-    if type(buf) is not bytes:
-        # A big argument is coming in: nothing to do before its last byte is here.
-        if qblen - qb_pos < bulklen + 2:                        # +2: the line end
-            return C_ERR
-        buf = c.querybuf = bytes(buf)
-
     multibulklen = c.multibulklen
-    if multibulklen == 0:
-        if c.argc:
-            serverAssertWithInfo(c, None, c.argc == 0)
-
-        multibulklen = _MBULK4.get(buf[qb_pos:qb_pos + 4])
-        if multibulklen is not None:                            # *<n>\r\n
-            qb_pos += 4
-        else:
-            newline = buf.find(b"\r", qb_pos)
-            if newline == -1:
-                if qblen - qb_pos > PROTO_INLINE_MAX_SIZE:
-                    addReplyError(c, b"Protocol error: too big mbulk count string")
-                    setProtocolError("too big mbulk count string", c)
-                return C_ERR
-            if newline + 2 > qblen:                             # the \n is missing
-                return C_ERR
-
-            ok, ll = string2ll(buf[qb_pos + 1:newline])
-            if not ok or ll > 1024 * 1024:
-                addReplyError(c, b"Protocol error: invalid multibulk length")
-                setProtocolError("invalid mbulk count", c)
-                return C_ERR
-            if ll > 10 and authRequired(c):
-                addReplyError(c, b"Protocol error: unauthenticated multibulk length")
-                setProtocolError("unauth mbulk count", c)
-                return C_ERR
-            qb_pos = newline + 2
-            if ll <= 0:
-                c.qb_pos = qb_pos
-                return C_OK
-            multibulklen = ll
-        argv = c.argv = []
-        argv_len_sum = 0
-    else:
-        argv = c.argv
-        argv_len_sum = c.argv_len_sum
 
     # C: createStringObject.  The clock is read once a command.
     if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
         lru = LFUGetTimeInMinutes() << 8 | LFU_INIT_VAL
     else:
         lru = server.lruclock
+
+    # Fast lane: the command begins here, and is complete.  Nothing is stored in the client before that is sure; a
+    # header that is not in the tables, or is cut, leaves all to the full lane.
+    if multibulklen == 0:
+        if c.argc:
+            serverAssertWithInfo(c, None, c.argc == 0)
+
+        multibulklen = _MBULK4.get(buf[qb_pos:qb_pos + 4])
+        if multibulklen is not None and multibulklen < SPLIT_MIN:
+            pos = qb_pos + 4                                    # *<n>\r\n
+            argv = []
+            argv_len_sum = 0
+            for _ in _REPEAT[multibulklen]:
+                bulklen = _BULK5.get(buf[pos:pos + 5])
+                if bulklen is None:
+                    break
+                if bulklen < 10:
+                    pos += 4                                    # $<n>\r\n
+                else:
+                    pos += 5                                    # $<nn>\r\n
+                end = pos + bulklen
+                o = _robj_new(robj)                             # createStringObject
+                o.type = OBJ_STRING
+                o.encoding = OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW
+                o.lru = lru
+                o.refcount = 1
+                o.ptr = buf[pos:end]
+                argv.append(o)
+                argv_len_sum += bulklen
+                pos = end + 2
+            else:
+                if pos <= len(buf):
+                    c.argv = argv
+                    c.argc = multibulklen
+                    c.argv_len_sum = argv_len_sum
+                    c.qb_pos = pos
+                    return C_OK
+        elif len(buf) - qb_pos <= SPLIT_MAX:
+            if multibulklen is None and c.authenticated:
+                multibulklen = _MBULK5.get(buf[qb_pos:qb_pos + 5])
+            if multibulklen is not None:
+                # Cut the buffer at its line ends.  Where each header gives the length of the piece behind it, these
+                # pieces are the arguments.
+                pieces = (buf[qb_pos:] if qb_pos else buf).split(b"\r\n", 2 * multibulklen + 1)
+                if len(pieces) == 2 * multibulklen + 2:         # the count, the arguments, and what follows them
+                    argv = []
+                    argv_len_sum = 0
+                    it = iter(pieces)
+                    next(it)
+                    for header, arg in zip(it, it):
+                        bulklen = len(arg)
+                        if _bulk_header.get(header) != bulklen:
+                            break
+                        o = _robj_new(robj)                     # createStringObject
+                        o.type = OBJ_STRING
+                        o.encoding = OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW
+                        o.lru = lru
+                        o.refcount = 1
+                        o.ptr = arg
+                        argv.append(o)
+                        argv_len_sum += bulklen
+                    else:
+                        c.argv = argv
+                        c.argc = multibulklen
+                        c.argv_len_sum = argv_len_sum
+                        c.qb_pos = len(buf) - len(pieces[-1])
+                        return C_OK
+        multibulklen = 0
+
+    qblen = len(buf)
+    bulklen = c.bulklen
+    if multibulklen == 0:
+        newline = buf.find(b"\r", qb_pos)
+        if newline == -1:
+            if qblen - qb_pos > PROTO_INLINE_MAX_SIZE:
+                addReplyError(c, b"Protocol error: too big mbulk count string")
+                setProtocolError("too big mbulk count string", c)
+            return C_ERR
+        if newline + 2 > qblen:                                 # the \n is missing
+            return C_ERR
+
+        ok, ll = string2ll(buf[qb_pos + 1:newline])
+        if not ok or ll > 1024 * 1024:
+            addReplyError(c, b"Protocol error: invalid multibulk length")
+            setProtocolError("invalid mbulk count", c)
+            return C_ERR
+        if ll > 10 and authRequired(c):
+            addReplyError(c, b"Protocol error: unauthenticated multibulk length")
+            setProtocolError("unauth mbulk count", c)
+            return C_ERR
+        qb_pos = newline + 2
+        if ll <= 0:
+            c.qb_pos = qb_pos
+            return C_OK
+        multibulklen = ll
+        argv = c.argv = []
+        argv_len_sum = 0
+    else:
+        if type(buf) is not bytes:
+            # A big argument is coming in: nothing to do before its last byte is here.
+            if qblen - qb_pos < bulklen + 2:                    # +2: the line end
+                return C_ERR
+            buf = c.querybuf = bytes(buf)
+        argv = c.argv
+        argv_len_sum = c.argv_len_sum
+
     ret = C_OK
     while multibulklen:
         if bulklen == -1:
@@ -1073,7 +1144,7 @@ def processInputBuffer(c):
     """
     while c.qb_pos < len(c.querybuf):
         flags = c.flags
-        if flags & INPUT_SLOW:
+        if flags and flags & INPUT_SLOW:
             if flags & INPUT_STOP:
                 break
             # A busy script: the master's stream is collected, and applied later (others get -BUSY).
@@ -1102,7 +1173,7 @@ def processInputBuffer(c):
             resetClient(c)                          # "*0", or an empty line
         else:
             # In an IO thread: leave the command to the main thread.
-            if flags & CLIENT_PENDING_READ:
+            if flags and flags & CLIENT_PENDING_READ:
                 c.flags |= CLIENT_PENDING_COMMAND
                 break
 
@@ -1153,7 +1224,7 @@ def readQueryFromClient(conn):
         return
 
     nread = len(data)
-    if c.flags & CLIENT_MASTER:
+    if c.flags and c.flags & CLIENT_MASTER:
         # A copy of what is not applied yet, for our own replicas: see commandProcessed.
         c.pending_querybuf += data
         c.read_reploff += nread

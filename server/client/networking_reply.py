@@ -13,7 +13,9 @@ Departures   a bulk is added as one string and not as head, body and tail: the b
 from math import isinf
 from typing import TYPE_CHECKING
 
-from datastructs.adlist import listAddNodeHead, listAddNodeTail, listCreate, listDelNode, listDup, listJoin, listRelease
+from datastructs.adlist import (
+    listAddNodeTail, listCreate, listDelNode, listDup, listJoin, listRelease, list_link_node_head,
+)
 from datastructs.util import LD_STR_HUMAN, ld2string
 from server.log import serverAssert, serverAssertWithInfo, serverLog
 from server.object import createStringObjectFromLongDouble
@@ -36,6 +38,7 @@ PREPARE_SLOW = CLIENT_LUA | CLIENT_MODULE | CLIENT_CLOSE_ASAP | CLIENT_REPLY_OFF
 # The fast lane of addReply*, for a client with none of these and an empty c.reply: with replies in c.buf already it has
 # passed prepareClientToWrite in this turn, and would pass again without effect.
 REPLY_SLOW = PREPARE_SLOW | CLIENT_CLOSE_AFTER_REPLY
+REPLY_BULK_MAX = PROTO_REPLY_CHUNK_BYTES - 16   # so much fits into c.buf with the "$<len>" and the line ends of a bulk
 
 
 def clientInstallWriteHandler(c):
@@ -48,7 +51,7 @@ def clientInstallWriteHandler(c):
             (c.replstate == REPL_STATE_NONE or
              (c.replstate == SLAVE_STATE_ONLINE and not c.repl_put_online_on_ack))):
         c.flags |= CLIENT_PENDING_WRITE
-        listAddNodeHead(server.clients_pending_write, c)
+        list_link_node_head(server.clients_pending_write, c.clients_pending_write_node)
 
 
 def prepareClientToWrite(c):
@@ -73,8 +76,16 @@ def prepareClientToWrite(c):
     # handleClientsWithPendingReadsUsingThreads does it afterwards.
     if not c.bufpos and not c.reply.len and not flags & (CLIENT_PENDING_READ | CLIENT_PENDING_WRITE):
         if c.replstate == REPL_STATE_NONE:          # clientInstallWriteHandler
-            c.flags |= CLIENT_PENDING_WRITE
-            listAddNodeHead(server.clients_pending_write, c)
+            c.flags = flags | CLIENT_PENDING_WRITE
+            pending = server.clients_pending_write  # list_link_node_head
+            node = c.clients_pending_write_node
+            head = node.next = pending.head
+            if head is None:
+                pending.tail = node
+            else:
+                head.prev = node
+            pending.head = node
+            pending.len += 1
         else:
             clientInstallWriteHandler(c)
     return C_OK
@@ -500,10 +511,15 @@ def addReplyBulk(c, obj):
     s = obj.ptr
     if obj.encoding == OBJ_ENCODING_INT:
         s = b"%d" % s
-    elif len(s) >= PROTO_REPLY_CHUNK_BYTES:
-        addReplyBulkCBuffer(c, s)
-        return
-    addReplyProto(c, b"$%d\r\n%b\r\n" % (len(s), s))
+    # Fast lane, see REPLY_SLOW.
+    if not c.reply.len and not c.flags & REPLY_SLOW:
+        bufpos = c.bufpos
+        length = len(s)
+        if bufpos + length < REPLY_BULK_MAX and (bufpos or prepareClientToWrite(c) == C_OK):
+            c.buf += b"$%d\r\n%b\r\n" % (length, s)
+            c.bufpos = len(c.buf)
+            return
+    addReplyBulkCBuffer(c, s)
 
 
 def addReplyBulkCBuffer(c, p):

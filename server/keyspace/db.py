@@ -219,14 +219,30 @@ def dbOverwrite(db, key, val):
 def genericSetKey(c, db, key, val, keepttl, signal):
     """Make `key` hold `val`, whatever it held.  The expire is dropped unless `keepttl`; watchers are told if `signal`.
 
-    `c` may be None when no client is behind the change.  HOT.
+    `c` may be None when no client is behind the change.
+
+    HOT: C looks the key up with lookupKeyWrite and then again in dbOverwrite; here dbOverwrite is written out, on the
+    entry that is found once.  The access time that a lookup leaves in the old value is lost with it.
     """
-    if lookupKeyWriteWithFlags(db, key, LOOKUP_NONE) is None:
+    ht0, ht1 = db.expires.ht                                    # dictSize
+    expires = ht0.used or ht1.used
+    if expires:
+        expireIfNeeded(db, key)                                 # lookupKeyWrite
+    de = dictFind(db.dict, key.ptr)
+    if de is None:
         dbAdd(db, key, val)
     else:
-        dbOverwrite(db, key, val)
-    ht0, ht1 = db.expires.ht                                    # dictSize
-    if (ht0.used or ht1.used) and not keepttl:
+        old = de.val                                            # dbOverwrite
+        if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
+            if server.child_pid == -1:
+                updateLFU(old)                                  # lookupKey
+            val.lru = old.lru
+        de.val = val
+        if server.lazyfree_lazy_server_del:
+            freeObjAsync(key, old)
+        elif old.type != OBJ_STRING:
+            decrRefCount(old)
+    if expires and not keepttl:
         removeExpire(db, key)
     if signal:
         signalModifiedKey(c, db, key)

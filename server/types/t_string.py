@@ -17,7 +17,7 @@ from server.server_h import (
     OBJ_STRING, OBJ_ENCODING_INT, OBJ_SHARED_INTEGERS,
 )
 from server.object import (
-    checkType, createObject, createStringObject, createStringObjectFromLongLong,
+    OBJ_ENCODING_EMBSTR_SIZE_LIMIT, checkType, createObject, createStringObject, createStringObjectFromLongLong,
     createStringObjectFromLongLongForValue, createStringObjectFromLongDouble, tryObjectEncoding, getDecodedObject,
     stringObjectLen, getLongLongFromObjectOrReply, getLongDoubleFromObjectOrReply, getLongFromObjectOrReply,
 )
@@ -181,9 +181,12 @@ def setCommand(c):
     """SET key value [NX|XX] [GET] [EX s|PX ms|EXAT ts|PXAT ms-ts|KEEPTTL] -> OK, nil or the old value   [write, denyoom]"""
     argv = c.argv
     if c.argc == 3:
-        # Fast lane: no options to parse.
-        argv[2] = tryObjectEncoding(argv[2])
-        setGenericCommand(c, OBJ_NO_FLAGS, argv[1], argv[2], None, UNIT_SECONDS, None, None)
+        # Fast lane: no options to parse; and nothing to encode in a short value that cannot be a number.
+        val = argv[2]
+        s = val.ptr
+        if len(s) > OBJ_ENCODING_EMBSTR_SIZE_LIMIT or b"-" <= s < b":":
+            val = argv[2] = tryObjectEncoding(val)
+        setGenericCommand(c, OBJ_NO_FLAGS, argv[1], val, None, UNIT_SECONDS, None, None)
         return
     ok, flags, unit, expire = parseExtendedStringArgumentsOrReply(c, OBJ_NO_FLAGS, UNIT_SECONDS, COMMAND_SET)
     if ok != C_OK:

@@ -76,6 +76,37 @@ def test_multibulk_whole_and_in_pieces(monkeypatch, commands, requests, step):
     assert len(c.querybuf) == 0 and c.qb_pos == 0 and c.argc == 0 and not c.flags & CLIENT_CLOSE_ASAP
 
 
+ARGUMENT = st.one_of(st.binary(max_size=12), st.sampled_from([b"", b"\r\n", b"$3\r\nabc\r\n", b"x" * 99, b"y\r" * 50, b"z" * 1023, b"w" * 1024]))
+
+
+@given(requests=st.lists(st.lists(ARGUMENT, min_size=1, max_size=13), min_size=1, max_size=6), data=st.data())
+def test_multibulk_lanes_agree(requests, data):
+    """Few arguments are sliced out, many are split off, what is cut or unusual goes the long way: one result."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        setup_server(monkeypatch)
+        seen = []
+
+        def processCommand(c):
+            assert c.argc == len(c.argv) and c.argv_len_sum == sum(len(o.ptr) for o in c.argv)
+            assert all(type(o.ptr) is bytes and o.encoding == (8 if len(o.ptr) <= 44 else 0) for o in c.argv)
+            seen.append([o.ptr for o in c.argv])
+            return C_OK
+        monkeypatch.setattr(networking, "processCommand", processCommand)
+        c, wire = make_client(monkeypatch)
+        stream = b"".join(resp(*r) for r in requests)
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=4)))
+        feed(c, wire, *filter(None, (stream[a:b] for a, b in zip([0] + cuts, cuts + [len(stream)]))))
+        assert seen == requests and not c.flags & CLIENT_CLOSE_ASAP and len(c.querybuf) == 0
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9, 10, 12])
+def test_multibulk_header_that_lies(monkeypatch, commands, count):
+    """A length that does not fit its argument is taken at its word, as in C, in every lane."""
+    c, wire = make_client(monkeypatch)
+    feed(c, wire, b"*%d\r\n" % count + b"$1\r\na\r\n" * (count - 1) + b"$2\r\nabcd" + resp(b"PING"))
+    assert commands == [[b"a"] * (count - 1) + [b"ab"], [b"PING"]]
+
+
 def test_tail_stays_in_the_buffer(monkeypatch, commands):
     c, wire = make_client(monkeypatch)
     feed(c, wire, resp(b"PING") + b"*2\r\n$3\r\nGET\r\n$5\r\nab")
