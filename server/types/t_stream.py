@@ -8,7 +8,8 @@ Called from  call() [command]; blocked.serveClientsBlockedOnStreamKey; rdb, aof,
 Invariant    stream.rax maps the 16-byte big-endian ID of a node's master entry to its listpack; no listpack is empty of
              live entries.  Every NACK is in its group's PEL and in its consumer's PEL, the same object.
 Departures   streamID is a value: nobody changes one that others can see.  Out-parameters are results:
-             streamIncrID(id) -> (ret, id).  The PELs and the NACKs' `consumer` form cycles; freeStream cuts them.
+             streamIncrID(id) -> (ret, id).  lp_append_all takes the place of lpAppendInteger.  The PELs and the NACKs'
+             `consumer` form cycles; freeStream cuts them.
 
 A listpack:  | count | deleted | num-fields | field 1 | ... | field N | 0 |            the master entry
              | flags | ms-diff | seq-diff | (num-fields) | (field 1) | value 1 | ... | lp-count |     one an entry
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.listpack import (
-    LP_REPLACE, lp_append_all, lp_get_bytes, lpAppend, lpBytes, lpFirst, lpGet, lpInsert, lpLast, lpNew, lpNext, lpPrev,
+    LP_HDR_SIZE, LP_REPLACE, lp_append_all, lp_get_bytes, lpFirst, lpGet, lpInsert, lpLast, lpNew, lpNext, lpPrev,
     lpShrinkToFit, lpValidateFirst, lpValidateIntegrity, lpValidateNext,
 )
 from datastructs.rax import (
@@ -79,13 +80,17 @@ class streamID:
 
 
 class stream:
-    __slots__ = ("rax", "length", "last_id", "cgroups")
+    __slots__ = ("rax", "length", "last_id", "cgroups", "tail", "tail_id", "tail_fields")
 
     def __init__(self):
         self.rax = raxNew()        # 16-byte ID -> listpack
         self.length = 0            # live entries
         self.last_id = streamID()  # greatest ID ever added
         self.cgroups = None        # rax: name -> streamCG; None until the first group
+        # Ours, for streamAppendItem.  INVARIANT: whoever removes a node from `rax` sets tail to None.
+        self.tail = None           # listpack of the last node, or None: not known
+        self.tail_id = None        # streamID of its master entry
+        self.tail_fields = None    # list of the master entry's field names, which never change
 
     def __del__(self):
         """The stream dies with its last holder; PELs and consumers must not survive it as cycles."""
@@ -182,7 +187,7 @@ def freeStream(s):
     raxFree(s.rax)
     if s.cgroups is not None:
         raxFreeWithCallback(s.cgroups, streamFreeCG)
-    s.rax = s.cgroups = None
+    s.rax = s.cgroups = s.tail = None
 
 
 def streamLength(subject):
@@ -261,10 +266,6 @@ def rax_items(rt):
 def as_int64(value):
     """Wrap an unsigned difference into a signed 64-bit number, as C's conversion does."""
     return (value + (1 << 63)) % (1 << 64) - (1 << 63)
-
-
-def lpAppendInteger(lp, value):
-    return lpAppend(lp, b"%d" % value)
 
 
 def lpReplaceInteger(lp, pos, value):
@@ -355,82 +356,99 @@ def streamGetEdgeID(s, first):
     return edge_id
 
 
-def streamAppendItem_same_fields(lp, lp_ele, argv, numfields):
-    """Does the master entry, whose num-fields stands at lp_ele, have the fields argv[0], argv[2], ...?"""
-    if lpGetInteger(lp, lp_ele) != numfields:
-        return False
-    for i in range(numfields):
+def streamAppendItem_tail(s):
+    """Find the last listpack and what streamAppendItem wants to know of its master entry -> listpack, or None."""
+    rax_key, lp = rax_last(s.rax)
+    if lp is None:
+        return None
+    serverAssert(len(rax_key) == 16)
+    lp_ele = lpNext(lp, lpNext(lp, lpFirst(lp)))        # past count and deleted: num-fields
+    fields = []
+    for _ in range(lpGetInteger(lp, lp_ele)):
         lp_ele = lpNext(lp, lp_ele)
-        if lp_get_bytes(lp, lp_ele) != argv[i * 2].ptr:
-            return False
-    return True
+        fields.append(lp_get_bytes(lp, lp_ele))
+    s.tail = lp
+    s.tail_id = streamDecodeID(rax_key)
+    s.tail_fields = fields
+    return lp
 
 
 def streamAppendItem(s, argv, numfields, use_id):
-    """Add an entry; argv holds field, value, field, value ... as robj; use_id None generates the ID.
+    """Add an entry; argv holds field, value, field, value ... as robj; use_id None generates the ID.  HOT.
 
     Returns (C_OK, ID), or (C_ERR, EDOM) when the ID is not greater than the last one, (C_ERR, ERANGE) when the
     entry is too large.
     """
-    id_ = use_id if use_id is not None else streamNextID(s.last_id)
-    if streamCompareID(id_, s.last_id) <= 0:
+    last_id = s.last_id
+    id_ = use_id if use_id is not None else streamNextID(last_id)
+    if id_.ms <= last_id.ms and streamCompareID(id_, last_id) <= 0:
         return C_ERR, EDOM
     totelelen = 0
-    for i in range(numfields * 2):
-        totelelen += len(argv[i].ptr)
+    for o in argv:
+        totelelen += len(o.ptr)
     if totelelen > STREAM_LISTPACK_MAX_SIZE:
         return C_ERR, ERANGE
 
     # The tail listpack, unless it is full.
-    rax_key, lp = rax_last(s.rax)
+    lp = s.tail
+    if lp is None:
+        lp = streamAppendItem_tail(s)
     if lp is not None:
+        # Count and deleted come first.  Below 128 each is one byte and its backlen; beyond, ask for them in due form.
+        count = lp[LP_HDR_SIZE]
+        deleted = lp[LP_HDR_SIZE + 2] if count < 128 else 128
+        if deleted >= 128:
+            lp_ele = lpFirst(lp)
+            count = lpGetInteger(lp, lp_ele)
+            deleted = lpGetInteger(lp, lpNext(lp, lp_ele))
         node_max_bytes = server.stream_node_max_bytes
         if node_max_bytes == 0 or node_max_bytes > STREAM_LISTPACK_MAX_SIZE:
             node_max_bytes = STREAM_LISTPACK_MAX_SIZE
-        new_node = 0
-        if lpBytes(lp) + totelelen >= node_max_bytes:
-            new_node = 1
-        elif server.stream_node_max_entries:
-            lp_ele = lpFirst(lp)            # live and deleted entries both count
-            if lpGetInteger(lp, lp_ele) + lpGetInteger(lp, lpNext(lp, lp_ele)) >= server.stream_node_max_entries:
-                new_node = 1
-        if new_node:
+        if (len(lp) + totelelen >= node_max_bytes
+                or 0 < server.stream_node_max_entries <= count + deleted):      # live and deleted entries both count
             lpShrinkToFit(lp)
             lp = None
 
     flags = STREAM_ITEM_FLAG_NONE
     if lp is None:
-        master_id = id_
         prealloc = STREAM_LISTPACK_MAX_PRE_ALLOCATE
         if 0 < server.stream_node_max_bytes < prealloc:
             prealloc = server.stream_node_max_bytes
         lp = lpNew(prealloc)
-        lp = lpAppendInteger(lp, 1)         # count: the entry below
-        lp = lpAppendInteger(lp, 0)         # deleted
-        lp = lpAppendInteger(lp, numfields)
-        for i in range(numfields):
-            lp = lpAppend(lp, argv[i * 2].ptr)
-        lp = lpAppendInteger(lp, 0)         # terminator
+        s.tail_id = id_
+        s.tail_fields = [argv[i * 2].ptr for i in range(numfields)]
+        lp_append_all(lp, [1, 0, numfields] + s.tail_fields + [0])      # count (the entry below), deleted, ..., terminator
         raxInsert(s.rax, streamEncodeID(id_), lp)
+        s.tail = lp
         flags |= STREAM_ITEM_FLAG_SAMEFIELDS
     else:
-        serverAssert(len(rax_key) == 16)
-        master_id = streamDecodeID(rax_key)
-        lp_ele = lpFirst(lp)
-        lp, lp_ele = lpReplaceInteger(lp, lp_ele, lpGetInteger(lp, lp_ele) + 1)
-        lp_ele = lpNext(lp, lpNext(lp, lp_ele))         # past deleted: num-fields
-        if streamAppendItem_same_fields(lp, lp_ele, argv, numfields):
+        if lp[LP_HDR_SIZE] == count < 127:
+            lp[LP_HDR_SIZE] = count + 1
+        else:
+            lp, _ = lpReplaceInteger(lp, lpFirst(lp), count + 1)
+        if len(s.tail_fields) == numfields:
             flags |= STREAM_ITEM_FLAG_SAMEFIELDS
+            i = 0
+            for field in s.tail_fields:
+                if argv[i].ptr != field:
+                    flags = STREAM_ITEM_FLAG_NONE
+                    break
+                i += 2
 
-    eles = [b"%d" % flags, b"%d" % as_int64(id_.ms - master_id.ms), b"%d" % as_int64(id_.seq - master_id.seq)]
+    ms_diff = id_.ms - s.tail_id.ms
+    seq_diff = id_.seq - s.tail_id.seq
+    if ms_diff >> 63 or seq_diff >> 63:                 # negative, or beyond 63 bits
+        ms_diff = as_int64(ms_diff)
+        seq_diff = as_int64(seq_diff)
     if flags & STREAM_ITEM_FLAG_SAMEFIELDS:
+        eles = [flags, ms_diff, seq_diff]
         for i in range(1, numfields * 2, 2):
             eles.append(argv[i].ptr)
     else:
-        eles.append(b"%d" % numfields)
-        for i in range(numfields * 2):
-            eles.append(argv[i].ptr)
-    eles.append(b"%d" % len(eles))          # lp_count
+        eles = [flags, ms_diff, seq_diff, numfields]
+        for o in argv:
+            eles.append(o.ptr)
+    eles.append(len(eles))                  # lp_count
     lp_append_all(lp, eles)                 # the tree holds this very bytearray
     s.length = (s.length + 1) & UINT64_MAX          # it wraps as in C, should a payload have lied about it
     s.last_id = id_
@@ -463,6 +481,7 @@ def streamTrim(s, args):
         if remove_node:
             key = ri.key
             raxRemove(s.rax, key)
+            s.tail = None
             raxSeek(ri, ">=", key)
             s.length = (s.length - entries) & UINT64_MAX
             deleted += entries
@@ -655,6 +674,7 @@ def streamIteratorRemoveEntry(si, current):
     count = lpGetInteger(lp, p)
     if count == 1:
         raxRemove(si.stream.rax, si.ri.key)
+        si.stream.tail = None
     else:
         lp, p = lpReplaceInteger(lp, p, count - 1)
         p = lpNext(lp, p)

@@ -106,3 +106,11 @@ def test_append_all_writes_what_append_writes(start):
     for ele in eles:
         one = l.lpAppend(one, ele)
     assert l.lp_append_all(all_, eles) == one
+
+
+@given(st.lists(st.one_of(st.integers(-200, 200), st.integers(-(1 << 63), (1 << 63) - 1), st.binary(max_size=70))))
+def test_append_all_takes_integers(eles):
+    one = l.lpNew()
+    for ele in eles:
+        one = l.lpAppend(one, b"%d" % ele if type(ele) is int else ele)
+    assert l.lp_append_all(l.lpNew(), eles) == one

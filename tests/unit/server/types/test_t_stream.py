@@ -5,6 +5,11 @@ import pytest
 
 import server.link  # noqa: F401
 
+from datastructs.listpack import lp_get_bytes, lpValidateIntegrity
+from datastructs.rax import rax_last
+from server.keyspace.db import lookupKeyWrite
+from server.object import createStringObject
+from server.server_h import AOF_OFF, AOF_ON, server as server_
 from server.types.t_stream import streamID, streamDecodeID, streamDecrID, streamEncodeID, streamIncrID
 from tests.support.clock import FakeClock
 from tests.support.inprocess import InProcess
@@ -76,6 +81,63 @@ def test_against_a_list(redis, seed):
     info = dict(zip(info[::2], info[1::2]))
     assert info[b"length"] == len(model) and info[b"last-generated-id"] == text(last)
     assert info[b"first-entry"] == (shown(model[:1])[0] if model else None)
+
+
+def test_the_known_tail_is_the_last_node(redis):
+    """What streamAppendItem remembers of the last listpack, through all that can take the node away."""
+    def check():
+        s = lookupKeyWrite(redis.c.db, createStringObject(b"k")).ptr
+        key, lp = rax_last(s.rax)
+        assert s.tail is None or (s.tail is lp and streamEncodeID(s.tail_id) == key)
+        return s.tail
+
+    for i in range(1, 8):
+        redis("XADD", "k", "%d-0" % i, "f", i)
+        assert check() is not None
+    for i in (7, 6, 5):
+        redis("XDEL", "k", "%d-0" % i)
+        check()
+    redis("XADD", "k", "8-0", "f", 1, "g", 2)
+    check()
+    redis("COPY", "k", "copy")
+    redis("XTRIM", "k", "MAXLEN", 0)
+    check()
+    redis("XADD", "k", "9-0", "g", 1)
+    check()
+    redis("XADD", "copy", "9-0", "f", 3)
+    assert redis("XRANGE", "k", "-", "+") == [[b"9-0", [b"g", b"1"]]]
+    assert redis("XRANGE", "copy", "-", "+") == ([[b"%d-0" % i, [b"f", b"%d" % i]] for i in range(1, 5)]
+                                                 + [[b"8-0", [b"f", b"1", b"g", b"2"]], [b"9-0", [b"f", b"3"]]])
+
+
+def test_one_node_with_many_entries():
+    """The count passes 127, where it no longer is one byte, and so does the number of deleted entries."""
+    with InProcess(stream_node_max_entries=0, stream_node_max_bytes=0) as redis:
+        ids = ["%d-%d" % (1000 + i // 3, i % 3 * 10 ** i) for i in range(20)] + ["%d-1" % (1 << (20 + i // 7)) + "%03d" % i for i in range(280)]
+        for id_ in ids:
+            redis("XADD", "k", id_, "f", id_)
+        for id_ in ids[::2]:
+            redis("XDEL", "k", id_)
+        ids = ids[1::2]
+        for id_ in ["%d-%d" % (MAX, 0), "%d-%d" % (MAX, MAX - 1)]:
+            redis("XADD", "k", id_, "f", id_)
+            ids.append(id_)
+        assert redis("XRANGE", "k", "-", "+") == [[i.encode(), [b"f", i.encode()]] for i in ids]
+        lp = rax_last(lookupKeyWrite(redis.c.db, createStringObject(b"k")).ptr.rax)[1]
+        assert lpValidateIntegrity(lp, len(lp), 1) and lp_get_bytes(lp, 6) == b"152"
+
+
+def test_what_is_propagated_has_the_id(redis):
+    """The ID replaces `*` in argv when somebody will read it, and SLOWLOG still has the words of the client."""
+    redis("XADD", "k", "*", "f", "v")
+    assert redis.c.argv[2].ptr == b"*" and redis.c.original_argv is None
+    server_.aof_state = AOF_ON
+    try:
+        id_ = redis("XADD", "k", "*", "f", "v")
+        assert redis.c.argv[2].ptr == id_ and redis.c.original_argv[2].ptr == b"*"
+    finally:
+        server_.aof_state = AOF_OFF
+        redis.c.original_argv = None
 
 
 def test_ids():
