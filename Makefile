@@ -42,9 +42,9 @@ lint: $(VENV)/.test
 	$(BIN)/python -m flake8 ae server datastructs persistence replication cluster tests
 	$(BIN)/python -m pytest tests/unit/test_layers.py
 
-# Ratios to a real redis-server, driven in the same run on the same machine.
+# Ratios to a real redis-server, driven in the same run on the same machine.  REPL=1: the cost of a replica.
 bench: $(VENV)/.test
-	$(BIN)/python -m tests.support.bench $(ARGS)
+	$(BIN)/python -m tests.support.bench $(if $(REPL),--repl) $(ARGS)
 
 # The official Tcl suite: make test-redis [SUITE="unit/type/string unit/expire" | quick | cluster | sentinel] [ARGS=...]
 test-redis: $(VENV)/.test

@@ -1,10 +1,11 @@
 """bench.py - speed and memory beside a real redis-server, as ratios.          `make bench`
 
-    python -m tests.support.bench                      strings, P=1 and P=16; memory a key; start-up time
-    python -m tests.support.bench --types              the other types too
-    python -m tests.support.bench --repl               throughput of a master with and without a replica
+    python -m tests.support.bench                      strings, P=1 and P=16; types, P=1; memory a key; start-up time
+    python -m tests.support.bench --strings            without the types
+    python -m tests.support.bench --repl               what a replica costs its master (make bench REPL=1)
     python -m tests.support.bench --persistence        SAVE and loading of a million strings, and of one of 100 MB
     options: --rounds N (default 3)  --io-threads N  --python PATH (another interpreter for ours)  --tests set,get
+             --warm-up N (requests before a test counts; a tracing interpreter such as PyPy needs a million)
 
 Both servers run on this machine at the same time and are driven in turn by redis-benchmark (-c 50); a figure is the
 median over the rounds of ours / real, so that drifts of the machine cancel out.  No absolute figure is printed.
@@ -77,6 +78,12 @@ class Server:
                 reply += self.socket.recv(1 << 16)
         return reply
 
+    def cpu(self):
+        """CPU seconds that the process has used, user and system."""
+        with open("/proc/%d/stat" % self.process.pid) as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def rss(self):
         with open("/proc/%d/status" % self.process.pid) as f:
             return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS"))
@@ -99,7 +106,7 @@ def drive(server, test, pipeline, requests, clients=50):
     return rates[-1]
 
 
-def compare(real, ours, tests, pipelines, rounds, requests):
+def compare(real, ours, tests, pipelines, rounds, requests, warm_up):
     """Return {(test, pipeline): median of ours/real}; rounds start with either server in turn."""
     ratios = {}
     for pipeline in pipelines:
@@ -108,8 +115,8 @@ def compare(real, ours, tests, pipelines, rounds, requests):
             theirs_requests = int(requests * scale * (4 if pipeline > 1 else 1))
             ours_requests = int(requests * scale)
             # Warm-up: keys that are there, an interpreter that has specialized the test's code.
-            drive(real, test, pipeline, theirs_requests // 4)
-            drive(ours, test, pipeline, ours_requests // 4)
+            drive(real, test, pipeline, int(warm_up * scale))
+            drive(ours, test, pipeline, int(warm_up * scale))
             got = []
             for j in range(rounds):
                 if j % 2 == 0:
@@ -134,11 +141,12 @@ def memory_per_key(server, keys=1000000):
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.support.bench")
-    parser.add_argument("--types", action="store_true")
+    parser.add_argument("--strings", action="store_true")
     parser.add_argument("--repl", action="store_true")
     parser.add_argument("--persistence", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=60000)
+    parser.add_argument("--warm-up", type=int, default=15000)
     parser.add_argument("--io-threads", type=int, default=1)
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--tests", default="")
@@ -158,11 +166,11 @@ def main():
             persistence(real, ours, args.rounds)
             return
         tests = args.tests.split(",") if args.tests else STRINGS
-        compare(real, ours, tests, (1, 16), args.rounds, args.requests)
-        if args.types:
-            ratios = compare(real, ours, TYPES, (1,), args.rounds, args.requests)
+        compare(real, ours, tests, (1, 16), args.rounds, args.requests, args.warm_up)
+        if not args.strings and not args.tests:
+            ratios = compare(real, ours, TYPES, (1,), args.rounds, args.requests, args.warm_up)
             print("geometric mean of the types: %.2f" % statistics.geometric_mean(ratios.values()))
-        if not args.no_memory:
+        if not args.no_memory and not args.tests:
             print("memory a key, a million small ones: ours/real %.2f" % (memory_per_key(ours) / memory_per_key(real)))
             print("start-up to the first accepted connection: %.2f s" % ours.startup)
     finally:
@@ -206,16 +214,46 @@ def persistence(real, ours, rounds, keys=1000000, size=100 << 20):
 
 
 def replication(real, ours, ours_command, args):
-    """What a replica costs its master: throughput of SET with one attached / without, for both servers."""
+    """What a replica costs its master under SET at full speed, for both servers: throughput with one attached / without,
+    and the same for the requests that a CPU second of the master serves.  On two cores the first figure also says that
+    the benchmark, the master and the replica share them; the second one is the master's own work.  The lag is the
+    replica's: bytes behind at the end of the load, and whether it catches up."""
     for name, master, command in (("real", real, [real_server()]), ("ours", ours, ours_command)):
-        drive(master, "set", 16, args.requests * 2)         # fill: a new key costs more than an overwritten one
-        alone = statistics.median(drive(master, "set", 16, args.requests * 2) for _ in range(args.rounds))
-        replica = Server(command, "--replicaof", "127.0.0.1", str(master.port))
-        while b"master_link_status:up" not in replica.ask("INFO", "replication"):
-            time.sleep(0.05)
-        attached = statistics.median(drive(master, "set", 16, args.requests * 2) for _ in range(args.rounds))
-        print("%s: throughput with a replica / without: %.2f" % (name, attached / alone))
-        replica.stop()
+        requests = args.requests * (8 if master is real else 2)
+
+        def run(pipeline, into):
+            cpu = master.cpu()
+            into.append((drive(master, "set", pipeline, requests), requests / (master.cpu() - cpu)))
+
+        for pipeline in (1, 16):
+            drive(master, "set", pipeline, requests)        # fill: a new key costs more than an overwritten one
+            alone, attached, lags = [], [], []
+            for _ in range(args.rounds):                    # in turn, so that drifts of the machine cancel out
+                run(pipeline, alone)
+                replica = Server(command, "--replicaof", "127.0.0.1", str(master.port))
+                while b"master_link_status:up" not in replica.ask("INFO", "replication"):
+                    time.sleep(0.05)
+                start = offset(master)
+                run(pipeline, attached)
+                target = offset(master)
+                stream = target - start
+                lags.append(target - offset(replica))
+                deadline = time.monotonic() + 60
+                while offset(replica) < target:
+                    if time.monotonic() > deadline:
+                        sys.exit("%s: the replica does not catch up" % name)
+                    time.sleep(0.01)
+                replica.stop()
+            ratios = [statistics.median(row[j] for row in attached) / statistics.median(row[j] for row in alone) for j in (0, 1)]
+            print("%s P=%-3d with a replica / without: throughput %.2f, requests a CPU second of the master %.2f; behind at the end: "
+                  "%d KB of %d KB, then caught up" % (name, pipeline, ratios[0], ratios[1], max(lags) >> 10, stream >> 10), flush=True)
+
+
+def offset(server):
+    """The replication offset: written by a master, applied by a replica."""
+    info = server.ask("INFO", "replication").decode()
+    key = "slave_repl_offset:" if "role:slave" in info else "master_repl_offset:"
+    return int(info.partition(key)[2].split()[0])
 
 
 if __name__ == "__main__":
