@@ -267,12 +267,24 @@ def zslDelete(zsl, score, ele):
 
 
 def zslUpdateScore(zsl, curscore, ele, newscore):
-    """Move an existing element to another score -> its node (a new one if its place changed)."""
-    update = nodes_before(zsl, curscore, ele)
-    x = update[-1].forward
+    """Move an existing element to another score -> its node (a new one if its place changed).  HOT."""
+    update = []                             # nodes_before
+    x = zsl.top
+    while x is not None:
+        nxt = x.forward
+        while nxt is not None:
+            s = nxt.score
+            if s >= curscore and (s > curscore or nxt.ele >= ele):
+                break
+            x = nxt
+            nxt = x.forward
+        update.append(x)
+        x = x.down
+    x = nxt
     assert x is not None and curscore == x.score and x.ele == ele
+    back = x.backward
     following = x.forward
-    if (x.backward is None or x.backward.score < newscore) and (following is None or following.score > newscore):
+    if (back is None or back.score < newscore) and (following is None or following.score > newscore):
         ele = x.ele
         for before in update:               # same place: nothing to relink
             node = before.forward

@@ -16,7 +16,7 @@ from datastructs.dict import (
     DICT_OK, dictAdd, dictCreate, dictExpand, dictFind, dictGetFairRandomKey, dictResize, dictSize, dictUnlink,
     zsetDictType,
 )
-from datastructs.util import d2string, strtod
+from datastructs.util import d2string, string2d, strtod
 from datastructs.zskiplist import (
     maxstring, minstring, sdscmplex, zlexrangespec, zrangespec, zset, zslCreate, zslDelete, zslDeleteRangeByLex,
     zslDeleteRangeByRank, zslDeleteRangeByScore, zslGetRank, zslInsert, zslLexValueGteMin, zslLexValueLteMax,
@@ -597,9 +597,8 @@ def zsetTypeRandomElement(zsetobj, zsetsize):
 ZADD_OPTIONS = {b"nx": ZADD_IN_NX, b"xx": ZADD_IN_XX, b"incr": ZADD_IN_INCR, b"gt": ZADD_IN_GT, b"lt": ZADD_IN_LT}
 
 
-def zaddGenericCommand(c, flags):
-    """ZADD and ZINCRBY.  All scores are parsed before anything is added: the command runs whole or not at all."""
-    key = c.argv[1]
+def zaddGenericCommand_options(c, flags):
+    """Parse what follows the key -> (flags, ch, position of the first member, scores), or None after an error reply."""
     ch = 0
     scoreidx = 2
     while scoreidx < c.argc:
@@ -611,57 +610,95 @@ def zaddGenericCommand(c, flags):
         else:
             break
         scoreidx += 1
-    incr = flags & ZADD_IN_INCR
     nx, xx, gt, lt = flags & ZADD_IN_NX, flags & ZADD_IN_XX, flags & ZADD_IN_GT, flags & ZADD_IN_LT
 
     elements = c.argc - scoreidx
     if elements % 2 or not elements:
         addReplyErrorObject(c, shared.syntaxerr)
-        return
+        return None
     elements //= 2
     if nx and xx:
         addReplyError(c, b"XX and NX options at the same time are not compatible")
-        return
+        return None
     if (gt and nx) or (lt and nx) or (gt and lt):
         addReplyError(c, b"GT, LT, and/or NX options at the same time are not compatible")
-        return
-    if incr and elements > 1:
+        return None
+    if flags & ZADD_IN_INCR and elements > 1:
         addReplyError(c, b"INCR option supports a single increment-element pair")
-        return
+        return None
 
     scores = []
     for j in range(elements):
         ok, score = getDoubleFromObjectOrReply(c, c.argv[scoreidx + j * 2], None)
         if ok != C_OK:
-            return
+            return None
         scores.append(score)
+    return flags, ch, scoreidx + 1, scores
 
-    zobj = lookupKeyWrite(c.db, key)
-    if checkType(c, zobj, OBJ_ZSET):
+
+def zaddGenericCommand(c, flags):
+    """ZADD and ZINCRBY.  HOT.  All scores are parsed before anything is added: the command runs whole or not at all."""
+    argv = c.argv
+    db = c.db
+    key = argv[1]
+    ok = 0
+    if c.argc == 4:
+        # Fast lane: one pair.  No option is a number, and after an option one word would be left, a syntax error.
+        ok, score = string2d(argv[2].ptr)
+    if ok:
+        ch = 0
+        eleidx = 3
+        scores = (score,)
+    else:
+        parsed = zaddGenericCommand_options(c, flags)
+        if parsed is None:
+            return
+        flags, ch, eleidx, scores = parsed
+    incr = flags & ZADD_IN_INCR
+
+    zobj = lookupKeyWrite(db, key)
+    if zobj is not None and zobj.type != OBJ_ZSET:
+        checkType(c, zobj, OBJ_ZSET)
         return
     added = updated = processed = 0
     score = 0.0
     nan = False
-    if zobj is not None or not xx:          # no key and XX: nothing to do
+    if zobj is not None or not flags & ZADD_IN_XX:      # no key and XX: nothing to do
         if zobj is None:
-            if server.zset_max_ziplist_entries == 0 or server.zset_max_ziplist_value < len(c.argv[scoreidx + 1].ptr):
+            if server.zset_max_ziplist_entries == 0 or server.zset_max_ziplist_value < len(argv[eleidx].ptr):
                 zobj = createZsetObject()
             else:
                 zobj = createZsetZiplistObject()
-            dbAdd(c.db, key, zobj)
-        for j in range(elements):
-            ok, out, newscore = zsetAdd(zobj, scores[j], c.argv[scoreidx + 1 + j * 2].ptr, flags)
-            if not ok:
-                addReplyError(c, b"resulting score is not a number (NaN)")
-                nan = True
-                break
-            if out & ZADD_OUT_ADDED:
-                added += 1
-            if out & ZADD_OUT_UPDATED:
-                updated += 1
-            if not out & ZADD_OUT_NOP:
-                processed += 1
-            score = newscore
+            dbAdd(db, key, zobj)
+        if ok and not flags and zobj.encoding == OBJ_ENCODING_SKIPLIST:
+            # Fast lane: one pair, no flag that could forbid it, no conversion ahead.  What zsetAdd would do.
+            score = scores[0]
+            ele = argv[3].ptr
+            zs = zobj.ptr
+            de = dictFind(zs.dict, ele)
+            if de is None:
+                zslInsert(zs.zsl, score, ele)
+                serverAssert(dictAdd(zs.dict, ele, score) == DICT_OK)
+                added = 1
+            elif de.val != score:
+                zslUpdateScore(zs.zsl, de.val, ele, score)
+                de.val = score
+                updated = 1
+        else:
+            for score in scores:
+                ok, out, newscore = zsetAdd(zobj, score, argv[eleidx].ptr, flags)
+                if not ok:
+                    addReplyError(c, b"resulting score is not a number (NaN)")
+                    nan = True
+                    break
+                if out & ZADD_OUT_ADDED:
+                    added += 1
+                if out & ZADD_OUT_UPDATED:
+                    updated += 1
+                if not out & ZADD_OUT_NOP:
+                    processed += 1
+                eleidx += 2
+                score = newscore
         if not nan:
             server.dirty += added + updated
 
@@ -676,8 +713,9 @@ def zaddGenericCommand(c, flags):
         addReplyLongLong(c, added + updated if ch else added)
 
     if added or updated:
-        signalModifiedKey(c, c.db, key)
-        notifyKeyspaceEvent(NOTIFY_ZSET, b"zincr" if incr else b"zadd", key, c.db.id)
+        signalModifiedKey(c, db, key)
+        if server.notify_keyspace_events & NOTIFY_ZSET:
+            notifyKeyspaceEvent(NOTIFY_ZSET, b"zincr" if incr else b"zadd", key, db.id)
 
 
 def zaddCommand(c):

@@ -20,9 +20,9 @@ from datastructs.zskiplist import (
 )
 from server.client.networking import rewriteClientCommandVector
 from server.client.networking_reply import (
-    addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyBulkSds,
+    addReply, addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyBulkSds,
     addReplyDeferredLen, addReplyDouble, addReplyError, addReplyErrorObject, addReplyLongLong, addReplyNull,
-    addReplyNullArray, setDeferredArrayLen,
+    addReplyNullArray, addReplyProto, setDeferredArrayLen,
 )
 from server.keyspace.db import (
     dbDelete, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, parseScanCursorOrReply, scanGenericCommand,
@@ -544,7 +544,7 @@ def zscanCommand(c):
 
 
 def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
-    """Pop from the first non-empty set among keyv[:keyc] and reply; `where` is ZSET_MIN or ZSET_MAX.
+    """Pop from the first non-empty set among keyv[:keyc] and reply; `where` is ZSET_MIN or ZSET_MAX.  HOT.
 
     emitkey: the reply starts with the key's name (blocking forms).  countarg: robj with the count, or None for one.
     """
@@ -571,13 +571,14 @@ def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
     # RESP2, and one element without count: a flat array.  RESP3 with a count: pairs.
     use_nested_array = c.resp > 2 and countarg is not None
     # C fills the length in at the end; it is known now.
-    arraylen = min(count, zsetLength(zobj))
+    arraylen = min(count, zsetLength(zobj)) if count != 1 else 1
     if not use_nested_array:
         arraylen *= 2
-    addReplyArrayLen(c, arraylen + (1 if emitkey else 0))
-    result_count = 0
+    # What goes before the next element; each element is one string with it.
+    head = b"*%d\r\n" % (arraylen + 1 if emitkey else arraylen)
     if emitkey:
-        addReplyBulk(c, key)
+        head += b"$%d\r\n%b\r\n" % (len(key.ptr), key.ptr)
+    first = True
     while True:
         if zobj.encoding == OBJ_ENCODING_ZIPLIST:
             zl = zobj.ptr
@@ -597,14 +598,23 @@ def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
             serverPanic("Unknown sorted set encoding")
         serverAssertWithInfo(c, zobj, zsetDel(zobj, ele))
         server.dirty += 1
-        if result_count == 0:               # one event a command
-            notifyKeyspaceEvent(NOTIFY_ZSET, b"zpopmax" if where == ZSET_MAX else b"zpopmin", key, c.db.id)
+        if first:                           # one event a command
+            first = False
+            if server.notify_keyspace_events & NOTIFY_ZSET:
+                addReplyProto(c, head)      # ORDER: the client may have subscribed to it
+                head = b""
+                notifyKeyspaceEvent(NOTIFY_ZSET, b"zpopmax" if where == ZSET_MAX else b"zpopmin", key, c.db.id)
             signalModifiedKey(c, c.db, key)
         if use_nested_array:
-            addReplyArrayLen(c, 2)
-        addReplyBulkCBuffer(c, ele)
-        addReplyDouble(c, score)
-        result_count += 1
+            head += b"*2\r\n"
+        if c.resp == 2 and score - score == 0.0:        # addReplyBulkCBuffer, addReplyDouble of a finite score
+            text = b"%.17g" % score
+            addReplyProto(c, b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % (head, len(ele), ele, len(text), text))
+        else:
+            addReplyProto(c, head)
+            addReplyBulkCBuffer(c, ele)
+            addReplyDouble(c, score)
+        head = b""
         if zsetLength(zobj) == 0:
             dbDelete(c.db, key)
             notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", key, c.db.id)
