@@ -722,26 +722,8 @@ def dictGetSomeKeys(d, count):
     des = []
     i = random.getrandbits(64) & maxsizemask
     emptylen = 0                                            # empty buckets in a row
-    # Fast lane: one table, so none of the corner cases of two.
     if tables == 1 and count:
-        table = ht0.table
-        while maxsteps:
-            maxsteps -= 1
-            he = table[i]
-            if he is None:
-                emptylen += 1
-                if emptylen > count and emptylen >= 5:
-                    i = random.getrandbits(64) & maxsizemask
-                    emptylen = 0
-            else:
-                emptylen = 0
-                while he is not None:
-                    des.append(he)
-                    he = he.next
-                    if len(des) == count:
-                        return des
-            i = (i + 1) & maxsizemask
-        return des
+        return some_keys_of_one_table(ht0.table, maxsizemask, i, count)
     while len(des) < count and maxsteps:
         maxsteps -= 1
         for j in range(tables):
@@ -771,15 +753,82 @@ def dictGetSomeKeys(d, count):
     return des
 
 
+def some_keys_of_one_table(table, sizemask, i, count):
+    """Ours: the walk of dictGetSomeKeys from bucket `i` on, without the corner cases of two tables."""
+    des = []
+    emptylen = 0                                            # empty buckets in a row
+    for _ in range(count * 10):
+        he = table[i]
+        if he is None:
+            emptylen += 1
+            if emptylen > count and emptylen >= 5:
+                i = random.getrandbits(64) & sizemask
+                emptylen = 0
+        else:
+            emptylen = 0
+            while he is not None:
+                des.append(he)
+                he = he.next
+                if len(des) == count:
+                    return des
+        i = (i + 1) & sizemask
+    return des
+
+
 GETFAIR_NUM_ENTRIES = 15
 
 
 def dictGetFairRandomKey(d):
-    """Like dictGetRandomKey() with a better distribution: draws among the entries of a range of buckets."""
-    entries = dictGetSomeKeys(d, GETFAIR_NUM_ENTRIES)
+    """Like dictGetRandomKey() with a better distribution: draws among the entries of a range of buckets.
+
+    Fast lane, for one table with 15 entries or more: C collects 15 entries, fewer if its steps run out, and draws one.
+    Here the draw comes first, and the walk ends at the entry drawn: half the way.  A draw that is too high for what there
+    is to collect is repeated among that, so each of n entries has the chance 1/15 + (15-n)/15 * 1/n = 1/n, as in C.
+    """
+    ht0 = d.ht[0]
+    if d.rehashidx != -1 or ht0.used < GETFAIR_NUM_ENTRIES:
+        entries = dictGetSomeKeys(d, GETFAIR_NUM_ENTRIES)
+        if not entries:
+            return dictGetRandomKey(d)
+        return entries[int(random.random() * len(entries))]
+    table = ht0.table
+    start = random.getrandbits(64) & ht0.sizemask
+    drawn = left = int(random.random() * GETFAIR_NUM_ENTRIES)
+    emptylen = 0                                            # empty buckets in a row
+    for i in range(start, min(start + 64, ht0.size)):       # no slice: that would touch each entry of it
+        he = table[i]
+        if he is None:
+            emptylen += 1
+            if emptylen > GETFAIR_NUM_ENTRIES:              # here C jumps
+                break
+        else:
+            emptylen = 0
+            while he is not None:
+                if left == 0:
+                    return he
+                left -= 1
+                he = he.next
+    entries = some_keys_of_one_table(table, ht0.sizemask, start, GETFAIR_NUM_ENTRIES)
     if not entries:
         return dictGetRandomKey(d)
-    return entries[int(random.random() * len(entries))]
+    return entries[drawn if drawn < len(entries) else int(random.random() * len(entries))]
+
+
+def dict_pop_fair_random_key(d):
+    """Ours: dictGetFairRandomKey() and dictDelete() in one, for a dict that is not empty and whose type has no destructors.
+    Returns the key."""
+    he = dictGetFairRandomKey(d)
+    key = he.key
+    # Fast lane: one table, and the entry is the head of its bucket, so that nothing has to be searched.
+    if d.rehashidx == -1 and d.type.builtin:
+        ht0 = d.ht[0]
+        idx = hash(key) & ht0.sizemask
+        if ht0.table[idx] is he:
+            ht0.table[idx] = he.next
+            ht0.used -= 1
+            return key
+    dictGenericDelete(d, key, 0)
+    return key
 
 
 def rev(v):

@@ -14,8 +14,8 @@ Extend       another container: QUICKLIST_NODE_CONTAINER_*, and every place that
 """
 from datastructs.lzf import lzf_compress, lzf_decompress
 from datastructs.ziplist import (
-    ZIPLIST_HEAD, ZIPLIST_TAIL, ziplistCompare, ziplistDelete, ziplistDeleteRange, ziplistGet, ziplistIndex, ziplistInsert,
-    ziplistLen, ziplistMerge, ziplistNew, ziplistNext, ziplistPrev, ziplistPush, ziplistReplace)
+    ZIPLIST_HEAD, ZIPLIST_TAIL, ziplist_pop, ziplistCompare, ziplistDelete, ziplistDeleteRange, ziplistGet, ziplistIndex,
+    ziplistInsert, ziplistLen, ziplistMerge, ziplistNew, ziplistNext, ziplistPrev, ziplistPush, ziplistReplace)
 
 optimization_level = (4096, 8192, 16384, 32768, 65536)   # bytes a node, for fill -1 .. -5
 SIZE_SAFETY_LIMIT = 8192           # bytes of a node with more than one element, whatever its fill
@@ -332,12 +332,23 @@ def quicklistNodeUpdateSz(node):
     node.sz = len(node.zl)
 
 
+#: fill -1 .. -5 -> bytes a node; indexed by the fill itself
+node_limit = optimization_level[::-1]
+
+
 def quicklistPushHead(ql, value):
-    """1 if a new head node was made for the value, else 0."""
+    """1 if a new head node was made for the value, else 0.  HOT.
+
+    Fast lane: with a fill below 0 and a value of less than 64 bytes, whose overhead is 2, _quicklistNodeAllowInsert says
+    yes to what fits the size of the fill, before it looks at anything else.
+    """
     head = ql.head
-    if _quicklistNodeAllowInsert(head, ql.fill, len(value)):
-        head.zl = ziplistPush(head.zl, value, ZIPLIST_HEAD)
-        head.sz = len(head.zl)
+    fill = ql.fill
+    n = len(value)
+    if ((fill < 0 and n <= 0x3f and head is not None and head.sz + n + 2 <= node_limit[fill]) or
+            _quicklistNodeAllowInsert(head, fill, n)):
+        head.zl = zl = ziplistPush(head.zl, value, ZIPLIST_HEAD)
+        head.sz = len(zl)
         head.count += 1
         ql.count += 1
         return 0
@@ -351,11 +362,14 @@ def quicklistPushHead(ql, value):
 
 
 def quicklistPushTail(ql, value):
-    """1 if a new tail node was made for the value, else 0."""
+    """1 if a new tail node was made for the value, else 0.  HOT; the fast lane is that of quicklistPushHead."""
     tail = ql.tail
-    if _quicklistNodeAllowInsert(tail, ql.fill, len(value)):
-        tail.zl = ziplistPush(tail.zl, value, ZIPLIST_TAIL)
-        tail.sz = len(tail.zl)
+    fill = ql.fill
+    n = len(value)
+    if ((fill < 0 and n <= 0x3f and tail is not None and tail.sz + n + 2 <= node_limit[fill]) or
+            _quicklistNodeAllowInsert(tail, fill, n)):
+        tail.zl = zl = ziplistPush(tail.zl, value, ZIPLIST_TAIL)
+        tail.sz = len(zl)
         tail.count += 1
         ql.count += 1
         return 0
@@ -793,17 +807,25 @@ def quicklistRotate(ql):
 
 def quicklistPopCustom(ql, where, saver):
     """Pop an end. Returns (1, data, sval): data is saver(bytes), or None when sval, an int, is the value; (0, None, None) if
-    the list is empty."""
+    the list is empty.  HOT."""
     if ql.count == 0:
         return 0, None, None
     if where == QUICKLIST_HEAD and ql.head is not None:
         node = ql.head
-        p = ziplistIndex(node.zl, 0)
     elif where == QUICKLIST_TAIL and ql.tail is not None:
         node = ql.tail
-        p = ziplistIndex(node.zl, -1)
     else:
         return 0, None, None
+    # Fast lane: the node outlives this, and ziplist_pop can do it.
+    value = ziplist_pop(node.zl, ZIPLIST_HEAD if where == QUICKLIST_HEAD else ZIPLIST_TAIL) if node.count > 1 else None
+    if value is not None:
+        node.count -= 1
+        node.sz = len(node.zl)
+        ql.count -= 1
+        if value.__class__ is int:
+            return 1, None, value
+        return 1, saver(value), None
+    p = ziplistIndex(node.zl, 0 if where == QUICKLIST_HEAD else -1)
     value = ziplistGet(node.zl, p)
     if value is None:
         return 0, None, None

@@ -13,7 +13,7 @@ Departures   an out-parameter pair (string, integer) is one result, bytes or int
 from typing import TYPE_CHECKING
 
 from datastructs.dict import (
-    dictCreate, dictAdd, dictFind, dictSize, dictDelete, dictUnlink, dictExpand, dictResize, dictGetIterator,
+    dictCreate, dictAdd, dictAddRaw, dictFind, dictSize, dictDelete, dictUnlink, dictExpand, dictResize, dictGetIterator,
     dictNext, dictReleaseIterator, dictGetRandomKey, dictGetFairRandomKey, dict_entries, hashDictType, DICT_OK,
 )
 from datastructs.util import (
@@ -41,8 +41,8 @@ from server.client.networking_reply import (
     addReplyBulkCBuffer, addReplyBulkLongLong, addReplyArrayLen, addReplyMapLen,
 )
 from server.keyspace.db import (
-    lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, lookupKeyWriteOrReply, dbAdd, dbDelete, signalModifiedKey,
-    parseScanCursorOrReply, scanGenericCommand,
+    LOOKUP_NONE, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, lookupKeyWriteOrReply, lookupKeyWriteWithFlags,
+    dbAdd, dbDelete, signalModifiedKey, parseScanCursorOrReply, scanGenericCommand,
 )
 from server.keyspace.notify import notifyKeyspaceEvent
 
@@ -405,28 +405,49 @@ def hsetnxCommand(c):
 
 
 def hsetCommand(c):
-    """HSET key field value [field value ...] -> fields created; HMSET -> OK   [write, denyoom, fast]"""
+    """HSET key field value [field value ...] -> fields created; HMSET -> OK   [write, denyoom, fast]
+
+    HOT.
+    """
     argv = c.argv
-    if c.argc % 2 == 1:
+    argc = c.argc
+    if argc % 2 == 1:
         addReplyErrorFormat(c, b"wrong number of arguments for '%s' command", c.cmd.name)
         return
-    o = hashTypeLookupWriteOrCreate(c, argv[1])
+    key = argv[1]
+    db = c.db
+    o = lookupKeyWriteWithFlags(db, key, LOOKUP_NONE)       # hashTypeLookupWriteOrCreate
     if o is None:
+        o = createHashObject()
+        dbAdd(db, key, o)
+    elif checkType(c, o, OBJ_HASH):
         return
-    hashTypeTryConversion(o, argv, 2, c.argc - 1)
-
-    created = 0
-    for i in range(2, c.argc, 2):
-        created += not hashTypeSet(o, argv[i].ptr, argv[i + 1].ptr, HASH_SET_COPY)
+    # Fast lane: one field of a hash table, whose encoding stays what it is.
+    if argc == 4 and o.encoding == OBJ_ENCODING_HT:
+        d = o.ptr                                           # hashTypeSet
+        field = argv[2].ptr
+        de = dictFind(d, field)
+        if de is not None:
+            created = 0
+        else:
+            created = 1
+            de, _ = dictAddRaw(d, field)
+        de.val = argv[3].ptr
+    else:
+        hashTypeTryConversion(o, argv, 2, argc - 1)
+        created = 0
+        for i in range(2, argc, 2):
+            created += not hashTypeSet(o, argv[i].ptr, argv[i + 1].ptr, HASH_SET_COPY)
 
     # One proc for both commands: hSet or hMset, as it was called.
     if argv[0].ptr[1:2] in (b"s", b"S"):
         addReplyLongLong(c, created)
     else:
         addReply(c, shared.ok)
-    signalModifiedKey(c, c.db, argv[1])
-    notifyKeyspaceEvent(NOTIFY_HASH, b"hset", argv[1], c.db.id)
-    server.dirty += (c.argc - 2) // 2
+    signalModifiedKey(c, db, key)
+    if server.notify_keyspace_events & NOTIFY_HASH:
+        notifyKeyspaceEvent(NOTIFY_HASH, b"hset", key, db.id)
+    server.dirty += (argc - 2) // 2
 
 
 def hincrbyCommand(c):

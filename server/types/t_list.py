@@ -14,16 +14,17 @@ from datastructs.quicklist import (
     AL_START_HEAD, AL_START_TAIL, QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistCompare, quicklistCompress,
     quicklistCount, quicklistCreateFromZiplist, quicklistDecompressNodeForUse, quicklistDelEntry, quicklistDelRange,
     quicklistDup, quicklistEntry, quicklistGetIteratorAtIdx, quicklistIndex, quicklistInsertAfter,
-    quicklistInsertBefore, quicklistNext, quicklistPopCustom, quicklistPush, quicklistReplaceAtIndex,
-    quicklistSetOptions)
-from datastructs.ziplist import ziplistIndex, ziplist_values
+    quicklistInsertBefore, quicklistNext, quicklistPopCustom, quicklistPush, quicklistPushHead, quicklistPushTail,
+    quicklistReplaceAtIndex, quicklistSetOptions)
+from datastructs.ziplist import ziplistIndex, ziplist_bulks
 from server.client.networking import rewriteClientCommandVector
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyDeferredLen, addReplyError,
     addReplyErrorFormat, addReplyErrorObject, addReplyLongLong, addReplyNull, addReplyNullArray,
     addReplyProto, setDeferredArrayLen)
 from server.keyspace.db import (
-    dbAdd, dbDelete, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, lookupKeyWriteOrReply, signalModifiedKey)
+    LOOKUP_NONE, SentReplyOnKeyMiss, dbAdd, dbDelete, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite,
+    lookupKeyWriteOrReply, lookupKeyWriteWithFlags, signalModifiedKey)
 from server.keyspace.notify import notifyKeyspaceEvent
 from server.log import serverAssert, serverPanic
 from server.object import (
@@ -203,27 +204,39 @@ def create_list_key(c, key):
 
 
 def pushGenericCommand(c, where, xx):
-    """LPUSH, RPUSH, and with xx = 1 LPUSHX, RPUSHX."""
+    """LPUSH, RPUSH, and with xx = 1 LPUSHX, RPUSHX.  HOT."""
     argv = c.argv
-    for j in range(2, c.argc):
-        if len(argv[j].ptr) > LIST_MAX_ITEM_SIZE:
+    key = argv[1]
+    values = argv[2:]
+    for value in values:
+        if len(value.ptr) > LIST_MAX_ITEM_SIZE:
             addReplyError(c, b"Element too large")
             return
-    lobj = lookupKeyWrite(c.db, argv[1])
-    if checkType(c, lobj, OBJ_LIST):
-        return
+    db = c.db
+    lobj = lookupKeyWriteWithFlags(db, key, LOOKUP_NONE)
     if lobj is None:
         if xx:
             addReply(c, shared.czero)
             return
-        lobj = create_list_key(c, argv[1])
-    for j in range(2, c.argc):
-        listTypePush(lobj, argv[j], where)
-        server.dirty += 1
-    addReplyLongLong(c, listTypeLength(lobj))
-    event = b"lpush" if where == LIST_HEAD else b"rpush"
-    signalModifiedKey(c, c.db, argv[1])
-    notifyKeyspaceEvent(NOTIFY_LIST, event, argv[1], c.db.id)
+        lobj = create_list_key(c, key)
+    elif lobj.type != OBJ_LIST:
+        checkType(c, lobj, OBJ_LIST)
+        return
+    if lobj.encoding != OBJ_ENCODING_QUICKLIST:
+        serverPanic("Unknown list encoding")
+    ql = lobj.ptr
+    for value in values:
+        if value.encoding == OBJ_ENCODING_INT:
+            listTypePush(lobj, value, where)
+        elif where == LIST_HEAD:
+            quicklistPushHead(ql, value.ptr)
+        else:
+            quicklistPushTail(ql, value.ptr)
+    server.dirty += len(values)
+    addReplyProto(c, b":%d\r\n" % ql.count)                     # addReplyLongLong
+    signalModifiedKey(c, db, key)
+    if server.notify_keyspace_events & NOTIFY_LIST:
+        notifyKeyspaceEvent(NOTIFY_LIST, b"lpush" if where == LIST_HEAD else b"rpush", key, db.id)
 
 
 def lpushCommand(c):
@@ -351,7 +364,7 @@ def addListRangeReply(c, o, start, end, reverse):
     if end >= llen:
         end = llen - 1
     rangelen = end - start + 1
-    addReplyArrayLen(c, rangelen)
+    addReplyProto(c, b"*%d\r\n" % rangelen)    # addReplyArrayLen
     if o.encoding == OBJ_ENCODING_QUICKLIST:
         if not reverse:
             addListRangeReply_forward(c, o, start, rangelen)
@@ -371,77 +384,73 @@ def addListRangeReply(c, o, start, end, reverse):
         serverPanic("Unknown list encoding")
 
 
-BULKHDR = [b"$%d" % n for n in range(64)]
-
-
 def addListRangeReply_forward(c, o, start, rangelen):
-    """The loop of addListRangeReply from head to tail, node by node instead of element by element."""
-    iter_ = listTypeInitIterator(o, start, LIST_TAIL).iter
-    node = iter_.current
-    offset = iter_.offset
-    while rangelen:
+    """The loop of addListRangeReply from head to tail, node by node instead of element by element.  HOT."""
+    ql = o.ptr
+    node = ql.head                          # listTypeInitIterator
+    while start >= node.count:
+        start -= node.count
+        node = node.next
+    while True:
         quicklistDecompressNodeForUse(node)
-        values = ziplist_values(node.zl, ziplistIndex(node.zl, offset), rangelen)
-        rangelen -= len(values)
-        # All bulks of the node in one piece: header, value, header, value ... with line ends between.
-        lines = []
-        append = lines.append
-        for v in values:
-            if type(v) is not bytes:
-                v = b"%d" % v
-            n = len(v)
-            append(BULKHDR[n] if n < 64 else b"$%d" % n)
-            append(v)
-        append(b"")
-        addReplyProto(c, b"\r\n".join(lines))
-        if rangelen:
-            quicklistCompress(o.ptr, node)
-            node = node.next
-            offset = 0
+        count, bulks = ziplist_bulks(node.zl, ziplistIndex(node.zl, start), rangelen)
+        addReplyProto(c, bulks)
+        rangelen -= count
+        if not rangelen:
+            return
+        quicklistCompress(ql, node)
+        node = node.next
+        start = 0
 
 
 def listElementsRemoved(c, key, where, o, count):
     """After a pop: the events, and the end of a list that became empty."""
-    event = b"lpop" if where == LIST_HEAD else b"rpop"
-    notifyKeyspaceEvent(NOTIFY_LIST, event, key, c.db.id)
+    db = c.db
+    if server.notify_keyspace_events & NOTIFY_LIST:
+        notifyKeyspaceEvent(NOTIFY_LIST, b"lpop" if where == LIST_HEAD else b"rpop", key, db.id)
     if listTypeLength(o) == 0:
-        notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", key, c.db.id)
-        dbDelete(c.db, key)
-    signalModifiedKey(c, c.db, key)
+        notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", key, db.id)
+        dbDelete(db, key)
+    signalModifiedKey(c, db, key)
     server.dirty += count
 
 
 def popGenericCommand(c, where):
-    """LPOP, RPOP: one element as a bulk, or with a count an array."""
-    hascount = c.argc == 3
-    count = 0
+    """LPOP, RPOP: one element as a bulk, or with a count an array.  HOT."""
+    # Fast lane: no count, so nothing to parse.
+    if c.argc == 2:
+        key = c.argv[1]
+        o = lookupKeyWriteWithFlags(c.db, key, LOOKUP_NONE)
+        if o is None:
+            SentReplyOnKeyMiss(c, shared.null[c.resp])
+        elif o.encoding == OBJ_ENCODING_QUICKLIST:              # only lists have it
+            ok, value, vlong = quicklistPopCustom(o.ptr, QUICKLIST_HEAD if where == LIST_HEAD else QUICKLIST_TAIL, bytes)
+            serverAssert(ok)
+            addReplyBulkCBuffer(c, b"%d" % vlong if value is None else value)
+            listElementsRemoved(c, key, where, o, 1)
+        elif not checkType(c, o, OBJ_LIST):
+            serverPanic("Unknown list encoding")
+        return
     if c.argc > 3:
         addReplyErrorFormat(c, b"wrong number of arguments for '%s' command", c.cmd.name)
         return
-    if hascount:
-        ok, count = getPositiveLongFromObjectOrReply(c, c.argv[2], None)
-        if ok != C_OK:
-            return
-    o = lookupKeyWriteOrReply(c, c.argv[1], shared.nullarray[c.resp] if hascount else shared.null[c.resp])
+    ok, count = getPositiveLongFromObjectOrReply(c, c.argv[2], None)
+    if ok != C_OK:
+        return
+    o = lookupKeyWriteOrReply(c, c.argv[1], shared.nullarray[c.resp])
     if o is None or checkType(c, o, OBJ_LIST):
         return
-    if hascount and not count:
+    if not count:
         addReply(c, shared.emptyarray)
         return
-    if not count:
-        value = listTypePop(o, where)
-        serverAssert(value is not None)
-        addReplyBulk(c, value)
-        listElementsRemoved(c, c.argv[1], where, o, 1)
-    else:
-        llen = listTypeLength(o)
-        rangelen = llen if count > llen else count
-        rangestart = 0 if where == LIST_HEAD else -rangelen
-        rangeend = rangelen - 1 if where == LIST_HEAD else -1
-        reverse = 0 if where == LIST_HEAD else 1
-        addListRangeReply(c, o, rangestart, rangeend, reverse)
-        quicklistDelRange(o.ptr, rangestart, rangelen)
-        listElementsRemoved(c, c.argv[1], where, o, rangelen)
+    llen = listTypeLength(o)
+    rangelen = llen if count > llen else count
+    rangestart = 0 if where == LIST_HEAD else -rangelen
+    rangeend = rangelen - 1 if where == LIST_HEAD else -1
+    reverse = 0 if where == LIST_HEAD else 1
+    addListRangeReply(c, o, rangestart, rangeend, reverse)
+    quicklistDelRange(o.ptr, rangestart, rangelen)
+    listElementsRemoved(c, c.argv[1], where, o, rangelen)
 
 
 def lpopCommand(c):

@@ -10,11 +10,12 @@ Invariant    relative expire times never reach replicas or AOF: SET ... EX is re
 Departures   none.
 """
 from ae.monotonic import mstime
+from datastructs.dict import dictFind
 from datastructs.util import LLONG_MAX, LLONG_MIN, ldadd, ldisnan, ldisinf
 from server.log import serverAssert
 from server.server_h import (
-    server, shared, C_OK, C_ERR, CLIENT_MASTER, UNIT_SECONDS, UNIT_MILLISECONDS, NOTIFY_STRING, NOTIFY_GENERIC,
-    OBJ_STRING, OBJ_ENCODING_INT, OBJ_SHARED_INTEGERS,
+    server, shared, C_OK, C_ERR, CLIENT_MASTER, MAXMEMORY_FLAG_LFU, UNIT_SECONDS, UNIT_MILLISECONDS, NOTIFY_STRING,
+    NOTIFY_GENERIC, OBJ_STRING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INT, OBJ_SHARED_INTEGERS,
 )
 from server.object import (
     OBJ_ENCODING_EMBSTR_SIZE_LIMIT, checkType, createObject, createStringObject, createStringObjectFromLongLong,
@@ -37,6 +38,7 @@ from server.keyspace.db import (
 from server.keyspace.expire import checkAlreadyExpired
 from server.keyspace.lazyfree import dbAsyncDelete
 from server.keyspace.notify import notifyKeyspaceEvent
+from server.session import tracking
 
 
 # ---------------------------------------------------------------------------
@@ -402,23 +404,48 @@ def mgetCommand(c):
 
 
 def msetGenericCommand(c, nx):
+    """MSET, MSETNX.  HOT."""
     argv = c.argv
-    if c.argc % 2 == 0:
+    argc = c.argc
+    if argc % 2 == 0:
         addReplyError(c, b"wrong number of arguments for MSET")
         return
+    db = c.db
 
     # MSETNX sets all or nothing.
     if nx:
-        for j in range(1, c.argc, 2):
-            if lookupKeyWrite(c.db, argv[j]) is not None:
+        for j in range(1, argc, 2):
+            if lookupKeyWrite(db, argv[j]) is not None:
                 addReply(c, shared.czero)
                 return
 
-    for j in range(1, c.argc, 2):
-        argv[j + 1] = tryObjectEncoding(argv[j + 1])
-        setKey(c, c.db, argv[j], argv[j + 1])
-        notifyKeyspaceEvent(NOTIFY_STRING, b"set", argv[j], c.db.id)
-    server.dirty += (c.argc - 1) // 2
+    srv = server
+    expires0, expires1 = db.expires.ht
+    watched0, watched1 = db.watched_keys.ht
+    # Fast lane: no key has an expire or is watched, no client tracks keys or ever did, nobody listens to events, no LFU
+    # counter is to be inherited, nothing is freed lazily.  Then setKey of a key that exists only replaces its value (a
+    # lookup would only touch the old one), and of one that does not is dbAdd.  No command runs between two keys, so that
+    # what is asked once holds for all of them.
+    fast = not (expires0.used or expires1.used or watched0.used or watched1.used or tracking.TrackingTable is not None
+                or srv.notify_keyspace_events & NOTIFY_STRING or srv.maxmemory_policy & MAXMEMORY_FLAG_LFU
+                or srv.lazyfree_lazy_server_del)
+    d = db.dict
+    for j in range(1, argc, 2):
+        key = argv[j]
+        val = argv[j + 1]
+        # tryObjectEncoding leaves an EMBSTR that does not begin like a number, with a digit or "-", as it is.
+        if val.encoding != OBJ_ENCODING_EMBSTR or b"-" <= val.ptr < b":":
+            argv[j + 1] = val = tryObjectEncoding(val)
+        if fast:
+            de = dictFind(d, key.ptr)
+            if de is not None:
+                de.val = val
+            else:
+                dbAdd(db, key, val)
+        else:
+            setKey(c, db, key, val)
+            notifyKeyspaceEvent(NOTIFY_STRING, b"set", key, db.id)
+    srv.dirty += (argc - 1) // 2
     addReply(c, shared.cone if nx else shared.ok)
 
 

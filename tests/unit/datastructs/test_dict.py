@@ -186,3 +186,48 @@ def test_stats_text():
                                b" different slots: 1\n max chain length: 1\n avg chain length (counted): 1.00\n"
                                b" avg chain length (computed): 1.00\n Chain length distribution:\n"
                                b"   0: 15 (93.75%)\n   1: 1 (6.25%)\n")
+
+
+class Draws:
+    """Stands for the module random: bits come from a seeded generator, random() gives what was put in."""
+
+    def __init__(self, seed, floats):
+        self.getrandbits = random.Random(seed).getrandbits
+        self.random = iter(floats).__next__
+
+
+@pytest.mark.parametrize("n, slots", [(16, 16), (20, 32), (40, 32), (15, 64), (15, 1024), (18, 4096)])
+def test_fair_random_key_draws_by_the_law_of_c(monkeypatch, n, slots):
+    """Whatever walk the generator gives: of the entries C would collect on it each has the same chance."""
+    monkeypatch.setattr(dict_module, "dict_can_resize", DICT_RESIZE_AVOID)     # let chains grow
+    d = dictCreate(dict_module.setDictType)
+    dictExpand(d, slots)
+    for i in range(n):
+        dictAddRaw(d, b"%d" % i)
+    assert d.rehashidx == -1 and d.ht[0].size == slots
+    for seed in range(60):
+        monkeypatch.setattr(dict_module, "random", Draws(seed, ()))
+        entries = dict_module.dictGetSomeKeys(d, 15)
+        for drawn in range(15):
+            for again in range(len(entries) if drawn >= len(entries) else 1):
+                monkeypatch.setattr(dict_module, "random", Draws(seed, ((drawn + .5) / 15, (again + .5) / max(len(entries), 1))))
+                if not entries:
+                    assert dictGetFairRandomKey(d) is not None      # dictGetRandomKey
+                elif drawn < len(entries):
+                    assert dictGetFairRandomKey(d) is entries[drawn]
+                else:
+                    assert dictGetFairRandomKey(d) is entries[again]
+
+
+@pytest.mark.parametrize("n", [1, 5, 14, 15, 16, 100, 1000])
+def test_pop_fair_random_key(n):
+    d = dictCreate(dict_module.setDictType)
+    left = set()
+    for i in range(n):
+        dictAddRaw(d, b"%d" % i)
+        left.add(b"%d" % i)
+    while left:
+        left.remove(dict_module.dict_pop_fair_random_key(d))
+        assert dictSize(d) == len(left) and {e.key for e in dict_entries(d)} == left
+        if len(left) % 97 == 0:
+            dict_module.dictResize(d)                               # go on while it rehashes

@@ -196,3 +196,21 @@ def test_from_ziplist():
     q.quicklistAppendZiplist(ql, build([b"a", b"5"]))
     q.quicklistPushTail(ql, b"z")
     check(ql, [b"a", b"5", b"z"])
+
+
+@pytest.mark.parametrize("fill", [-1, -2, -3, -4, -5, 0, 1, 7, 2000])
+@pytest.mark.parametrize("size", [1, 3, 62, 63, 64, 253, 254])
+def test_nodes_are_as_full_as_allowed(fill, size):
+    """The short question of the push functions has the answer of _quicklistNodeAllowInsert, to the byte."""
+    for push, where in ((q.quicklistPushHead, q.QUICKLIST_HEAD), (q.quicklistPushTail, q.QUICKLIST_TAIL)):
+        ql = q.quicklistNew(fill, 0)
+        count = 0
+        while ql.len < 3:
+            end = ql.head if where == q.QUICKLIST_HEAD else ql.tail
+            allowed = q._quicklistNodeAllowInsert(end, fill, size)
+            assert push(ql, b"v" * size) == (0 if allowed else 1)
+            count += 1
+        check(ql, [b"v" * size] * count)
+        for left in range(count - 1, -1, -1):
+            assert q.quicklistPop(ql, where) == (1, b"v" * size, None)
+            assert ql.count == left and (ql.len == 0) == (left == 0)
