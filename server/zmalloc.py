@@ -9,13 +9,15 @@ Departures   D: C counts at each allocation; here the allocators are asked.  use
              sys.getallocatedblocks() counts the objects up to 512 bytes, mallinfo2() gives the bytes of larger ones.
              The average is 60 bytes (measured: keys with short values take 4 blocks, 241 bytes) and is set anew from
              the RSS whenever the process grows beyond its peak.  Cost: 5 us in a fresh server, 0.7 ms at 260 MB (it
-             visits every pool), so with maxmemory set the gauges are read at most 1/10 of the time and growth is
-             predicted in between; evict.py reports what it frees.  docs/memory.md has the measurements.
+             visits every pool).  With maxmemory set they are read before each command as long as that takes no more
+             than 1/GAUGE_REST of the time; a denser load is read in steps and guessed in between; evict.py reports
+             what it frees.  docs/memory.md has the measurements.
 """
 import ctypes
 import os
 import sys
 import time
+from time import perf_counter
 
 ZMALLOC_LIB = "libc"
 #: What a fresh server reports: Redis 6.2 starts with about 0.8 MB.
@@ -24,12 +26,23 @@ ZMALLOC_STARTUP_BYTES = 1024 * 1024
 ZMALLOC_BLOCK_BYTES = 60.0
 #: Objects up to this size are small blocks (pymalloc's SMALL_REQUEST_THRESHOLD).
 SMALL_BLOCK_MAX = 512
-#: Below this many blocks since start-up the RSS says nothing about the average.
+#: Below this many blocks since start-up the RSS says nothing about the average, above CALIBRATE_FULL_BLOCKS all.  In
+#: between its word counts by share: used_memory must not jump in the middle because one more key was written.
 CALIBRATE_MIN_BLOCKS = 50000
-#: A reading that took t may be repeated after GAUGE_REST * t.
-GAUGE_REST = 10
-#: s: a gauge at most this expensive is read to confirm a prediction that would make keys be evicted.
-CONFIRM_COST = 0.0001
+CALIBRATE_FULL_BLOCKS = 250000
+#: A gauge whose reading takes t is read every GAUGE_REST * t on average while a load lasts: 1 % of the time.
+GAUGE_REST = 100
+#: s: rests that a quiet time has saved up.  So long a run of commands, however close they follow each other, is met
+#: by readings (20 ms of them); what tests and people do never runs out of it.
+GAUGE_SAVED = 2.0
+#: Within 1/NEAR of the limit it may be read every NEAR_REST * t, and where keys are to go at once, if t is small.
+NEAR = 256
+NEAR_REST = 25
+CONFIRM_COST = 0.00002             # s
+#: The cost of a reading is taken anew at every COST_EVERYth: the clock costs half as much as the reading.
+COST_EVERY = 8
+#: Calls after which half of a change in the growth per call is learned.
+LEARN_CALLS = 16
 
 
 class mallinfo2(ctypes.Structure):
@@ -39,16 +52,19 @@ class mallinfo2(ctypes.Structure):
 
 
 class gauge:
-    """One allocator figure and how to guess it between two readings."""
-    __slots__ = ("zero", "value", "growth", "calls", "next_time", "cost")
+    """One allocator figure, when it may be read, and how to guess it between two readings."""
+    __slots__ = ("zero", "value", "growth", "calls", "next_time", "read_time", "cost", "last_cost", "readings")
 
     def __init__(self):
         self.zero = 0              # reading at start-up
-        self.value = 0             # last reading, plus the growth predicted since
+        self.value = 0             # last reading, less what eviction has freed since
         self.growth = 0.0          # expected growth from one call to the next
-        self.calls = 0             # predictions since the last reading
-        self.next_time = 0.0       # s, perf_counter(): not to be read again before
-        self.cost = 0.0            # s of CPU, the last reading
+        self.calls = 0             # calls that asked for an estimate since the last reading
+        self.next_time = 0.0       # s, perf_counter(): to be read again from then on; in the past = rests saved up
+        self.read_time = 0.0       # s, perf_counter(): the last reading
+        self.cost = 0.0            # s of CPU, a reading; see note_cost
+        self.last_cost = 0.0       # s of CPU, the last one measured
+        self.readings = 0
 
 
 small = gauge()                    # blocks of at most 512 bytes, counted
@@ -77,45 +93,69 @@ if _getallocatedblocks is None:
 cpu_time = getattr(time, "thread_time", time.perf_counter)
 
 
-def read_small():
-    """Read the gauge of small blocks."""
-    before = cpu_time()
-    value = _getallocatedblocks() if _getallocatedblocks is not None else 0
-    small.cost = cpu_time() - before
-    note_reading(small, value, time.perf_counter())
+def read_small(now):
+    """Read the gauge of small blocks; `now` is perf_counter()."""
+    if small.readings % COST_EVERY:
+        value = _getallocatedblocks() if _getallocatedblocks is not None else 0
+    else:
+        before = cpu_time()
+        value = _getallocatedblocks() if _getallocatedblocks is not None else 0
+        note_cost(small, cpu_time() - before)
+    note_reading(small, value, now)
 
 
-def read_large():
-    """Read the gauge of malloc."""
-    before = cpu_time()
+def read_large(now):
+    """Read the gauge of malloc; `now` is perf_counter()."""
+    if large.readings % COST_EVERY:
+        value = malloc_bytes()
+    else:
+        before = cpu_time()
+        value = malloc_bytes()
+        note_cost(large, cpu_time() - before)
+    note_reading(large, value, now)
+
+
+def malloc_bytes():
+    """What malloc has given out, in its arenas and in mappings of their own."""
     if _mallinfo2 is not None:
         info = _mallinfo2()
-        value = info.uordblks + info.hblkhd
-    else:
-        value = zmalloc_get_rss() if _getallocatedblocks is None else 0
-    large.cost = cpu_time() - before
-    note_reading(large, value, time.perf_counter())
+        return info.uordblks + info.hblkhd
+    return zmalloc_get_rss() if _getallocatedblocks is None else 0
+
+
+def note_cost(g, cost):
+    """Take the smaller of the last two costs: an interrupt, a cold cache or a stolen CPU hits one of them."""
+    g.cost = min(cost, g.last_cost)
+    g.last_cost = cost
 
 
 def note_reading(g, value, now):
-    """Learn from the error of the prediction, and take the new value."""
-    if g.calls:
-        start = g.value - g.growth * g.calls                # last reading minus what was freed since
-        measured = (value - start) / g.calls
-        g.growth = max(0.0, (g.growth + measured) / 2)
+    """Take the new value, learn from how far it went since the last one, and set the time of the next reading.
+
+    The more calls there were, the more they say: one big object must not pass for a habit.
+    """
+    calls = g.calls
+    if calls:
+        g.growth = max(0.0, g.growth + ((value - g.value) / calls - g.growth) * calls / (calls + LEARN_CALLS))
         g.calls = 0
     g.value = value
-    g.next_time = now + GAUGE_REST * g.cost
+    g.readings += 1
+    g.read_time = now
+    # A rest each reading, counted from when the last one ended, be it in the past: so a quiet time is saved up.  Who
+    # reads out of turn (INFO) delays the next turn by one rest at most.
+    g.next_time = min(max(g.next_time, now - GAUGE_SAVED), now) + GAUGE_REST * g.cost
 
 
 def zmalloc_init():
     """Take the zero points.  Called once, when the server has its code loaded and no data yet (ours)."""
     global rss_zero, arena_zero, rss_peak, blocks_peak, block_bytes
-    read_small()
-    read_large()
+    small.__init__()
+    large.__init__()
+    now = perf_counter()
+    read_small(now)
+    read_large(now)
     small.zero = small.value
     large.zero = large.value
-    small.growth = large.growth = 0.0
     rss_zero = zmalloc_get_rss()
     arena_zero = arena_bytes()
     rss_peak = blocks_peak = 0
@@ -131,51 +171,66 @@ def arena_bytes():
 
 
 def used_bytes():
+    """Bytes in use by the last readings, less what eviction has freed since."""
     return max(0, int(ZMALLOC_STARTUP_BYTES + (small.value - small.zero) * block_bytes + large.value - large.zero))
 
 
+def guessed_bytes():
+    """Bytes that have come since the last readings, if the calls since then were like those before."""
+    return int(small.growth * small.calls * block_bytes + large.growth * large.calls)
+
+
 def zmalloc_used_memory():
-    """Bytes in use now, read from the allocators.  A reading that takes long is reused for 20 times its duration."""
-    now = time.perf_counter()
-    if small.cost < 0.0002 or small.calls or now >= small.next_time + GAUGE_REST * small.cost:
-        read_small()
-    if large.cost < 0.0002 or large.calls or now >= large.next_time + GAUGE_REST * large.cost:
-        read_large()
+    """Bytes in use now, read from the allocators.  Readings that take long are reused as the gauges' rests say."""
+    now = perf_counter()
+    if small.cost < 0.0002 or small.calls or now >= small.next_time:
+        read_small(now)
+    if large.cost < 0.0002 or large.calls or now >= large.next_time:
+        read_large(now)
     return used_bytes()
 
 
-def zmalloc_estimate_used_memory():
-    """Bytes in use, for a caller that asks before every command (ours).
+def zmalloc_surely_below(limit):
+    """True if no reading is due and the guess is well below `limit`: the short way of a dense load (ours).   HOT"""
+    now = perf_counter()
+    if now < small.next_time and now < large.next_time:
+        calls = small.calls = small.calls + 1
+        used = (small.value + small.growth * calls - small.zero) * block_bytes
+        calls = large.calls = large.calls + 1
+        used += large.value + large.growth * calls - large.zero + ZMALLOC_STARTUP_BYTES
+        return used <= limit - limit // NEAR
+    return False
 
-    A gauge is read when its rest is over; else the growth from call to call seen so far is added.  The error is
-    what one rest (10 readings long) can deviate from the habit: some KB in a small heap, some 100 KB at 1 GB.
+
+def zmalloc_estimate_used_memory(limit):
+    """(bytes in use by the last readings, bytes guessed to have come since), before every command (ours).   HOT
+
+    Nothing is guessed, and the figure is as true as zmalloc_used_memory(), unless commands have followed each other
+    so densely for so long that the saved rests are used up, see GAUGE_SAVED.
     """
-    now = time.perf_counter()
-    if now >= small.next_time:
-        read_small()
-    else:
-        small.value += small.growth
-        small.calls += 1
-    if now >= large.next_time:
-        read_large()
-    else:
-        large.value += large.growth
-        large.calls += 1
-    return used_bytes()
+    now = perf_counter()
+    near = used_bytes() + guessed_bytes() > limit - limit // NEAR
+    for g, read in ((small, read_small), (large, read_large)):
+        g.calls += 1
+        if now >= g.next_time or near and now >= g.read_time + NEAR_REST * g.cost:
+            read(now)
+    return used_bytes(), guessed_bytes()
 
 
 def zmalloc_confirm_used_memory():
-    """The estimate, with what was predicted read now if that is cheap: asked before keys are evicted (ours)."""
-    if small.calls and small.cost <= CONFIRM_COST:
-        read_small()
-    if large.calls and large.cost <= CONFIRM_COST:
-        read_large()
-    return used_bytes()
+    """The estimate again, with what was guessed read now where that is cheap: asked before keys are evicted (ours)."""
+    now = perf_counter()
+    for g, read in ((small, read_small), (large, read_large)):
+        if g.calls and g.cost <= CONFIRM_COST:
+            read(now)
+    return used_bytes(), guessed_bytes()
 
 
 def zmalloc_forget_estimate():
     """Much was freed just now, and nobody summed it up: the next estimate has to read (ours)."""
-    small.next_time = large.next_time = 0.0
+    now = perf_counter()
+    small.next_time = min(small.next_time, now)
+    large.next_time = min(large.next_time, now)
 
 
 def zmalloc_note_freed(small_bytes, large_bytes):
@@ -200,7 +255,9 @@ def calibrate(rss):
     rss_peak = max(rss, rss_peak)
     blocks_peak = max(blocks, blocks_peak)
     average = (rss - rss_zero - (arena_bytes() - arena_zero)) / blocks
-    block_bytes = min(512.0, max(32.0, average))
+    average = min(512.0, max(32.0, average))
+    share = min(1.0, (blocks - CALIBRATE_MIN_BLOCKS) / (CALIBRATE_FULL_BLOCKS - CALIBRATE_MIN_BLOCKS))
+    block_bytes = ZMALLOC_BLOCK_BYTES + (average - ZMALLOC_BLOCK_BYTES) * share
 
 
 def zmalloc_get_rss():

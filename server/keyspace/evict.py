@@ -7,7 +7,8 @@ Calls out    dbSyncDelete, dbAsyncDelete, propagateExpire, signalModifiedKey, no
 State        EvictionPoolLRU, the C statics next_db and isEvictionProcRunning.
 Invariant    pool entries with a key stand left of the empty ones, in ascending order of idle.
 Departures   mem_freed adds the computed size of each evicted key instead of the difference of two exact readings
-             (a reading costs too much, see zmalloc.py); the gauges correct it at their next reading.
+             (a reading costs too much, see zmalloc.py); the gauges correct it at their next reading.  Under a load so
+             dense that memory is read in steps, a guess alone evicts only when it is 1/NEAR beyond the limit.
 """
 import random
 import time
@@ -31,8 +32,8 @@ from server.server_h import (
     OBJ_ENCODING_QUICKLIST, server,
 )
 from server.zmalloc import (
-    SMALL_BLOCK_MAX, zmalloc_confirm_used_memory, zmalloc_estimate_used_memory, zmalloc_note_freed, zmalloc_size,
-    zmalloc_used_memory,
+    NEAR, SMALL_BLOCK_MAX, zmalloc_confirm_used_memory, zmalloc_estimate_used_memory, zmalloc_forget_estimate, zmalloc_note_freed,
+    zmalloc_size, zmalloc_surely_below, zmalloc_used_memory,
 )
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
@@ -214,8 +215,13 @@ def getMaxmemoryState(want_level=0):
     tofree   bytes to free to get below the limit; 0 with C_OK
     level    share of maxmemory in use, may be above 1; 0.0 unless want_level
     """
-    mem_reported = zmalloc_estimate_used_memory() if server.maxmemory else zmalloc_used_memory()
-    return_ok_asap = not server.maxmemory or mem_reported <= server.maxmemory
+    if server.maxmemory:
+        mem_reported, guess = zmalloc_estimate_used_memory(server.maxmemory)
+        return_ok_asap = mem_reported + guess <= server.maxmemory
+    else:
+        mem_reported = zmalloc_used_memory()
+        guess = 0
+        return_ok_asap = True
     if return_ok_asap and not want_level:
         return C_OK, mem_reported, 0, 0, 0.0
 
@@ -224,12 +230,16 @@ def getMaxmemoryState(want_level=0):
     level = 0.0
     if want_level and server.maxmemory:
         level = mem_used / server.maxmemory
-    if return_ok_asap or mem_used <= server.maxmemory:
+    if return_ok_asap or mem_used + guess <= server.maxmemory:
         return C_OK, mem_reported, 0, 0, level
-    mem_reported = zmalloc_confirm_used_memory()            # a wrong guess must not cost a key
+    # Only a reading may cost keys, or a guess so far over the limit that waiting for the next one would hurt.
+    mem_reported, guess = zmalloc_confirm_used_memory()
     mem_used = mem_reported - overhead if mem_reported > overhead else 0
     if mem_used <= server.maxmemory:
-        return C_OK, mem_reported, 0, 0, level
+        mem_used += guess
+        if mem_used <= server.maxmemory + server.maxmemory // NEAR:
+            return C_OK, mem_reported, 0, 0, level
+        mem_reported += guess
     return C_ERR, mem_reported, mem_used, mem_used - server.maxmemory, level
 
 
@@ -299,6 +309,8 @@ def performEvictions():
     """
     global _performEvictions_next_db
     if not isSafeToPerformEvictions():
+        return EVICT_OK
+    if zmalloc_surely_below(server.maxmemory):
         return EVICT_OK
     keys_freed = 0
     slaves = server.slaves.len
@@ -394,6 +406,7 @@ def performEvictions():
         lazyfree_latency = latencyStartMonitor()
         while (bioPendingJobsOfType(BIO_LAZY_FREE) and
                 getMonotonicUs() - evictionTimer < eviction_time_limit_us):
+            zmalloc_forget_estimate()                       # they free behind our back
             if getMaxmemoryState()[0] == C_OK:
                 result = EVICT_OK
                 break

@@ -31,15 +31,164 @@ def test_used_memory_follows_the_data():
     assert zmalloc.zmalloc_get_private_dirty(-1) > 0 and zmalloc.zmalloc_get_smap_bytes_by_field("Rss:", os.getpid()) > 0
 
 
-def test_estimate_learns_the_growth():
-    g = zmalloc.gauge()
-    zmalloc.note_reading(g, 1000, 0.0)
-    for _ in range(2):
-        for _ in range(10):
-            g.value += g.growth
-            g.calls += 1
-        zmalloc.note_reading(g, int(g.value) + 100, 0.0)
-    assert g.growth > 5 and g.calls == 0
+class Machine:
+    """Gauges, clock and cost of a reading as a test wants them; reads counts the readings of malloc."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0          # s
+        self.cost = 0.00002        # s, a reading on a slow machine
+        self.blocks = 1000
+        self.bytes = 0
+        self.reads = 0
+        self.cpu = 0.0
+        monkeypatch.setattr(zmalloc, "small", zmalloc.gauge())
+        monkeypatch.setattr(zmalloc, "large", zmalloc.gauge())
+        monkeypatch.setattr(zmalloc, "block_bytes", 60.0)
+        monkeypatch.setattr(zmalloc, "rss_zero", 0)
+        monkeypatch.setattr(zmalloc, "arena_zero", 0)
+        monkeypatch.setattr(zmalloc, "arena_bytes", lambda: 0)
+        monkeypatch.setattr(zmalloc, "rss_peak", 0)
+        monkeypatch.setattr(zmalloc, "blocks_peak", 0)
+        monkeypatch.setattr(zmalloc, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(zmalloc, "cpu_time", lambda: self.cpu)
+        monkeypatch.setattr(zmalloc, "_getallocatedblocks", self.read_blocks)
+        monkeypatch.setattr(zmalloc, "malloc_bytes", self.read_bytes)
+        monkeypatch.setattr(evict, "freeMemoryGetNotCountedMemory", lambda: 0)
+        zmalloc.zmalloc_init()
+        zmalloc.rss_zero = 0
+
+    def read_blocks(self):
+        self.cpu += self.cost
+        return self.blocks
+
+    def read_bytes(self):
+        self.reads += 1
+        self.cpu += self.cost
+        return self.bytes
+
+    def used(self):
+        return zmalloc.ZMALLOC_STARTUP_BYTES + (self.blocks - 1000) * 60 + self.bytes
+
+    def command(self, interval):
+        """A command comes `interval` s after the last one -> (C_OK or C_ERR, bytes to free)."""
+        self.now += interval
+        if evict.zmalloc_surely_below(server.maxmemory):
+            return C_OK, 0
+        ok, _, _, tofree, _ = evict.getMaxmemoryState()
+        return ok, tofree
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    monkeypatch.setattr(server, "maxmemory", 2 << 20)
+    return Machine(monkeypatch)
+
+
+@pytest.mark.parametrize("interval", [0.00002, 0.0002, 0.002])
+def test_a_big_object_is_seen_by_the_next_command(machine, interval):
+    # Within what is saved up, however close the commands follow each other, and whatever one reading seems to cost.
+    for i in range(500):
+        machine.cost = 0.005 if i % 16 == 3 else 0.00002
+        assert machine.command(interval)[0] == C_OK
+    server.maxmemory = machine.used() + 100 * 1024
+    assert machine.command(interval)[0] == C_OK
+    machine.bytes += 125001
+    assert machine.command(interval) == (C_ERR, 125001 - 100 * 1024)
+    machine.bytes -= 125001
+    assert machine.command(interval)[0] == C_OK
+
+
+def test_a_dense_load_does_not_pay_more_than_its_share(machine):
+    calls = 400000
+    for _ in range(calls):
+        machine.command(0.00002)
+    spent = machine.reads * machine.cost
+    assert spent < (calls * 0.00002 + zmalloc.GAUGE_SAVED) / zmalloc.GAUGE_REST * 1.1
+    # Even then a jump is seen after one rest, and after a quiet time at once.
+    machine.bytes += 4 << 20
+    late = 0.0
+    while machine.command(0.00002)[0] == C_OK:
+        late += 0.00002
+    assert late <= machine.cost * zmalloc.GAUGE_REST
+    machine.bytes = 0
+    assert machine.command(1.0)[0] == C_OK
+
+
+def test_asking_info_all_the_time_does_not_blind_maxmemory(machine):
+    for _ in range(10000):
+        machine.now += 0.0001
+        zmalloc.zmalloc_used_memory()
+    machine.bytes += 4 << 20
+    assert machine.command(machine.cost * zmalloc.GAUGE_REST * 1.01)[0] == C_ERR
+
+
+def drain(machine, growth, calls=100000):
+    """A load so dense and so long that memory is guessed between readings; each command takes `growth` bytes."""
+    server.maxmemory = 1 << 40
+    for _ in range(calls):
+        machine.bytes += growth
+        machine.command(0.00001)
+    while zmalloc.small.calls != 1 or zmalloc.large.calls != 1:     # stop right after a reading of both
+        machine.bytes += growth
+        machine.command(0.00001)
+
+
+def test_the_growth_is_learned_and_one_big_object_is_no_habit(machine):
+    drain(machine, 250)
+    assert abs(zmalloc.large.growth - 250) < 1
+    zmalloc.large.calls = 1
+    zmalloc.note_reading(zmalloc.large, zmalloc.large.value + 125000, machine.now)
+    assert zmalloc.large.growth < 125000 / zmalloc.LEARN_CALLS + 250
+    zmalloc.large.calls = 1
+    zmalloc.note_reading(zmalloc.large, zmalloc.large.value - 125000, machine.now)
+    assert zmalloc.large.growth < 250
+
+
+def test_a_guess_is_confirmed_before_it_evicts(machine):
+    drain(machine, 250)
+    server.maxmemory = machine.used() + 2000
+    for _ in range(50):                                     # now the load takes no memory: the habit is wrong
+        assert machine.command(0.00001)[0] == C_OK
+    machine.bytes += 2500
+    while machine.command(0.00001)[0] == C_OK:              # and now it does, and is seen after a short rest
+        machine.bytes += 250
+    assert machine.used() - server.maxmemory <= 250 * (zmalloc.NEAR_REST * machine.cost / 0.00001 + 1)
+
+
+def test_a_dear_guess_waits_for_its_reading_or_a_wide_margin(machine):
+    machine.cost = 0.002
+    drain(machine, 250)
+    server.maxmemory = machine.used() + 1000
+    reads = machine.reads
+    for _ in range(100):
+        assert machine.command(0.00001)[0] == C_OK          # 25 KB beyond: within the margin
+    assert machine.reads == reads
+    for _ in range(server.maxmemory // zmalloc.NEAR // 250):
+        ok, tofree = machine.command(0.00001)
+        if ok == C_ERR:
+            break
+    assert ok == C_ERR and 0 < tofree - server.maxmemory // zmalloc.NEAR < 1000
+
+
+def test_what_is_freed_elsewhere_is_no_reason_to_evict(machine):
+    drain(machine, 0)
+    machine.bytes += 4 << 20
+    zmalloc.zmalloc_used_memory()
+    server.maxmemory = machine.used() - 1000
+    machine.bytes -= 1 << 20                                # DEL, right after the reading
+    assert machine.command(0.00001)[0] == C_OK
+
+
+def test_calibration_does_not_jump(machine):
+    used = []
+    for blocks in range(40000, 400000, 1000):
+        machine.blocks = 1000 + blocks
+        zmalloc.zmalloc_used_memory()
+        zmalloc.calibrate(blocks * 80)                      # the RSS says 80 bytes a block
+        used.append(zmalloc.used_bytes())
+    steps = [b - a for a, b in zip(used, used[1:])]
+    assert max(steps) < 160 * 1000 and min(steps) > 0
+    assert abs(zmalloc.block_bytes - 80) < 0.01
 
 
 @pytest.fixture
