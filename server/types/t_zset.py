@@ -466,7 +466,8 @@ def zsetRemoveFromSkiplist(zs, ele):
     de = dictUnlink(zs.dict, ele)
     if de is None:
         return 0
-    serverAssert(zslDelete(zs.zsl, de.val, ele) is not None)
+    if zslDelete(zs.zsl, de.val, ele) is None:
+        serverAssert(False)
     return 1
 
 

@@ -591,12 +591,14 @@ def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
         elif zobj.encoding == OBJ_ENCODING_SKIPLIST:
             zsl = zobj.ptr.zsl
             zln = zsl.tail if where == ZSET_MAX else zsl.header.forward
-            serverAssertWithInfo(c, zobj, zln is not None)
+            if zln is None:
+                serverAssertWithInfo(c, zobj, zln is not None)
             ele = zln.ele
             score = zln.score
         else:
             serverPanic("Unknown sorted set encoding")
-        serverAssertWithInfo(c, zobj, zsetDel(zobj, ele))
+        if not zsetDel(zobj, ele):
+            serverAssertWithInfo(c, zobj, 0)
         server.dirty += 1
         if first:                           # one event a command
             first = False

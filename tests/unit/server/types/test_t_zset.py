@@ -159,3 +159,51 @@ def test_nan(redis):
     assert redis("ZADD", "k", "nan", "a").text == "ERR value is not a valid float"
     assert redis("ZADD", "k", "1", "b", "x", "c").text == "ERR value is not a valid float"
     assert redis("ZCARD", "k") == 1                          # nothing of a command with an error is done
+
+
+def test_four_words(redis):
+    """ZADD with one pair has a lane of its own: it must see what is no score, and what is an option."""
+    for words, error in (((b"nx", b"1"), "ERR syntax error"), ((b"CH", b"1"), "ERR syntax error"), ((b"incr", b"m"), "ERR syntax error"),
+                         ((b"x", b"m"), "ERR value is not a valid float"), ((b"nan", b"m"), "ERR value is not a valid float"),
+                         ((b"", b"m"), "ERR value is not a valid float"), ((b" 1", b"m"), "ERR value is not a valid float")):
+        assert redis("ZADD", "k", *words).text == error
+        assert redis("EXISTS", "k") == 0
+    for score in (b"1", b"+1", b"0x10", b"1e2", b"-inf", b"00012"):
+        redis("ZADD", "k", score, score)
+    assert redis("ZRANGE", "k", 0, -1) == [b"-inf", b"+1", b"1", b"00012", b"0x10", b"1e2"]
+    assert redis("ZADD", "k", "1", "1") == 0
+    redis("SET", "s", "v")
+    assert redis("ZADD", "s", "1", "m").text.startswith("WRONGTYPE")
+    assert redis("ZADD", "s", "x", "m").text == "ERR value is not a valid float"
+
+
+@pytest.mark.parametrize("resp", [2, 3])
+@pytest.mark.parametrize("limit", [0, 128])
+def test_pop_replies(resp, limit):
+    """The protocol of the pops, byte by byte."""
+    with InProcess(zset_max_ziplist_entries=limit) as r:
+        c = r.c
+
+        def raw(*words):
+            r.reply = lambda: None
+            r(*words)
+            del r.reply
+            out = bytes(c.buf)
+            c.buf = bytearray()
+            c.bufpos = 0
+            return out
+
+        def double(text):
+            return b"$%d\r\n%b\r\n" % (len(text), text) if resp == 2 else b",%b\r\n" % text
+
+        for score, m in ((1, "a"), (1.5, "b"), ("inf", "c"), ("-inf", "d"), (3, "12"), (4, "e")):
+            r("ZADD", "k", score, m)
+        c.resp = resp
+        assert raw("ZPOPMIN", "k") == b"*2\r\n$1\r\nd\r\n" + double(b"-inf")
+        assert raw("ZPOPMAX", "k", 1) == (b"*2\r\n" if resp == 2 else b"*1\r\n*2\r\n") + b"$1\r\nc\r\n" + double(b"inf")
+        nested = b"" if resp == 2 else b"*2\r\n"
+        assert raw("ZPOPMIN", "k", 2) == (b"*4\r\n" if resp == 2 else b"*2\r\n") + \
+            nested + b"$1\r\na\r\n" + double(b"1") + nested + b"$1\r\nb\r\n" + double(b"1.5")
+        assert raw("BZPOPMIN", "k", 0) == b"*3\r\n$1\r\nk\r\n$2\r\n12\r\n" + double(b"3")
+        assert raw("ZPOPMAX", "k", 9) == (b"*2\r\n" if resp == 2 else b"*1\r\n*2\r\n") + b"$1\r\ne\r\n" + double(b"4")
+        assert raw("ZPOPMAX", "k", 9) == raw("ZPOPMIN", "k") == b"*0\r\n" and raw("EXISTS", "k") == b":0\r\n"
