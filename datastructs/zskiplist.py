@@ -12,11 +12,11 @@ Departures   a level is not a slot of an array in the node but a node of its own
              dict values are the scores themselves; C stores a pointer to the node's score.
              shared.minstring/maxstring are the sentinels `minstring` and `maxstring` of this module.
 
-    level 2   header ------------- 3 -------------> c ---- 2 ----> None
-                | down                              |
-    level 1   header ---- 1 ----> a ------ 2 ------> c - 1 -> d - 1 -> None
-                |                 |                 |        |
-    level 0   header -----------> a ----> b ------> c -----> d --> e -> None        (backward: e -> d -> c -> b -> a -> None)
+    level 2   header ------------ 3 ------------> c -------- 2 -------> None
+                | down                            |
+    level 1   header -- 1 --> a ------- 2 ------> c -- 1 --> d -- 1 --> None
+                |             |                   |          |
+    level 0   header -------> a ------> b ------> c -------> d --> e -> None     (backward: e -> d -> c -> b -> a -> None)
 """
 from random import getrandbits
 
