@@ -722,8 +722,26 @@ def dictGetSomeKeys(d, count):
     des = []
     i = random.getrandbits(64) & maxsizemask
     emptylen = 0                                            # empty buckets in a row
+    # Fast lane: one table, so none of the corner cases of two.
     if tables == 1 and count:
-        return some_keys_of_one_table(ht0.table, maxsizemask, i, count)
+        table = ht0.table
+        while maxsteps:
+            maxsteps -= 1
+            he = table[i]
+            if he is None:
+                emptylen += 1
+                if emptylen > count and emptylen >= 5:
+                    i = random.getrandbits(64) & maxsizemask
+                    emptylen = 0
+            else:
+                emptylen = 0
+                while he is not None:
+                    des.append(he)
+                    he = he.next
+                    if len(des) == count:
+                        return des
+            i = (i + 1) & maxsizemask
+        return des
     while len(des) < count and maxsteps:
         maxsteps -= 1
         for j in range(tables):
@@ -753,28 +771,6 @@ def dictGetSomeKeys(d, count):
     return des
 
 
-def some_keys_of_one_table(table, sizemask, i, count):
-    """Ours: the walk of dictGetSomeKeys from bucket `i` on, without the corner cases of two tables."""
-    des = []
-    emptylen = 0                                            # empty buckets in a row
-    for _ in range(count * 10):
-        he = table[i]
-        if he is None:
-            emptylen += 1
-            if emptylen > count and emptylen >= 5:
-                i = random.getrandbits(64) & sizemask
-                emptylen = 0
-        else:
-            emptylen = 0
-            while he is not None:
-                des.append(he)
-                he = he.next
-                if len(des) == count:
-                    return des
-        i = (i + 1) & sizemask
-    return des
-
-
 GETFAIR_NUM_ENTRIES = 15
 
 
@@ -792,15 +788,19 @@ def dictGetFairRandomKey(d):
             return dictGetRandomKey(d)
         return entries[int(random.random() * len(entries))]
     table = ht0.table
-    start = random.getrandbits(64) & ht0.sizemask
-    drawn = left = int(random.random() * GETFAIR_NUM_ENTRIES)
+    sizemask = ht0.sizemask
+    i = random.getrandbits(64) & sizemask
+    jumps = [i]                                             # where the walk begins, and where it goes on after a gap
+    left = int(random.random() * GETFAIR_NUM_ENTRIES)
     emptylen = 0                                            # empty buckets in a row
-    for i in range(start, min(start + 64, ht0.size)):       # no slice: that would touch each entry of it
+    for _ in range(GETFAIR_NUM_ENTRIES * 10):
         he = table[i]
         if he is None:
             emptylen += 1
-            if emptylen > GETFAIR_NUM_ENTRIES:              # here C jumps
-                break
+            if emptylen > GETFAIR_NUM_ENTRIES:
+                i = random.getrandbits(64) & sizemask
+                jumps.append(i)
+                emptylen = 0
         else:
             emptylen = 0
             while he is not None:
@@ -808,10 +808,28 @@ def dictGetFairRandomKey(d):
                     return he
                 left -= 1
                 he = he.next
-    entries = some_keys_of_one_table(table, ht0.sizemask, start, GETFAIR_NUM_ENTRIES)
-    if not entries:
+        i = (i + 1) & sizemask
+    # Rare: a table almost empty. Walk the same way again to see what there was.
+    passed = []
+    jumps = iter(jumps)
+    i = next(jumps)
+    emptylen = 0
+    for _ in range(GETFAIR_NUM_ENTRIES * 10):
+        he = table[i]
+        if he is None:
+            emptylen += 1
+            if emptylen > GETFAIR_NUM_ENTRIES:
+                i = next(jumps)
+                emptylen = 0
+        else:
+            emptylen = 0
+            while he is not None:
+                passed.append(he)
+                he = he.next
+        i = (i + 1) & sizemask
+    if not passed:
         return dictGetRandomKey(d)
-    return entries[drawn if drawn < len(entries) else int(random.random() * len(entries))]
+    return passed[int(random.random() * len(passed))]
 
 
 def dict_pop_fair_random_key(d):

@@ -540,6 +540,18 @@ def ziplistIndex(zl, index):
         p = ZIPLIST_HEADER_SIZE
         entry_len = ENTRY_LEN
         while index:
+            if index >= 16:
+                # A run of strings of one length is passed in one step.
+                q = p + 1 if zl[p] < ZIP_BIG_PREVLEN else p + 5
+                n = zl[q] if q < last else ZIP_END
+                if n <= 0x3f and zl[q:q + 16 * (n + 2):n + 2] == SIXTEEN[n]:
+                    n += 2
+                    run = string_run(zl, q, n - 2, min(index, (last - q + 1) // n))
+                    p = q - 1 + run * n
+                    index -= run
+                    if p >= last:
+                        break
+                    continue
             if zl[p] < ZIP_BIG_PREVLEN:
                 n = entry_len[zl[p + 1]]
                 p += n + 1 if n else zipRawEntryLengthSafe(zl, zlbytes, p)
@@ -632,7 +644,6 @@ def ziplist_bulks(zl, p, count):
     slice each, whose step is the length of an entry here and the length of a bulk there. That costs about 1 us a column
     for 600 values, where a loop over the values takes 50. What is no such run goes through the loop.
     """
-    zl = bytes(zl)                      # so that a slice is the value already
     last = len(zl) - ZIPLIST_END_SIZE
     entry_len = ENTRY_LEN
     read_int = READ_INT
@@ -640,18 +651,20 @@ def ziplist_bulks(zl, p, count):
     lines = []                          # head, value, head, value, ...; a run is one line
     append = lines.append
     left = count
-    stretch = 8                         # values for the loop before a run is looked for again
+    stretch = 16                        # values for the loop before a run is looked for again
     while left and p < last:
         q = p + 1 if zl[p] < ZIP_BIG_PREVLEN else p + 5
         n = zl[q]
-        if n <= 0x3f and left >= 8 and zl[q:q + 8 * (n + 2):n + 2] == EIGHT[n]:
+        if n <= 0x3f and left >= 16 and zl[q:q + 16 * (n + 2):n + 2] == SIXTEEN[n]:
             run = string_run(zl, q, n, min(left, (last - q + 1) // (n + 2)))
-            if run >= 8:
+            if run >= 16:
                 append(run_bulks(zl, q + 1, n, run))
                 left -= run
                 p = q - 1 + run * (n + 2)
-                stretch = 8
+                stretch = 16
                 continue
+        if zl.__class__ is not bytes:
+            zl = bytes(zl)              # so that a slice is the value already
         before = len(lines)
         for _ in range(min(stretch, left)):
             if zl[p] < ZIP_BIG_PREVLEN:
@@ -696,8 +709,8 @@ def ziplist_bulks(zl, p, count):
 #: integer encoding -> what reads it; 24 bits are not among the formats of struct
 READ_INT = {ZIP_INT_8B: Struct("<b").unpack_from, ZIP_INT_16B: Struct("<h").unpack_from, ZIP_INT_32B: Struct("<i").unpack_from,
             ZIP_INT_64B: Struct("<q").unpack_from}
-#: n -> the encoding bytes of eight strings of n bytes, and the head of a bulk of n bytes
-EIGHT = tuple(bytes((_n,)) * 8 for _n in range(64))
+#: n -> the encoding bytes of sixteen strings of n bytes, and the head of a bulk of n bytes
+SIXTEEN = tuple(bytes((_n,)) * 16 for _n in range(64))
 BULK_HEAD = tuple(b"$%d" % _n for _n in range(64))
 
 
@@ -705,9 +718,18 @@ def string_run(zl, q, n, most):
     """Ours: of the entries whose first has its encoding byte at q, how many are strings of n bytes with a prevlen of one
     byte (of the first one anything)? At most `most`, which the caller has made to fit into zl."""
     size = n + 2
+    want = b"%c" % n
     # By induction: if the entry at the expected place is one of them, the next one stands at the expected place too.
-    run = most - len(zl[q:q + (most - 1) * size + 1:size].lstrip(b"%c" % n))
-    return run - len(zl[q + size - 1:q + (run - 1) * size:size].lstrip(b"%c" % size))
+    # Mostly all are, which one comparison tells; else lstrip counts from the left.
+    run = most
+    got = zl[q:q + (run - 1) * size + 1:size]
+    if got != want * run:
+        run -= len(got.lstrip(want))
+    want = b"%c" % size
+    got = zl[q + size - 1:q + (run - 1) * size:size]
+    if got != want * (run - 1):
+        run -= len(got.lstrip(want))
+    return run
 
 
 def run_bulks(zl, start, n, run):

@@ -16,7 +16,7 @@ from datastructs.quicklist import (
     quicklistDup, quicklistEntry, quicklistGetIteratorAtIdx, quicklistIndex, quicklistInsertAfter,
     quicklistInsertBefore, quicklistNext, quicklistPopCustom, quicklistPush, quicklistPushHead, quicklistPushTail,
     quicklistReplaceAtIndex, quicklistSetOptions)
-from datastructs.ziplist import ziplistIndex, ziplist_bulks
+from datastructs.ziplist import ZIPLIST_HEADER_SIZE, ziplistIndex, ziplist_bulks
 from server.client.networking import rewriteClientCommandVector
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyDeferredLen, addReplyError,
@@ -393,7 +393,8 @@ def addListRangeReply_forward(c, o, start, rangelen):
         node = node.next
     while True:
         quicklistDecompressNodeForUse(node)
-        count, bulks = ziplist_bulks(node.zl, ziplistIndex(node.zl, start), rangelen)
+        p = ziplistIndex(node.zl, start) if start else ZIPLIST_HEADER_SIZE
+        count, bulks = ziplist_bulks(node.zl, p, rangelen)
         addReplyProto(c, bulks)
         rangelen -= count
         if not rangelen:

@@ -166,6 +166,11 @@ def test_bulks_of_runs(parts, start, count, at):
         zl = z.ziplistInsert(zl, z.ziplistIndex(zl, at), b"w" * 300)
         zl, _ = z.ziplistDelete(zl, z.ziplistIndex(zl, at))
     check(zl, model)
+    places, p = [], z.ziplistIndex(zl, 0)
+    while p is not None:
+        places.append(p)
+        p = z.ziplistNext(zl, p)
+    assert [z.ziplistIndex(zl, i) for i in range(len(model) + 2)] == places + [None, None]
     p = z.ziplistIndex(zl, start)
     if p is not None:
         want = model[start:start + count]
@@ -229,7 +234,8 @@ def test_hostile(body, fixed, deep):
     elif z.ziplistValidateIntegrity(zl, len(zl), 0):
         for call in (contents, backward, z.ziplistLen, lambda b: z.ziplist_bulks(b, 10, 99), lambda b: z.ziplistFind(b, 10, b"7", 1),
                      lambda b: z.ziplistPush(b, b"ab", 0), lambda b: z.ziplistPush(b, b"ab", 1),
-                     lambda b: z.ziplist_pop(b, 0), lambda b: z.ziplist_pop(b, 1), lambda b: z.ziplistFind(b, 10, b"ab", 0), lambda b: z.ziplistDeleteRange(b, 0, 3)):
+                     lambda b: z.ziplist_pop(b, 0), lambda b: z.ziplist_pop(b, 1), lambda b: z.ziplistFind(b, 10, b"ab", 0),
+                     lambda b: z.ziplistDeleteRange(b, 0, 3)):
             try:
                 call(bytearray(zl))
             except (AssertionError, IndexError, struct.error):
