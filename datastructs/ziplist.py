@@ -761,11 +761,14 @@ def ziplistDeleteRange(zl, index, num):
 
 def ziplistReplace(zl, p, s):
     """Put `s` in the place of the entry at p. Returns zl. An entry of the same size is overwritten where it stands."""
-    prevrawlensize, _, lensize, len_, _, _ = zipEntry(zl, p)
     entry = zip_encode(s)
-    if len(entry) == lensize + len_:
-        p += prevrawlensize
-        zl[p:p + len(entry)] = entry
+    q = p + 1 if zl[p] < ZIP_BIG_PREVLEN else p + 5
+    n = ENTRY_LEN[zl[q]]
+    if not n:
+        _, _, lensize, len_, _, _ = zipEntry(zl, p)
+        n = lensize + len_
+    if len(entry) == n:
+        zl[q:q + n] = entry
     else:
         zl = __ziplistDelete(zl, p, 1)
         zl = __ziplistInsert(zl, p, s)

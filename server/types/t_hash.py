@@ -8,7 +8,7 @@ State        server.hash_max_ziplist_entries, server.hash_max_ziplist_value: bou
 Invariant    OBJ_ENCODING_ZIPLIST: field, value, field, value ... in order of insertion; OBJ_ENCODING_HT: a dict_ of
              bytes -> bytes. A hash only ever changes from ZIPLIST to HT.
 Departures   an out-parameter pair (string, integer) is one result, bytes or int. HASH_SET_TAKE_* only said who owns
-             the strings, so hashTypeSet has no flags in effect.
+             the strings, so hashTypeSet has no flags in effect. HGETALL of a ziplist is one piece of protocol.
 """
 from typing import TYPE_CHECKING
 
@@ -21,24 +21,24 @@ from datastructs.util import (
     string2ll,
 )
 from datastructs.ziplist import (
-    ZIPLIST_HEAD, ZIPLIST_TAIL, ziplistIndex, ziplistFind, ziplistNext, ziplistGet, ziplistReplace, ziplistPush,
+    ZIPLIST_HEADER_SIZE, ZIPLIST_TAIL, ziplist_bulks, ziplistIndex, ziplistFind, ziplistNext, ziplistGet, ziplistReplace, ziplistPush,
     ziplistDelete, ziplistLen, ziplistSafeToAdd, ziplistValidateIntegrity, ziplistRandomPair, ziplistRandomPairs,
     ziplistRandomPairsUnique,
 )
 from server.log import serverAssert, serverLogHexDump, serverPanic
 from server.server_h import (
     server, shared, C_OK, C_ERR, CLIENT_CLOSE_ASAP, LL_WARNING, NOTIFY_HASH, NOTIFY_GENERIC, OBJ_HASH, OBJ_HASH_KEY,
-    OBJ_HASH_VALUE, OBJ_ENCODING_ZIPLIST, OBJ_ENCODING_HT,
+    OBJ_HASH_VALUE, OBJ_ENCODING_INT, OBJ_ENCODING_ZIPLIST, OBJ_ENCODING_HT,
 )
 from server.object import (
     checkType, createObject, createHashObject, createRawStringObject, createStringObject,
-    createStringObjectFromLongLong, sdsEncodedObject, getLongLongFromObjectOrReply, getLongDoubleFromObjectOrReply,
+    createStringObjectFromLongLong, getLongLongFromObjectOrReply, getLongDoubleFromObjectOrReply,
     getRangeLongFromObjectOrReply,
 )
 from server.client.networking import rewriteClientCommandArgument
 from server.client.networking_reply import (
     addReply, addReplyError, addReplyErrorObject, addReplyErrorFormat, addReplyLongLong, addReplyNull,
-    addReplyBulkCBuffer, addReplyBulkLongLong, addReplyArrayLen, addReplyMapLen,
+    addReplyBulkCBuffer, addReplyBulkLongLong, addReplyArrayLen, addReplyMapLen, addReplyProto,
 )
 from server.keyspace.db import (
     LOOKUP_NONE, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, lookupKeyWriteOrReply, lookupKeyWriteWithFlags,
@@ -58,12 +58,13 @@ def hashTypeTryConversion(o, argv, start, end):
     """Before argv[start..end] is added: turn a ziplist into a dict if one of them, or all together, is too long for it."""
     if o.encoding != OBJ_ENCODING_ZIPLIST:
         return
+    longest = server.hash_max_ziplist_value
     sum_ = 0
-    for i in range(start, end + 1):
-        if not sdsEncodedObject(argv[i]):
+    for arg in argv[start:end + 1]:
+        if arg.encoding == OBJ_ENCODING_INT:                # not sdsEncodedObject
             continue
-        len_ = len(argv[i].ptr)
-        if len_ > server.hash_max_ziplist_value:
+        len_ = len(arg.ptr)
+        if len_ > longest:
             hashTypeConvert(o, OBJ_ENCODING_HT)
             return
         sum_ += len_
@@ -75,10 +76,7 @@ def hashTypeGetFromZiplist(o, field):
     """The value of `field`: bytes or int; None when there is no such field."""
     serverAssert(o.encoding == OBJ_ENCODING_ZIPLIST)
     zl = o.ptr
-    fptr = ziplistIndex(zl, ZIPLIST_HEAD)
-    if fptr is None:
-        return None
-    fptr = ziplistFind(zl, fptr, field, 1)
+    fptr = ziplistFind(zl, ZIPLIST_HEADER_SIZE, field, 1)   # an empty ziplist has its end there, and ends the search
     if fptr is None:
         return None
     vptr = ziplistNext(zl, fptr)
@@ -135,15 +133,14 @@ def hashTypeSet(o, field, value, flags=HASH_SET_COPY):
     update = 0
     if o.encoding == OBJ_ENCODING_ZIPLIST:
         zl = o.ptr
-        fptr = ziplistIndex(zl, ZIPLIST_HEAD)
+        fptr = ziplistFind(zl, ZIPLIST_HEADER_SIZE, field, 1)
         if fptr is not None:
-            fptr = ziplistFind(zl, fptr, field, 1)
-            if fptr is not None:
-                vptr = ziplistNext(zl, fptr)
+            vptr = ziplistNext(zl, fptr)
+            if vptr is None:
                 serverAssert(vptr is not None)
-                update = 1
-                zl = ziplistReplace(zl, vptr, value)
-        if not update:
+            update = 1
+            zl = ziplistReplace(zl, vptr, value)
+        else:
             zl = ziplistPush(zl, field, ZIPLIST_TAIL)
             zl = ziplistPush(zl, value, ZIPLIST_TAIL)
         o.ptr = zl
@@ -166,14 +163,12 @@ def hashTypeDelete(o, field):
     deleted = 0
     if o.encoding == OBJ_ENCODING_ZIPLIST:
         zl = o.ptr
-        fptr = ziplistIndex(zl, ZIPLIST_HEAD)
+        fptr = ziplistFind(zl, ZIPLIST_HEADER_SIZE, field, 1)
         if fptr is not None:
-            fptr = ziplistFind(zl, fptr, field, 1)
-            if fptr is not None:
-                zl, fptr = ziplistDelete(zl, fptr)      # the field
-                zl, fptr = ziplistDelete(zl, fptr)      # the value
-                o.ptr = zl
-                deleted = 1
+            zl, fptr = ziplistDelete(zl, fptr)              # the field
+            zl, fptr = ziplistDelete(zl, fptr)              # the value
+            o.ptr = zl
+            deleted = 1
     elif o.encoding == OBJ_ENCODING_HT:
         if dictDelete(o.ptr, field) == DICT_OK:
             deleted = 1
@@ -606,6 +601,13 @@ def genericHgetallCommand(c, flags):
         addReplyMapLen(c, length)
     else:
         addReplyArrayLen(c, length)
+
+    # Fast lane: all of a ziplist is replied in one piece.
+    if both and o.encoding == OBJ_ENCODING_ZIPLIST:
+        count, bulks = ziplist_bulks(o.ptr, ZIPLIST_HEADER_SIZE, length * 2)
+        serverAssert(count == length * 2)
+        addReplyProto(c, bulks)
+        return
 
     count = 0
     hi = hashTypeInitIterator(o)

@@ -394,6 +394,8 @@ def addListRangeReply_forward(c, o, start, rangelen):
     while True:
         quicklistDecompressNodeForUse(node)
         p = ziplistIndex(node.zl, start) if start else ZIPLIST_HEADER_SIZE
+        if p is None:
+            raise AssertionError("quicklistIndex: the node has as many elements as its count")
         count, bulks = ziplist_bulks(node.zl, p, rangelen)
         addReplyProto(c, bulks)
         rangelen -= count
@@ -401,6 +403,8 @@ def addListRangeReply_forward(c, o, start, rangelen):
             return
         quicklistCompress(ql, node)
         node = node.next
+        if node is None:
+            raise AssertionError("quicklistNext: the list has as many elements as its count")
         start = 0
 
 
