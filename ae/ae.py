@@ -357,7 +357,7 @@ def aeWait(fd, mask, milliseconds):
     try:
         poller = select.poll()
         poller.register(fd, events)
-        ready = poller.poll(milliseconds)
+        ready = poller.poll((milliseconds + 2 ** 31) % 2 ** 32 - 2 ** 31)           # poll(2) takes an int
     except OSError:
         return -1
     if not ready:

@@ -216,7 +216,7 @@ _memtoll_re = re.compile(r"(-?[0-9]*)([^0-9].*)?\Z", re.DOTALL)
 def memtoll(p):
     """Bytes meant by a text like "1gb" (str or bytes).  Returns (value, err); err = 1 for a bad number or unit."""
     if not isinstance(p, str):
-        p = bytes(p).decode("latin-1")
+        p = bytes(p).partition(b"\0")[0].decode("latin-1")
     digits, unit = _memtoll_re.match(p).groups()
     mul = MEMORY_UNITS.get((unit or "").lower())
     if mul is None or len(digits) >= 128 or digits == "-":

@@ -23,7 +23,7 @@ from datastructs.dict import (
     dictSize,
 )
 from datastructs.sds import sdsavail, sdslen, sdsmapchars
-from datastructs.util import ULONG_MAX, stringmatchlen
+from datastructs.util import LLONG_MAX, ULONG_MAX, stringmatchlen
 from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext, ziplistRepr
 from persistence.rdb_h import RDBFLAGS_ALLOW_DUP, RDBFLAGS_NONE
 from server.bio import bioKillThreads
@@ -399,9 +399,7 @@ def debugCommand(c):
         debugCommand_protocol(c)
     elif sub == b"sleep" and argc == 3:
         m = _strtod_re.match(c.argv[2].ptr)
-        utime = int(float(m.group(1)) * 1000000) if m else 0
-        if utime > 0:
-            time.sleep(utime / 1000000)
+        debugCommand_sleep(float(m.group(1)) if m else 0)
         addReply(c, shared.ok)
     elif sub == b"set-active-expire" and argc == 3:
         server.active_expire_enabled = atoi(c.argv[2].ptr)
@@ -501,6 +499,18 @@ def debugCommand_reload(c):
         return
     serverLog(LL_WARNING, "DB reloaded by DEBUG RELOAD")
     addReply(c, shared.ok)
+
+
+def debugCommand_sleep(seconds):
+    """nanosleep(2), which a signal ends: Python's own sleep would go on after the handler."""
+    if seconds * 1000000 > LLONG_MAX:
+        return                              # C's microseconds overflow, and the call fails
+    end = time.monotonic() + seconds
+    asap = server.shutdown_asap
+    left = seconds
+    while left > 0 and server.shutdown_asap == asap:
+        time.sleep(min(left, 0.02))
+        left = end - time.monotonic()
 
 
 def debugCommand_object(c):

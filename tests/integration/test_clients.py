@@ -187,7 +187,7 @@ def test_cli_interactive(server):
 # ---------------------------------------------------------------- redis-benchmark
 
 @redis_benchmark
-@pytest.mark.parametrize("clients,pipeline", [(50, 1), (50, 16), (200, 1)])
+@pytest.mark.parametrize("clients,pipeline", [(50, 1), (50, 16), (1000, 1), (1000, 16)])
 def test_benchmark(server, clients, pipeline):
     out = subprocess.run(["redis-benchmark", "-p", str(server.port), "-c", str(clients), "-P", str(pipeline), "-n", "2000",
                           "-t", "ping,set,get,incr,mset", "-q"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -328,6 +328,17 @@ def test_signal_while_loading(run):
     assert "Received shutdown signal during loading, exiting now." in run.log()
 
 
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_a_sleep(run, sig):
+    run.start()
+    with run.connect() as c:
+        for too_long in ("1e400", "9223372036854775807"):               # C's long long overflows: no sleep
+            assert c.execute("DEBUG", "SLEEP", too_long) == b"OK"
+        c.send("DEBUG", "SLEEP", "60")
+        time.sleep(0.2)
+        assert run.end(sig) == 0
+
+
 @pytest.mark.parametrize("sig", [signal.SIGHUP, signal.SIGPIPE])
 def test_ignored_signals(run, sig):
     run.start()

@@ -206,6 +206,8 @@ def test_aeWait():
     assert aeWait(w, AE_WRITABLE, 1) == AE_WRITABLE
     os.write(w, b"x")
     assert aeWait(r, AE_READABLE, 1000) == AE_READABLE
+    assert aeWait(r, AE_READABLE, 2 ** 63 - 1) == AE_READABLE        # C's long long goes into an int: waits for ever
+    assert aeWait(w, AE_READABLE, 2 ** 32) == 0                      # ... or not at all
     os.close(r)
     assert aeWait(w, AE_WRITABLE, 1000) & AE_WRITABLE               # POLLERR shows as writable
     os.close(w)

@@ -95,6 +95,7 @@ def test_long_double_holds_doubles(x):
 
 def test_memtoll():
     assert memtoll("1gb") == (1 << 30, 0) and memtoll(b"5K") == (5000, 0) and memtoll("-1") == (-1, 0)
+    assert memtoll(b"1kb\0x") == (1024, 0) and memtoll(b"\0") == (0, 0)          # a C string
     assert memtoll("x")[1] == 1 and memtoll("1tb")[1] == 1 and memtoll("1.5mb")[1] == 1 and memtoll("-")[1] == 1
 
 
