@@ -27,6 +27,7 @@ except ImportError:                                 # a Python built without Ope
 
 from ae.ae import AE_READABLE, AE_WRITABLE, aeCreateFileEvent, aeDeleteFileEvent, aeGetFileEvents
 from datastructs.adlist import listAddNodeTail, listCreate, listDelNode, listLast, list_values
+from datastructs.util import INT_MAX
 from server.client.connection import (
     CONN_FLAG_WRITE_BARRIER, CONN_STATE_ACCEPTING, CONN_STATE_CLOSED, CONN_STATE_CONNECTED, CONN_STATE_CONNECTING,
     CONN_STATE_ERROR, CONN_STATE_NONE, CONN_TYPE_TLS, CT_Socket, ConnectionType, callHandler, connGetSocketError,
@@ -670,7 +671,7 @@ def connTLSSetReadHandler(conn, func):
 
 def setBlockingTimeout(conn, timeout):
     """For the calls that wait: each of them may take `timeout` ms."""
-    conn.ssl.settimeout(timeout / 1000 or None)
+    conn.ssl.settimeout(min(timeout, INT_MAX) / 1000 or None)
 
 
 def unsetBlockingTimeout(conn):

@@ -87,7 +87,7 @@ def test_waiting_calls(certs, config):
     conn = tls.connCreateTLS()
     assert connBlockingConnect(conn, "127.0.0.1", peer.port, 2000) == C_OK
     assert conn.state == CONN_STATE_CONNECTED
-    assert connSyncWrite(conn, b"PING\r\n", 2000) == 6
+    assert connSyncWrite(conn, b"PING\r\n", 2 ** 63 - 1) == 6
     assert connSyncReadLine(conn, 1024, 2000) == b"+PONG"
     assert connSyncReadLine(conn, 1024, 2000) == b"line 2"
     assert connSyncRead(conn, 4, 2000) == b"rest"
