@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 6379
 ARGS   ?=
 
-.PHONY: run test test-apps lint debug docs bench test-redis differential soak clean install
+.PHONY: run test test-apps lint debug docs bench test-redis differential soak crash clean install
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -63,6 +63,11 @@ differential: $(VENV)/.test
 soak: $(VENV)/.test
 	AEREDIS_SOAK_CONNECTIONS=20000 AEREDIS_HOSTILE_STRINGS=100000 AEREDIS_IDLE_CONNECTIONS=10000 AEREDIS_PIPELINE=1000000 \
 		$(BIN)/python -m pytest tests/integration/test_soak.py tests/integration/test_hostile_clients.py $(ARGS)
+
+# Kills and damaged files, at full length: 50 rounds of kill -9, 2,000 flipped bytes, each file judged by the real server as well.
+crash: $(VENV)/.test
+	AEREDIS_CRASH=$(or $(CRASH),10) AEREDIS_FLIPS=$(or $(FLIPS),2000) \
+		$(BIN)/python -m pytest tests/integration/test_crash.py tests/integration/test_check_tools.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .redis-suite build dist *.egg-info .pytest_cache .hypothesis

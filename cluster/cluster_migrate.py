@@ -159,7 +159,7 @@ def restoreCommand_load(data, key):
     """Return the value of a verified payload, or None."""
     payload = rio()
     rioInitWithBuffer(payload, data)
-    type_ = rdbLoadObjectType(payload)
+    type_ = rdbLoadObjectType(payload, int.from_bytes(data[-10:-8], "little"))
     if type_ == -1:
         return None
     try:

@@ -278,10 +278,10 @@ def rdbLoadBinaryFloatValue(rdb):
     return (0, unpack_float(b)[0]) if b is not None else (-1, 0.0)
 
 
-def rdbLoadObjectType(rdb):
-    """Return the type of a value, or -1 also when it is none."""
+def rdbLoadObjectType(rdb, rdbver):
+    """Return the type of a value, or -1 also when it is none in that version."""
     type_ = rdbLoadType(rdb)
-    return type_ if rdbIsObjectType(type_) else -1
+    return type_ if rdbIsObjectType(type_, rdbver) else -1
 
 
 ModuleTypeNameCharSet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -867,12 +867,15 @@ def rdbLoadRio(rdb, rdbflags, rsi):
                 if rdbLoadRio_moduleaux(rdb) == C_ERR:
                     return rdbLoadRio_eoferr()
                 continue
-            if type_ == RDB_OPCODE_FUNCTION or type_ == RDB_OPCODE_FUNCTION2:
+            if rdbver >= 10 and (type_ == RDB_OPCODE_FUNCTION or type_ == RDB_OPCODE_FUNCTION2):
                 rdbReportReadError(2322, "Unknown RDB encoding type %d: a library of functions (Redis 7.0)", type_)
                 return rdbLoadRio_eoferr()
 
         key = rdb_load_sds(rdb)
         if key is None:
+            return rdbLoadRio_eoferr()
+        if rdbver < 10 and type_ > RDB_TYPE_STREAM_LISTPACKS:
+            rdbReportReadError(2322, "Unknown RDB encoding type %d", type_)
             return rdbLoadRio_eoferr()
         try:
             val, error = rdbLoadObject(type_, rdb, key)

@@ -210,7 +210,7 @@ def redis_check_rdb_read(rdb):
             rdbCheckInfo("MODULE AUX for: %s", name)
             rdbLoadCheckModuleValue(rdb, name)
             continue
-        if not rdbIsObjectType(type_):
+        if not rdbIsObjectType(type_, rdbver):
             return redis_check_rdb_fail("Invalid object type: %d", type_)
         rdbstate.key_type = type_
 

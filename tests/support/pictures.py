@@ -518,7 +518,7 @@ def draw_remote(port, key):
         payload = c.execute("DUMP", key)
     r = rio()
     rioInitWithBuffer(r, bytearray(payload[:-10]))
-    rdbtype = rdbLoadObjectType(r)
+    rdbtype = rdbLoadObjectType(r, int.from_bytes(payload[-10:-8], "little"))
     o = rdbLoadObject(rdbtype, r, key.encode())[0]
     if o is None:
         return out + ["RDB type %d of that server cannot be decoded here" % rdbtype]
