@@ -16,7 +16,7 @@ from tests.support.proxy import Proxy
 from tests.support.server import start_server
 
 pytestmark = pytest.mark.slow
-TESTS = 6
+TESTS = 8
 SECONDS = float(os.environ.get("AEREDIS_MIXED_SECONDS", "9")) / TESTS
 
 
@@ -178,7 +178,9 @@ class Writer:
         n = self.r.randrange(1, 30)
         for _ in range(n):
             pipe.execute_command(*self.command())
-        pipe.execute(raise_on_error=False)
+        # A transaction of which a command was refused for want of memory is aborted whole, and so must be.
+        with contextlib.suppress(redis.exceptions.ExecAbortError, redis.exceptions.OutOfMemoryError):
+            pipe.execute(raise_on_error=False)
         self.commands += n
 
     def run(self, seconds, cuts, replicas=(), proxies=()):
@@ -309,6 +311,50 @@ def test_chain(top, end):
         assert stats(m)["sync_partial_ok"] >= 1 and stats(m)["sync_full"] == 1, sync_log(m, s)
         assert stats(m)["sync_partial_err"] == errors
         assert stats(s)["sync_partial_ok"] >= 1 and stats(s)["sync_full"] == full
+
+
+@pytest.mark.parametrize("master,replica", [("ours", "6.2"), ("6.2", "ours")])
+def test_evictions_and_kills(master, replica):
+    """A master that evicts all the time, and kill -9 of either side: the replica never evicts by itself, and comes to the same data."""
+    with server(master, appendonly="yes") as m, server(replica) as s:
+        evicted = 0
+
+        def limit():
+            """Leave little room above what is there now, backlog and buffers included."""
+            c = m.client()
+            c.config_set("maxmemory-policy", "allkeys-random")
+            c.config_set("maxmemory", c.info("memory")["used_memory"] + (300000 if m.kind == "ours" else 40000))
+
+        def link_is_up():
+            wait_for(lambda: replication(s)["master_link_status"] == "up", what="link after a kill")
+
+        def kill_replica():
+            s.kill9()
+            s.start()
+            attach(s, m.port)
+
+        def kill_master():
+            nonlocal evicted
+            evicted += stats(m)["evicted_keys"]
+            m.kill9()
+            m.start()
+            w.c = m.client()
+            link_is_up()
+            limit()
+
+        w = Writer(m, 8, m if m.kind == "ours" else s)
+        attach(s, m.port)
+        w.batch()
+        limit()
+        for act in (kill_replica, kill_master, lambda: None):
+            w.run(SECONDS / 3, [])
+            act()
+        link_is_up()
+        evicted += stats(m)["evicted_keys"]
+        m.client().config_set("maxmemory", 0)       # it may have evicted all there was
+        w.batch()
+        agree(m, [s])
+        assert evicted > 0 and stats(s)["evicted_keys"] == 0
 
 
 def test_promotion_and_restart():
