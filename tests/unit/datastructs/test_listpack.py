@@ -1,4 +1,4 @@
-"""listpack.py against a plain list of strings, and against hostile bytes."""
+"""listpack.py against a plain list of strings, against bytes of the real server, and against hostile bytes."""
 import struct
 
 import pytest
@@ -114,3 +114,19 @@ def test_append_all_takes_integers(eles):
     for ele in eles:
         one = l.lpAppend(one, b"%d" % ele if type(ele) is int else ele)
     assert l.lp_append_all(l.lpNew(), eles) == one
+
+
+def test_bytes_of_the_c_server():
+    """The listpack out of a DUMP of a stream by redis-server 6.2.14: XADD 1-1 f v g 300, 1-2 f -70000 g 9223372036854775807,
+    5-1 other <70 x> n 127."""
+    blob = bytes.fromhex("990000001b00" "0301" "0001" "0201" "816602" "816702" "0001" "0201" "0001" "0001" "817602" "c12c02" "0501"
+                         "0201" "0001" "0101" "f290eefe04" "f4ffffffffffffff7f09" "0501" "0001" "0401" "0001" "0201" "856f7468657206"
+                         "e046" + "78" * 70 + "48" "816e02" "7f01" "0801" "ff")
+    elements = [b"3", b"0", b"2", b"f", b"g", b"0", b"2", b"0", b"0", b"v", b"300", b"5", b"2", b"0", b"1", b"-70000",
+                b"9223372036854775807", b"5", b"0", b"4", b"0", b"2", b"other", b"x" * 70, b"n", b"127", b"8"]
+    assert l.lpValidateIntegrity(blob, len(blob), 1)
+    assert contents(blob) == backward(blob) == elements
+    lp = l.lpNew()
+    for ele in elements:
+        lp = l.lpAppend(lp, ele)
+    assert bytes(lp) == blob
