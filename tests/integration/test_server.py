@@ -209,3 +209,18 @@ def test_server_process_reports_a_failed_start():
     with pytest.raises(RuntimeError, match="server ended"):
         s.start()
     s.cleanup()
+
+
+def test_without_lupa(tmp_path):
+    """Scripts say what to install; everything else works, and scripts of an RDB file are kept."""
+    (tmp_path / "lupa.py").write_text("raise ImportError('not installed')\n")       # the working directory comes first
+    with start_server(directory=str(tmp_path)) as s, s.resp() as c:
+        for args in (("EVAL", "return 1", "0"), ("SCRIPT", "LOAD", "return 1")):
+            assert "install lupa (pip install 'aeredis[lua]')" in c.execute(*args).text, args
+        assert c.execute("SET", "k", "v") == b"OK"
+        assert c.execute("SCRIPT", "EXISTS", "0" * 40) == [0]
+        assert c.execute("SCRIPT", "FLUSH") == b"OK"
+        assert c.execute("SCRIPT", "KILL").text.startswith("NOTBUSY")
+        c.execute("DEBUG", "RELOAD")
+        assert c.execute("GET", "k") == b"v"
+        assert b"used_memory_lua:0\r\n" in c.execute("INFO", "memory")
