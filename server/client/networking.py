@@ -740,6 +740,8 @@ def processInlineBuffer(c):
     buf = c.querybuf
     qb_pos = c.qb_pos
     newline = buf.find(b"\n", qb_pos)
+    if newline != -1 and buf.find(b"\0", qb_pos, newline) != -1:
+        newline = -1                                            # C's strchr sees nothing behind a NUL
 
     if newline == -1:
         if len(buf) - qb_pos > PROTO_INLINE_MAX_SIZE:
@@ -754,8 +756,7 @@ def processInlineBuffer(c):
 
     aux = bytes(buf[qb_pos:newline])
     querylen = len(aux)
-    nul = aux.find(b"\0")
-    argv = sdssplitargs(aux if nul == -1 else aux[:nul])        # C's string ends at a NUL
+    argv = sdssplitargs(aux)
     if argv is None:
         addReplyError(c, b"Protocol error: unbalanced quotes in request")
         setProtocolError("unbalanced quotes in inline request", c)

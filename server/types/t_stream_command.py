@@ -54,7 +54,9 @@ def streamGenericParseIDOrReply(c, o, missing_seq, strict):
     missing_seq stands in for an absent seq.  With c None no error is sent.
     """
     buf = o.ptr
-    if len(buf) <= 127 and not (strict and buf in (b"-", b"+")):
+    ok = len(buf) <= 127
+    buf = buf.partition(b"\0")[0]                   # C reads a copy that ends at a NUL
+    if ok and not (strict and buf in (b"-", b"+")):
         if buf == b"-":
             return C_OK, streamID(0, 0)
         if buf == b"+":

@@ -116,6 +116,13 @@ def test_tail_stays_in_the_buffer(monkeypatch, commands):
     assert commands == [[b"PING"], [b"GET", b"abcde"], [b"PING", b"inline", b"a b"]]
 
 
+def test_inline_line_end_behind_a_nul(monkeypatch, commands):
+    """C looks for the line end with strchr: it is not seen, and no command comes of this line."""
+    c, wire = make_client(monkeypatch)
+    feed(c, wire, b"PING\r\nPING\0abc\r\n", b"PING\r\n")
+    assert commands == [[b"PING"]] and c.querybuf == b"PING\0abc\r\nPING\r\n"
+
+
 def test_big_argument_is_read_into_its_own_buffer(monkeypatch, commands):
     c, wire = make_client(monkeypatch)
     value = bytes(range(256)) * 400

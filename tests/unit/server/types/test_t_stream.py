@@ -162,6 +162,14 @@ def test_bad_ids(redis, id_, error):
     assert redis("EXISTS", "k") == 0
 
 
+def test_an_id_ends_at_a_nul(redis):
+    """As in C, which parses a C string: `1\\0x` is 1, `-\\0x` is the lowest ID."""
+    redis("XADD", "k", b"1-2\0x", "f", "v")
+    assert redis("XRANGE", "k", b"-\0x", b"1\0-0") == [[b"1-2", [b"f", b"v"]]]
+    assert redis("XADD", "k", b"-\0", "f", "v").text == "ERR Invalid stream ID specified as stream command argument"
+    assert redis("XRANGE", "k", b"1-" + b"\0" * 126, "+").text == "ERR Invalid stream ID specified as stream command argument"
+
+
 def test_the_end_of_ids(redis):
     top = b"%d-%d" % (MAX, MAX)
     assert redis("XADD", "k", top, "f", "v") == top
