@@ -1096,7 +1096,8 @@ def call(c, flags):
                 if cflags & CLIENT_FORCE_AOF:
                     srv.lua_caller.flags |= CLIENT_FORCE_AOF
 
-    if flags & CMD_CALL_SLOWLOG:
+    full = flags == CMD_CALL_FULL
+    if full or flags & CMD_CALL_SLOWLOG:
         threshold = srv.latency_monitor_threshold                           # latencyAddSampleIfNeeded
         if threshold and duration // 1000 >= threshold:
             latencyAddSample("fast-command" if real_cmd.flags & CMD_FAST else "command", duration // 1000)
@@ -1111,7 +1112,7 @@ def call(c, flags):
     if c.original_argv is not None and not cflags & CLIENT_BLOCKED:
         freeClientOriginalArgv(c)
 
-    if flags & CMD_CALL_STATS:
+    if full or flags & CMD_CALL_STATS:
         real_cmd.microseconds += duration
         real_cmd.calls += 1
 

@@ -1049,7 +1049,8 @@ def processCommandAndResetClient(c):
     try:
         if processCommand(c) == C_OK:
             # commandProcessed, inlined for the common case
-            if c.flags & (CLIENT_BLOCKED | CLIENT_MASTER):
+            flags = c.flags
+            if flags and flags != CLIENT_PENDING_WRITE and flags & (CLIENT_BLOCKED | CLIENT_MASTER):
                 commandProcessed(c)
             else:
                 resetClient(c)

@@ -94,9 +94,20 @@ def updateLFU(val):
 def lookupKey(db, key, flags):
     """The value at `key` or None, whatever its expire says.  Commands go through lookupKeyRead / lookupKeyWrite.
 
-    HOT: LRU_CLOCK() is server.lruclock for every legal hz, and is read here without the call.
+    HOT: LRU_CLOCK() is server.lruclock for every legal hz, and is read here without the call.  The fast lane of dictFind
+    is written out.
     """
-    de = dictFind(db.dict, key.ptr)
+    d = db.dict
+    ptr = key.ptr
+    if d.rehashidx == -1:
+        ht0 = d.ht[0]
+        if not ht0.used:
+            return None
+        de = ht0.table[hash(ptr) & ht0.sizemask]
+        while de is not None and de.key != ptr:
+            de = de.next
+    else:
+        de = dictFind(d, ptr)
     if de is None:
         return None
     val = de.val
