@@ -99,7 +99,7 @@ def lookupKey(db, key, flags):
     """
     d = db.dict
     ptr = key.ptr
-    if d.rehashidx == -1:
+    if d.rehashidx == -1 and d.type.builtin:
         ht0 = d.ht[0]
         if not ht0.used:
             return None
