@@ -165,10 +165,11 @@ def test_dump_restore(version):
                 assert real.execute("DEBUG", "DIGEST-VALUE", key) == want, key
 
 
-def test_dump_bytes_are_those_of_c():
-    """Without compression there is one way to write a value: ours must be the same, byte by byte."""
+@pytest.mark.parametrize("compression", ["yes", "no"])
+def test_dump_bytes_are_those_of_c(compression):
+    """A value is written the same, byte by byte; with compression up to LZF_EXACT_MAX bytes."""
     need("6.2")
-    conf = {"rdbcompression": "no"}
+    conf = {"rdbcompression": compression}
     with start("6.2", conf) as a, start("ours", conf) as b:
         with a.resp(timeout=60) as real, b.resp(timeout=60) as ours:
             fill(real)

@@ -24,7 +24,7 @@ OPTIONS = ["--save", "", "--hash-max-ziplist-entries", "8", "--hash-max-ziplist-
            "--list-max-ziplist-size", "4", "--set-max-intset-entries", "8", "--zset-max-ziplist-entries", "8",
            "--zset-max-ziplist-value", "32", "--stream-node-max-entries", "4", "--hll-sparse-max-bytes", "200",
            "--proto-max-bulk-len", "1mb", "--databases", "4", "--appendonly", "yes", "--appendfsync", "no",
-           "--auto-aof-rewrite-percentage", "0", "--rdbcompression", "no", "--notify-keyspace-events", "KEAm"]
+           "--auto-aof-rewrite-percentage", "0", "--notify-keyspace-events", "KEAm"]
 
 #: Fields of INFO that must agree.
 COUNTERS = [b"keyspace_hits", b"keyspace_misses", b"total_error_replies", b"unexpected_error_replies", b"rdb_changes_since_last_save"]
