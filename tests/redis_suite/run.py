@@ -142,7 +142,8 @@ def run_file(name, tree, job, args, extra):
                          env=dict(os.environ, PATH=args.path))
     result.seconds = time.monotonic() - start
     result.output = COLOUR.sub("", run.stdout.decode("utf-8", "replace"))
-    for line in result.output.splitlines():
+    lines = result.output.splitlines()
+    for line, following in zip(lines, lines[1:] + [""]):
         match = RESULT.match(line)
         if not match:
             continue
@@ -151,8 +152,8 @@ def run_file(name, tree, job, args, extra):
             result.ok += 1
         elif kind == "skip":
             result.skipped += 1
-        elif kind in ("err", "exception"):
-            result.failed.append(text)
+        elif kind in ("err", "exception"):          # with what was expected, which stands in the next line
+            result.failed.append(text if not following or RESULT.match(following) else text + ": " + following)
     result.finished = "The End" in result.output
     if not result.finished and not result.failed:
         result.failed.append("the runner did not finish: " + " | ".join(result.output.splitlines()[-3:]))
