@@ -415,19 +415,18 @@ def hsetCommand(c):
     if o is None:
         o = createHashObject()
         dbAdd(db, key, o)
-    elif checkType(c, o, OBJ_HASH):
+    elif o.type != OBJ_HASH:
+        checkType(c, o, OBJ_HASH)
         return
     # Fast lane: one field of a hash table, whose encoding stays what it is.
     if argc == 4 and o.encoding == OBJ_ENCODING_HT:
-        d = o.ptr                                           # hashTypeSet
-        field = argv[2].ptr
-        de = dictFind(d, field)
+        de, existing = dictAddRaw(o.ptr, argv[2].ptr)       # hashTypeSet; C finds first, and adds what is not there
         if de is not None:
-            created = 0
-        else:
             created = 1
-            de, _ = dictAddRaw(d, field)
-        de.val = argv[3].ptr
+            de.val = argv[3].ptr
+        else:
+            created = 0
+            existing.val = argv[3].ptr
     else:
         hashTypeTryConversion(o, argv, 2, argc - 1)
         created = 0
