@@ -18,7 +18,7 @@ from server.server_h import (
     NOTIFY_GENERIC, OBJ_STRING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INT, OBJ_SHARED_INTEGERS,
 )
 from server.object import (
-    OBJ_ENCODING_EMBSTR_SIZE_LIMIT, checkType, createObject, createStringObject, createStringObjectFromLongLong,
+    checkType, createObject, createStringObject, createStringObjectFromLongLong,
     createStringObjectFromLongLongForValue, createStringObjectFromLongDouble, tryObjectEncoding, getDecodedObject,
     stringObjectLen, getLongLongFromObjectOrReply, getLongDoubleFromObjectOrReply, getLongFromObjectOrReply,
 )
@@ -183,10 +183,10 @@ def setCommand(c):
     """SET key value [NX|XX] [GET] [EX s|PX ms|EXAT ts|PXAT ms-ts|KEEPTTL] -> OK, nil or the old value   [write, denyoom]"""
     argv = c.argv
     if c.argc == 3:
-        # Fast lane: no options to parse; and nothing to encode in a short value that cannot be a number.
+        # Fast lane: no options to parse; and nothing to encode in an EMBSTR that cannot be a number.  (The arguments of
+        # an inline request are RAW, whatever their length.)
         val = argv[2]
-        s = val.ptr
-        if len(s) > OBJ_ENCODING_EMBSTR_SIZE_LIMIT or b"-" <= s < b":":
+        if val.encoding != OBJ_ENCODING_EMBSTR or b"-" <= val.ptr < b":":
             val = argv[2] = tryObjectEncoding(val)
         setGenericCommand(c, OBJ_NO_FLAGS, argv[1], val, None, UNIT_SECONDS, None, None)
         return

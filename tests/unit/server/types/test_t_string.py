@@ -4,7 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import server.link  # noqa: F401
-from server.server_h import MAXMEMORY_FLAG_LFU, server
+from server.object import createObject
+from server.server import lookupCommand
+from server.server_h import MAXMEMORY_FLAG_LFU, OBJ_STRING, server
 from server.types.t_string import lcs_bit_rows
 from tests.support.inprocess import InProcess
 
@@ -70,3 +72,19 @@ def test_msetnx_sets_all_or_nothing():
         assert redis("MSETNX", "c", "1", "b", "y") == 0
         assert redis("MGET", "a", "b", "c") == [b"1", b"x", None]
         assert redis.encoding("a") == "int" and redis.encoding("b") == "embstr"
+
+
+@pytest.mark.parametrize("value", [b"", b"text", b"x" * 44, b"x" * 45, b"12345", b"-7", b"-", b"9" * 30])
+@pytest.mark.parametrize("command", ["SET", "MSET"])
+def test_arguments_of_an_inline_request(command, value):
+    """They are RAW, whatever their length, and are stored in the encoding of any other value."""
+    with InProcess() as redis:
+        redis(command, "k", value)
+        want = redis.encoding("k")
+        c = redis.c
+        c.argv = [createObject(OBJ_STRING, word) for word in (command.encode(), b"k", value)]
+        c.argc = 3
+        c.cmd = lookupCommand(command.encode())
+        c.cmd.proc(c)
+        assert redis.reply() == b"OK"
+        assert redis.encoding("k") == want and redis("GET", "k") == value
