@@ -159,26 +159,29 @@ good_score = st.one_of(words("inf", "-inf", "1", "2", "2", "3.5", "-1e300", "1e3
                        st.floats(-1e6, 1e6, allow_nan=False).map(lambda f: repr(f).encode()))
 score = st.integers(0, 11).flatmap(lambda n: decimal if n == 0 else good_score)
 score_bound = st.one_of(score, words("(1", "(2", "-inf", "+inf", "(inf", "(", "-inf", "+inf"))
+#: Sorted sets whose scores are all equal: with others a lexical range of a skiplist depends on the levels it has drawn.
+lex_key = st.sampled_from([b"lex1", b"lex2"])
 lex_bound = words("-", "+", "-", "+", "[a", "(b", "[m", "(m5", "[", "[1", "(m9", "x", "")
 aggregate = [opt("AGGREGATE", words("SUM", "min", "MAX", "x")), opt("WEIGHTS", arg(score), score), opt("WITHSCORES")]
 range_options = [opt("WITHSCORES"), opt("LIMIT", arg(small), arg(small)), opt("REV"), opt("BYSCORE"), opt("BYLEX")]
 
 ZSETS = [
+    many(cmd("ZADD", lex_key), st.just(b"0"), element, max_size=12),
     many(cmd("ZADD", key), arg(score), element), many(cmd("ZADD", key), score, element, max_size=12),
     many(tail(cmd("ZADD", key), opt("NX"), opt("XX"), opt("GT"), opt("lt"), opt("CH"), opt("INCR"), max_size=2), score, element,
          max_size=2),
     cmd("ZINCRBY", key, arg(score), element), many(cmd("ZREM", key), element), cmd("ZSCORE", key, element),
     many(cmd("ZMSCORE", key), element), cmd("ZCARD", key), cmd("ZRANK", key, element), cmd("ZREVRANK", key, element),
-    cmd("ZCOUNT", key, score_bound, score_bound), cmd("ZLEXCOUNT", key, lex_bound, lex_bound),
+    cmd("ZCOUNT", key, score_bound, score_bound), cmd("ZLEXCOUNT", lex_key, lex_bound, lex_bound),
     tail(cmd("ZRANGE", key, arg(small), arg(small)), *range_options), tail(cmd("ZREVRANGE", key, small, small), opt("WITHSCORES")),
     tail(cmd("ZRANGE", key, score_bound, score_bound, "BYSCORE"), *range_options, max_size=2),
     tail(cmd("ZRANGEBYSCORE", key, score_bound, score_bound), *range_options[:2]),
     tail(cmd("ZREVRANGEBYSCORE", key, score_bound, score_bound), *range_options[:2]),
-    tail(cmd("ZRANGEBYLEX", key, lex_bound, lex_bound), range_options[1]),
-    tail(cmd("ZREVRANGEBYLEX", key, lex_bound, lex_bound), range_options[1]),
+    tail(cmd("ZRANGEBYLEX", lex_key, lex_bound, lex_bound), range_options[1]),
+    tail(cmd("ZREVRANGEBYLEX", lex_key, lex_bound, lex_bound), range_options[1]),
     tail(cmd("ZRANGESTORE", key, key, arg(small), small), *range_options[1:]),
     cmd("ZREMRANGEBYRANK", key, small, arg(small)), cmd("ZREMRANGEBYSCORE", key, score_bound, score_bound),
-    cmd("ZREMRANGEBYLEX", key, lex_bound, lex_bound), cmd("ZPOPMIN", key), cmd("ZPOPMAX", key, arg(small)),
+    cmd("ZREMRANGEBYLEX", lex_key, lex_bound, lex_bound), cmd("ZPOPMIN", key), cmd("ZPOPMAX", key, arg(small)),
     cmd("ZPOPMIN", key, small), cmd("ZRANDMEMBER", key), cmd("ZRANDMEMBER", key, arg(small)),
     tail(cmd("ZUNIONSTORE", key, "2", key, key), *aggregate), tail(cmd("ZINTERSTORE", key, "2", key, key), *aggregate),
     tail(cmd("ZUNION", "2", key, key), *aggregate), tail(cmd("ZINTER", arg(words("2")), key, key), *aggregate),
