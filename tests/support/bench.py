@@ -176,7 +176,7 @@ def main():
             replication(real, ours, ours_command, args)
             return
         if args.persistence:
-            persistence(real, ours, args.rounds)
+            persistence((real, [real_server()]), (ours, ours_command), args.rounds)
             return
         tests = args.tests.split(",") if args.tests else STRINGS
         compare(real, ours, tests, (1, 16), args.rounds, args.requests, args.warm_up)
@@ -201,10 +201,12 @@ def seconds(server, *words):
 
 
 def persistence(real, ours, rounds, keys=1000000, size=100 << 20):
-    """Speed of SAVE and of loading (DEBUG RELOAD of an empty data set), each with small strings and with one big one."""
+    """Speed of SAVE and of loading, each with small strings and with one big one; `real` and `ours`: (server, command).
+
+    Each load is that of a new process, as after a restart: one that has held such data before has its memory ready."""
     for what, fill in (("%d strings" % keys, ("DEBUG", "POPULATE", keys)), ("one value of %d MB" % (size >> 20), None)):
         got = {"SAVE": [], "load": []}
-        for server in (real, ours):
+        for server, _ in (real, ours):
             server.ask("FLUSHALL")
             if fill is not None:
                 server.ask(*fill)
@@ -214,12 +216,14 @@ def persistence(real, ours, rounds, keys=1000000, size=100 << 20):
                 if server.socket.recv(64) != b"+OK\r\n":
                     sys.exit("SET of a big value")
         for _ in range(rounds):
-            save = seconds(real, "SAVE") / seconds(ours, "SAVE")
+            save = seconds(real[0], "SAVE") / seconds(ours[0], "SAVE")
             got["SAVE"].append(save)
             took = []
-            for server in (real, ours):
-                server.ask("FLUSHALL")
-                took.append(seconds(server, "DEBUG", "RELOAD", "NOSAVE", "NOFLUSH"))
+            for server, command in (real, ours):
+                loader = Server(command)
+                loader.ask("CONFIG", "SET", "dir", server.dir)
+                took.append(seconds(loader, "DEBUG", "RELOAD", "NOSAVE", "NOFLUSH"))
+                loader.stop()
             got["load"].append(took[0] / took[1])
         for verb, ratios in got.items():
             print("%-4s of %-18s ours/real %.2f   (%.2f .. %.2f)" % (verb, what, statistics.median(ratios), min(ratios),
