@@ -104,14 +104,7 @@ def lzf_compress_exact(in_data, out_len):
         if op - (lit % MAX_LIT == 0) + 3 + 1 >= out_len:
             return b""
         put_literals(out, in_data, start, ip)
-        off = ip - ref - 1
-        encoded = length - 2
-        if encoded < 7:
-            out.append((encoded << 5) | (off >> 8))
-        else:
-            out.append((7 << 5) | (off >> 8))
-            out.append(encoded - 7)
-        out.append(off & 0xff)
+        put_copy(out, ip - ref - 1, length)
         ip += length
         start = ip
         if ip >= last:
@@ -138,6 +131,17 @@ def put_literals(out, in_data, start, end):
         start += run
 
 
+def put_copy(out, off, length):
+    """Write a copy of `length` bytes from off + 1 bytes back."""
+    encoded = length - 2
+    if encoded < 7:
+        out.append((encoded << 5) | (off >> 8))
+    else:
+        out.append((7 << 5) | (off >> 8))
+        out.append(encoded - 7)
+    out.append(off & 0xff)
+
+
 def lzf_compress_skipping(in_data, out_len):
     """lzf_compress for big data, see Departures."""
     n = len(in_data)
@@ -161,14 +165,7 @@ def lzf_compress_skipping(in_data, out_len):
         misses = 0
         length = match_length(in_data, ref, ip, min(n - ip, MAX_REF))
         put_literals(out, in_data, lit, ip)
-        off = ip - ref - 1
-        encoded = length - 2
-        if encoded < 7:
-            out.append((encoded << 5) | (off >> 8))
-        else:
-            out.append((7 << 5) | (off >> 8))
-            out.append(encoded - 7)
-        out.append(off & 0xff)
+        put_copy(out, ip - ref - 1, length)
         if len(out) > out_len:
             return b""
         ip += length
