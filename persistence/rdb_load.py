@@ -55,10 +55,11 @@ from server.object import (
     createStringObject, createStringObjectFromLongLongForValue, createZsetObject, tryObjectEncoding)
 from server.scripting.scripting import luaCreateFunction
 from server.server_h import (
-    C_ERR, C_OK, CLIENT_MASTER, CONFIG_RUN_ID_SIZE, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING, OBJ_ENCODING_HT,
-    OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INTSET, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH,
-    OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, robj, SANITIZE_DUMP_CLIENTS, SANITIZE_DUMP_YES, server,
-    USER_FLAG_SANITIZE_PAYLOAD_SKIP)
+    C_ERR, C_OK, CLIENT_MASTER, CONFIG_RUN_ID_SIZE, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING,
+    OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST,
+    OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, robj, SANITIZE_DUMP_CLIENTS,
+    SANITIZE_DUMP_YES, server, USER_FLAG_SANITIZE_PAYLOAD_SKIP,
+)
 from server.types.t_hash import hashTypeConvert, hashTypeLength, hashZiplistValidateIntegrity
 from server.types.t_set import setTypeConvert
 from server.types.t_zset import zsetConvert, zsetLength, zsetZiplistValidateIntegrity
@@ -796,10 +797,14 @@ def rdbLoadRio(rdb, rdbflags, rsi):
                 if n < 64:
                     end_val = end + 1 + n
                     s = buf[end + 1:end_val]
+                    val = robj()                    # new_robj
+                    val.type = OBJ_STRING
+                    val.encoding = OBJ_ENCODING_EMBSTR if n <= 44 else OBJ_ENCODING_RAW
+                    val.lru = lru
+                    val.refcount = 1
+                    val.ptr = s
                     if 0 < n <= 20 and s[0] <= 57:  # '-', digits: perhaps a long integer
-                        val = tryObjectEncoding(robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, lru))
-                    else:
-                        val = robj(OBJ_STRING, OBJ_ENCODING_EMBSTR if n <= 44 else OBJ_ENCODING_RAW, s, lru)
+                        val = tryObjectEncoding(val)
                 elif 0xc0 <= n <= 0xc2:             # RDB_ENC_INT8, INT16, INT32
                     end_val = end + (2, 3, 5)[n & 3]
                     val = createStringObjectFromLongLongForValue(

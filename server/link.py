@@ -46,6 +46,7 @@ from server import server
 from server import server_cron
 from server import server_main
 from server import server_process
+from server import session
 from server.session import acl
 from server.session import blocked
 from server.session import multi
@@ -259,6 +260,7 @@ db.freeObjAsync = lazyfree.freeObjAsync
 db.freeSlotsToKeysMapAsync = lazyfree.freeSlotsToKeysMapAsync
 db.prepareForShutdown = server.prepareForShutdown
 db.propagate = server.propagate
+db.tracking = session.tracking
 db.signalKeyAsReady = blocked.signalKeyAsReady
 db.touchAllWatchedKeysInDb = multi.touchAllWatchedKeysInDb
 db.touchWatchedKey = multi.touchWatchedKey

@@ -22,10 +22,10 @@ from datastructs.ziplist import ziplistNew
 from datastructs.zskiplist import zset, zslCreate
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.server_h import (
-    C_ERR, C_OK, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_NO_SHARED_INTEGERS, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT,
-    OBJ_ENCODING_INT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST,
-    OBJ_ENCODING_STREAM, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_SHARED_INTEGERS, OBJ_SHARED_REFCOUNT,
-    OBJ_STREAM, OBJ_STRING, OBJ_ZSET, robj, server, shared,
+    C_ERR, C_OK, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_NO_SHARED_INTEGERS, new_robj, OBJ_ENCODING_EMBSTR,
+    OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW,
+    OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_STREAM, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET,
+    OBJ_SHARED_INTEGERS, OBJ_SHARED_REFCOUNT, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, robj, server, shared,
 )
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
@@ -43,8 +43,8 @@ LFU_INIT_VAL = 5
 def createObject(type_, ptr):
     """A RAW object of any type; the caller sets another encoding.  HOT."""
     if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-        return robj(type_, OBJ_ENCODING_RAW, ptr, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
-    return robj(type_, OBJ_ENCODING_RAW, ptr, server.lruclock)      # LRU_CLOCK: hz >= 1, so always the cached one
+        return new_robj(type_, OBJ_ENCODING_RAW, ptr, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
+    return new_robj(type_, OBJ_ENCODING_RAW, ptr, server.lruclock)      # LRU_CLOCK: hz >= 1, so always the cached one
 
 
 def makeObjectShared(o):
@@ -55,15 +55,15 @@ def makeObjectShared(o):
 
 def createRawStringObject(s):
     if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-        return robj(OBJ_STRING, OBJ_ENCODING_RAW, s, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
-    return robj(OBJ_STRING, OBJ_ENCODING_RAW, s, server.lruclock)
+        return new_robj(OBJ_STRING, OBJ_ENCODING_RAW, s, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
+    return new_robj(OBJ_STRING, OBJ_ENCODING_RAW, s, server.lruclock)
 
 
 def createEmbeddedStringObject(s):
     """`s` must be bytes: an EMBSTR object is never changed in place."""
     if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-        return robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
-    return robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, server.lruclock)
+        return new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
+    return new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, server.lruclock)
 
 
 #: C: with 44 bytes, object and string together just fill a 64-byte block of jemalloc.
@@ -76,8 +76,13 @@ def createStringObject(s):
         lru = (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL
     else:
         lru = server.lruclock
-    return robj(OBJ_STRING, OBJ_ENCODING_EMBSTR if len(s) <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT else OBJ_ENCODING_RAW,
-                s, lru)
+    o = robj()                                                      # new_robj
+    o.type = OBJ_STRING
+    o.encoding = OBJ_ENCODING_EMBSTR if len(s) <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT else OBJ_ENCODING_RAW
+    o.lru = lru
+    o.refcount = 1
+    o.ptr = s
+    return o
 
 
 def tryCreateRawStringObject(s):

@@ -49,10 +49,10 @@ from server.object import (
     getPositiveLongFromObjectOrReply, sdsEncodedObject, strEncoding,
 )
 from server.server_h import (
-    AOF_OFF, C_ERR, C_OK, CLIENT_PUSHING, LIST_TAIL, LL_WARNING, OBJ_ENCODING_HT, OBJ_ENCODING_QUICKLIST,
-    OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_HASH_KEY, OBJ_HASH_VALUE, OBJ_LIST, OBJ_SET, OBJ_STREAM,
-    OBJ_STRING, OBJ_ZSET, REDIS_VERSION, RESTART_SERVER_CONFIG_REWRITE, RESTART_SERVER_GRACEFULLY, RESTART_SERVER_NONE,
-    robj, server, shared,
+    AOF_OFF, C_ERR, C_OK, CLIENT_PUSHING, LIST_TAIL, LL_WARNING, new_robj, OBJ_ENCODING_HT, OBJ_ENCODING_QUICKLIST,
+    OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_HASH_KEY, OBJ_HASH_VALUE, OBJ_LIST, OBJ_SET,
+    OBJ_STREAM, OBJ_STRING, OBJ_ZSET, REDIS_VERSION, RESTART_SERVER_CONFIG_REWRITE, RESTART_SERVER_GRACEFULLY,
+    RESTART_SERVER_NONE, server, shared,
 )
 from server.types.t_hash import (
     hashTypeCurrentObjectNewSds, hashTypeInitIterator, hashTypeNext, hashTypeReleaseIterator,
@@ -419,7 +419,7 @@ def debugCommand(c):
         # Sizes of our own objects; an sds is a bytes object, which has one header for all lengths.
         header = getsizeof(b"")
         sizes = b"bits:%d " % (64 if sys.maxsize > 2**32 else 32)
-        sizes += b"robj:%d " % getsizeof(robj(OBJ_STRING, 0, None))
+        sizes += b"robj:%d " % getsizeof(new_robj(OBJ_STRING, 0, None))
         sizes += b"dictentry:%d " % getsizeof(dictEntry(None, None))
         for n in (5, 8, 16, 32, 64):
             sizes += b"sdshdr%d:%d " % (n, header)

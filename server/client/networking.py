@@ -809,17 +809,29 @@ def setProtocolError(errstr, c):
 
 
 # The headers of nearly all commands, found by one look at a fixed number of bytes:
-# "*3\r\n" -> 3;  "$16\r\n" -> 16 and, with the byte that must follow, "$3\r\nS" -> 3.
+# "*3\r\n" -> 3;  "$16\r\n" -> 16;  with the byte that must follow, "$3\r\nS" -> 3;  without the last one, "$128\r" -> 128.
 _MBULK4 = {b"*%d\r\n" % n: n for n in range(1, 10)}
 _BULK5 = {b"$%d\r\n" % n: n for n in range(10, 100)}
 _BULK5.update((b"$%d\r\n%c" % (n, ch), n) for n in range(10) for ch in range(256))
+_BULK5.update((b"$%d\r" % n, n) for n in range(100, 1000))
 # "*21\r\n" -> 21: with so many arguments, for an authenticated client only (see `unauth mbulk count`).
 _MBULK5 = {b"*%d\r\n" % n: n for n in range(10, 100)}
-_bulk_header = {b"$%d" % n: n for n in range(1024)}    # "$16" -> 16: a header cut at its line end
-_REPEAT = [(None,) * n for n in range(10)]                # for loops of n rounds
-_robj_new = robj.__new__
-SPLIT_MIN = 4                  # arguments: from here on one split() is cheaper than slices (measured)
-SPLIT_MAX = 2 * PROTO_IOBUF_LEN    # bytes: a longer buffer is not split, its tail would be copied for each command
+_REPEAT = [(None,) * n for n in range(100)]               # for loops of n rounds
+# What commands begin with, as it was seen: "*3\r\n$3\r\nSET\r\n" -> (2, name as robj, its length, the rounds for 2
+# arguments).  One look for the count and the name; the name is no new object each time, and keeps its hash.
+_command_heads = {}
+COMMAND_HEADS_MAX = 1024
+
+
+def remember_command_head(buf, qb_pos, argv):
+    """A command was parsed at qb_pos: the next one that begins with the same bytes is told by one look."""
+    name = argv[0]
+    namelen = len(name.ptr)
+    if namelen < 10 and len(argv) < 10:
+        if len(_command_heads) >= COMMAND_HEADS_MAX:
+            _command_heads.clear()
+        todo = len(argv) - 1
+        _command_heads[buf[qb_pos:qb_pos + 10 + namelen]] = todo, name, namelen, _REPEAT[todo]
 
 
 def processMultibulkBuffer(c):
@@ -840,25 +852,40 @@ def processMultibulkBuffer(c):
 
     # Fast lane: the command begins here, and is complete.  Nothing is stored in the client before that is sure; a
     # header that is not in the tables, or is cut, leaves all to the full lane.
+    qblen = len(buf)
     if multibulklen == 0:
         if c.argc:
             serverAssertWithInfo(c, None, c.argc == 0)
 
-        multibulklen = _MBULK4.get(buf[qb_pos:qb_pos + 4])
-        if multibulklen is not None and multibulklen < SPLIT_MIN:
-            pos = qb_pos + 4                                    # *<n>\r\n
+        # The digit of the name's length tells where the head ends: *3\r\n$3\r\nSET\r\n.
+        head = _command_heads.get(buf[qb_pos:qb_pos + buf[qb_pos + 5] - 38]) if qb_pos + 5 < qblen else None
+        if head is not None:
+            todo, name, argv_len_sum, rounds = head
+            argv = [name]
+            pos = qb_pos + 10 + argv_len_sum
+        else:
             argv = []
             argv_len_sum = 0
-            for _ in _REPEAT[multibulklen]:
+            todo = _MBULK4.get(buf[qb_pos:qb_pos + 4])
+            pos = qb_pos + 4                                    # *<n>\r\n
+            if todo is None and c.authenticated:
+                todo = _MBULK5.get(buf[qb_pos:qb_pos + 5])
+                pos = qb_pos + 5
+            if todo is not None:
+                rounds = _REPEAT[todo]
+        if todo is not None:
+            for _ in rounds:
                 bulklen = _BULK5.get(buf[pos:pos + 5])
                 if bulklen is None:
                     break
                 if bulklen < 10:
                     pos += 4                                    # $<n>\r\n
-                else:
+                elif bulklen < 100:
                     pos += 5                                    # $<nn>\r\n
+                else:
+                    pos += 6                                    # $<nnn>\r\n
                 end = pos + bulklen
-                o = _robj_new(robj)                             # createStringObject
+                o = robj()                                      # createStringObject
                 o.type = OBJ_STRING
                 o.encoding = OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW
                 o.lru = lru
@@ -868,45 +895,15 @@ def processMultibulkBuffer(c):
                 argv_len_sum += bulklen
                 pos = end + 2
             else:
-                if pos <= len(buf):
+                if pos <= qblen:
+                    if head is None:
+                        remember_command_head(buf, qb_pos, argv)
                     c.argv = argv
-                    c.argc = multibulklen
+                    c.argc = len(argv)
                     c.argv_len_sum = argv_len_sum
                     c.qb_pos = pos
                     return C_OK
-        elif len(buf) - qb_pos <= SPLIT_MAX:
-            if multibulklen is None and c.authenticated:
-                multibulklen = _MBULK5.get(buf[qb_pos:qb_pos + 5])
-            if multibulklen is not None:
-                # Cut the buffer at its line ends.  Where each header gives the length of the piece behind it, these
-                # pieces are the arguments.
-                pieces = (buf[qb_pos:] if qb_pos else buf).split(b"\r\n", 2 * multibulklen + 1)
-                if len(pieces) == 2 * multibulklen + 2:         # the count, the arguments, and what follows them
-                    argv = []
-                    argv_len_sum = 0
-                    it = iter(pieces)
-                    next(it)
-                    for header, arg in zip(it, it):
-                        bulklen = len(arg)
-                        if _bulk_header.get(header) != bulklen:
-                            break
-                        o = _robj_new(robj)                     # createStringObject
-                        o.type = OBJ_STRING
-                        o.encoding = OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW
-                        o.lru = lru
-                        o.refcount = 1
-                        o.ptr = arg
-                        argv.append(o)
-                        argv_len_sum += bulklen
-                    else:
-                        c.argv = argv
-                        c.argc = multibulklen
-                        c.argv_len_sum = argv_len_sum
-                        c.qb_pos = len(buf) - len(pieces[-1])
-                        return C_OK
-        multibulklen = 0
 
-    qblen = len(buf)
     bulklen = c.bulklen
     if multibulklen == 0:
         newline = buf.find(b"\r", qb_pos)
@@ -947,9 +944,9 @@ def processMultibulkBuffer(c):
     while multibulklen:
         if bulklen == -1:
             bulklen = _BULK5.get(buf[qb_pos:qb_pos + 5])
-            if bulklen is not None:
+            if bulklen is not None and bulklen < 100:
                 qb_pos += 4 if bulklen < 10 else 5              # $<n>\r\n or $<nn>\r\n
-            else:                                               # any other header
+            else:                                               # any other header; of "$128\r" the \n may be missing
                 c.qb_pos = qb_pos                           # the errors show what stands here
                 bulklen, qb_pos = processMultibulkBuffer_bulkheader(c, buf, qb_pos)
                 if bulklen == -1:
@@ -967,7 +964,7 @@ def processMultibulkBuffer(c):
         if end + 2 > qblen:
             ret = C_ERR
             break
-        o = _robj_new(robj)                                     # createStringObject
+        o = robj()                                              # createStringObject
         o.type = OBJ_STRING
         o.encoding = OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW
         o.lru = lru

@@ -54,6 +54,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.server import propagate, prepareForShutdown
     from server.session.blocked import signalKeyAsReady
     from server.session.multi import touchWatchedKey, touchAllWatchedKeysInDb
+    from server.session import tracking
     from server.session.tracking import trackingInvalidateKey, trackingInvalidateKeysOnFlush
     from server.types.t_hash import hashTypeDup
     from server.types.t_list import listTypeDup
@@ -439,7 +440,8 @@ def signalModifiedKey(c, db, key):
     ht0, ht1 = db.watched_keys.ht                               # dictSize
     if ht0.used or ht1.used:
         touchWatchedKey(db, key)
-    trackingInvalidateKey(c, key, 1)
+    if tracking.TrackingTable is not None:                      # nobody has ever asked for it
+        trackingInvalidateKey(c, key, 1)
 
 
 def signalFlushedDb(dbid, async_):

@@ -28,9 +28,9 @@ from server.log import serverAssert, serverPanic
 from server.object import getLongLongFromObjectOrReply, strEncoding
 from server.server_h import (
     AOF_OFF, C_OK, CLIENT_TYPE_MASTER, CLIENT_TYPE_NORMAL, CLIENT_TYPE_PUBSUB, CLIENT_TYPE_SLAVE, LRU_CLOCK_MAX,
-    LRU_CLOCK_RESOLUTION, MAXMEMORY_FLAG_LFU, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INT,
+    LRU_CLOCK_RESOLUTION, MAXMEMORY_FLAG_LFU, new_robj, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INT,
     OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST,
-    OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, redisMemOverhead, robj, server, shared,
+    OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, redisMemOverhead, server, shared,
 )
 from server.zmalloc import ZMALLOC_LIB, jemalloc_purge, zmalloc_size, zmalloc_used_memory
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from persistence.aof import aofRewriteBufferSize
 
 # Sizes of the structs, as zmalloc_size() of one of them
-SIZEOF_ROBJ = zmalloc_size(robj(0, 0, None))
+SIZEOF_ROBJ = zmalloc_size(new_robj(0, 0, None))
 SIZEOF_DICTENTRY = zmalloc_size(dictEntry(None, None))
 SIZEOF_LISTNODE = zmalloc_size(listNode(None))
 SIZEOF_POINTER = 8

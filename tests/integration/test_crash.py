@@ -4,6 +4,7 @@ Short by default; AEREDIS_CRASH=10 makes every test ten times as thorough, AERED
 a byte of a file is flipped, AEREDIS_SEED (default 1) chooses them (`make crash`: all at full length).  Where the C server
 is at hand (see test_cross_persistence) damaged files are judged as it judges them.
 """
+import contextlib
 import os
 import random
 import re
@@ -102,7 +103,8 @@ def test_child_killed_under_load(command, progress, status, name, _):
             time.sleep(random.random() * 0.2)
             children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(s.pid)], capture_output=True, text=True, check=False)
             for pid in children.stdout.split():
-                os.kill(int(pid), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):       # it may be done by now
+                    os.kill(int(pid), signal.SIGKILL)
             wait_info(c, progress, "0")
             if info(c, status) == "err":
                 after = os.stat(path)

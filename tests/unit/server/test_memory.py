@@ -11,7 +11,7 @@ from server import bio, link, zmalloc  # noqa: F401
 from server.keyspace import evict, lazyfree
 from server.object import createObject, createStringObject
 from server.server_h import (
-    C_ERR, C_OK, LRU_CLOCK_MAX, MAXMEMORY_ALLKEYS_LRU, OBJ_ENCODING_HT, OBJ_SET, robj, server,
+    C_ERR, C_OK, LRU_CLOCK_MAX, MAXMEMORY_ALLKEYS_LRU, new_robj, OBJ_ENCODING_HT, OBJ_SET, server,
 )
 
 
@@ -20,7 +20,7 @@ def test_used_memory_follows_the_data():
     zmalloc.zmalloc_init()
     start = zmalloc.zmalloc_used_memory()
     assert abs(start - zmalloc.ZMALLOC_STARTUP_BYTES) < 20000
-    data = [(b"key:%d" % i, robj(0, 0, b"value:%d" % i)) for i in range(20000)]
+    data = [(b"key:%d" % i, new_robj(0, 0, b"value:%d" % i)) for i in range(20000)]
     small = zmalloc.zmalloc_used_memory() - start
     assert 20000 * 150 < small < 20000 * 400
     blob = bytearray(10 << 20)

@@ -9,8 +9,8 @@ from server.object import (
     stringObjectLen, tryObjectEncoding,
 )
 from server.server_h import (
-    C_ERR, C_OK, MAXMEMORY_ALLKEYS_LFU, MAXMEMORY_NO_EVICTION, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INT, OBJ_ENCODING_RAW,
-    OBJ_SHARED_INTEGERS, OBJ_SHARED_REFCOUNT, OBJ_STRING, robj, server, shared,
+    C_ERR, C_OK, MAXMEMORY_ALLKEYS_LFU, MAXMEMORY_NO_EVICTION, new_robj, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INT,
+    OBJ_ENCODING_RAW, OBJ_SHARED_INTEGERS, OBJ_SHARED_REFCOUNT, OBJ_STRING, server, shared,
 )
 
 
@@ -18,7 +18,7 @@ from server.server_h import (
 def small_integers(monkeypatch):
     integers = []
     for n in range(OBJ_SHARED_INTEGERS):
-        o = robj(OBJ_STRING, OBJ_ENCODING_INT, n)
+        o = new_robj(OBJ_STRING, OBJ_ENCODING_INT, n)
         o.refcount = OBJ_SHARED_REFCOUNT
         integers.append(o)
     monkeypatch.setattr(shared, "integers", integers)

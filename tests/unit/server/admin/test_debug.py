@@ -9,7 +9,7 @@ from server.object import (
     createHashObject, createIntsetObject, createQuicklistObject, createSetObject, createStringObject, tryObjectEncoding,
 )
 from server.server_h import (
-    LIST_TAIL, OBJ_ENCODING_INT, OBJ_SHARED_INTEGERS, OBJ_STRING, redisDb, robj, server, shared,
+    LIST_TAIL, new_robj, OBJ_ENCODING_INT, OBJ_SHARED_INTEGERS, OBJ_STRING, redisDb, server, shared,
 )
 from server.types.t_hash import HASH_SET_COPY, hashTypeSet
 from server.types.t_list import listTypePush
@@ -32,7 +32,7 @@ def limits():
     server.hash_max_ziplist_entries, server.hash_max_ziplist_value = 512, 64
     server.list_max_ziplist_size, server.set_max_intset_entries = -2, 512
     integers = shared.integers
-    shared.integers = [robj(OBJ_STRING, OBJ_ENCODING_INT, j) for j in range(OBJ_SHARED_INTEGERS)]
+    shared.integers = [new_robj(OBJ_STRING, OBJ_ENCODING_INT, j) for j in range(OBJ_SHARED_INTEGERS)]
     yield
     shared.integers = integers
     for name, value in saved.items():

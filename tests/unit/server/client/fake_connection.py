@@ -5,7 +5,8 @@ from datastructs.rax import raxNew
 from server.client import networking
 from server.client.connection import CONN_STATE_CONNECTED, CONN_STATE_ERROR, CT_Socket, ConnectionType, connection
 from server.server_h import (
-    CLIENT_TYPE_OBUF_COUNT, OBJ_ENCODING_EMBSTR, OBJ_STRING, clientBufferLimitsConfig, redisDb, robj, server, shared,
+    CLIENT_TYPE_OBUF_COUNT, clientBufferLimitsConfig, new_robj, OBJ_ENCODING_EMBSTR, OBJ_STRING, redisDb, server,
+    shared,
 )
 
 
@@ -90,9 +91,9 @@ def setup_server(monkeypatch):
         monkeypatch.setattr(server, name, value)
     for name, text in (("czero", b":0\r\n"), ("cone", b":1\r\n"), ("ok", b"+OK\r\n"), ("crlf", b"\r\n"),
                        ("syntaxerr", b"-ERR syntax error\r\n")):
-        monkeypatch.setattr(shared, name, robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, text))
+        monkeypatch.setattr(shared, name, new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, text))
     for name, letter in (("mbulkhdr", b"*"), ("bulkhdr", b"$")):
-        monkeypatch.setattr(shared, name, [robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, b"%b%d\r\n" % (letter, n))
+        monkeypatch.setattr(shared, name, [new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, b"%b%d\r\n" % (letter, n))
                                            for n in range(32)])
     import server.client.networking_reply as networking_reply
     monkeypatch.setattr(networking_reply, "incrementErrorCount", lambda *args: None)

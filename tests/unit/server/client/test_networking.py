@@ -76,12 +76,13 @@ def test_multibulk_whole_and_in_pieces(monkeypatch, commands, requests, step):
     assert len(c.querybuf) == 0 and c.qb_pos == 0 and c.argc == 0 and not c.flags & CLIENT_CLOSE_ASAP
 
 
-ARGUMENT = st.one_of(st.binary(max_size=12), st.sampled_from([b"", b"\r\n", b"$3\r\nabc\r\n", b"x" * 99, b"y\r" * 50, b"z" * 1023, b"w" * 1024]))
+ARGUMENT = st.one_of(st.binary(max_size=12),
+                     st.sampled_from([b"", b"\r\n", b"$3\r\nabc\r\n", b"x" * 99, b"y\r" * 50, b"v\n" * 50, b"u" * 999, b"z" * 1000]))
 
 
 @given(requests=st.lists(st.lists(ARGUMENT, min_size=1, max_size=13), min_size=1, max_size=6), data=st.data())
 def test_multibulk_lanes_agree(requests, data):
-    """Few arguments are sliced out, many are split off, what is cut or unusual goes the long way: one result."""
+    """What is whole and short is sliced out, with a name that was seen before or not; what is cut or unusual goes the long way."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         setup_server(monkeypatch)
         seen = []
@@ -93,13 +94,29 @@ def test_multibulk_lanes_agree(requests, data):
             return C_OK
         monkeypatch.setattr(networking, "processCommand", processCommand)
         c, wire = make_client(monkeypatch)
+        requests = requests + requests              # the second time all names are known
         stream = b"".join(resp(*r) for r in requests)
         cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=4)))
         feed(c, wire, *filter(None, (stream[a:b] for a, b in zip([0] + cuts, cuts + [len(stream)]))))
         assert seen == requests and not c.flags & CLIENT_CLOSE_ASAP and len(c.querybuf) == 0
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 9, 10, 12])
+def test_command_heads_are_bounded(monkeypatch, commands):
+    c, wire = make_client(monkeypatch)
+    feed(c, wire, *[resp(b"n%d" % j, b"x") for j in range(3 * networking.COMMAND_HEADS_MAX)])
+    assert 0 < len(networking._command_heads) <= networking.COMMAND_HEADS_MAX
+    assert len(commands) == 3 * networking.COMMAND_HEADS_MAX
+
+
+@pytest.mark.parametrize("head", [b"*2\r\n$3\r\nGET\r\n", b"*2\r\n$3\r\nGETxx"])
+def test_command_head_takes_its_bytes_at_their_word(monkeypatch, commands, head):
+    """The two bytes behind an argument are not looked at, neither in C."""
+    c, wire = make_client(monkeypatch)
+    feed(c, wire, *[head + b"$128\r\n" + b"k" * 128 + b"\r\n"] * 3)
+    assert commands == [[b"GET", b"k" * 128]] * 3
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9, 10, 12, 99, 100])
 def test_multibulk_header_that_lies(monkeypatch, commands, count):
     """A length that does not fit its argument is taken at its word, as in C, in every lane."""
     c, wire = make_client(monkeypatch)

@@ -14,8 +14,8 @@ from server.client.networking_reply import (
 )
 from server.server_h import (
     C_ERR, C_OK, CLIENT_CLOSE_ASAP, CLIENT_LUA, CLIENT_MASTER, CLIENT_MASTER_FORCE_REPLY, CLIENT_PENDING_READ,
-    CLIENT_PENDING_WRITE, CLIENT_PUSHING, CLIENT_REPLY_OFF, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INT, OBJ_STRING,
-    PROTO_REPLY_CHUNK_BYTES, robj, server, shared,
+    CLIENT_PENDING_WRITE, CLIENT_PUSHING, CLIENT_REPLY_OFF, new_robj, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INT,
+    OBJ_STRING, PROTO_REPLY_CHUNK_BYTES, server, shared,
 )
 from tests.unit.server.client.fake_connection import make_client, setup_server
 
@@ -41,7 +41,7 @@ def output(c):
 
 
 def string(s):
-    return robj(OBJ_STRING, OBJ_ENCODING_INT if isinstance(s, int) else OBJ_ENCODING_EMBSTR, s)
+    return new_robj(OBJ_STRING, OBJ_ENCODING_INT if isinstance(s, int) else OBJ_ENCODING_EMBSTR, s)
 
 
 CASES = [
