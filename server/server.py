@@ -1116,10 +1116,11 @@ def call(c, flags):
         real_cmd.microseconds += duration
         real_cmd.calls += 1
 
-    # Fast lane: with no AOF, no backlog and no replicas propagate() reaches nobody.
+    # Fast lane: with no AOF, no backlog and no replicas propagate() reaches nobody.  Nor does it on a replica, which hands
+    # on its master's bytes (replicationFeedSlavesFromMasterStream).
     if ((dirty or cflags & (CLIENT_FORCE_AOF | CLIENT_FORCE_REPL))
-            and (srv.aof_state or srv.repl_backlog is not None or srv.slaves.len or srv.in_exec
-                 or srv.client_pause_type) and flags & CMD_CALL_PROPAGATE):
+            and (srv.aof_state or srv.masterhost is None and (srv.repl_backlog is not None or srv.slaves.len)
+                 or srv.in_exec or srv.client_pause_type) and flags & CMD_CALL_PROPAGATE):
         if cflags & CLIENT_PREVENT_PROP != CLIENT_PREVENT_PROP:
             propagate_flags = PROPAGATE_NONE
             if dirty:
