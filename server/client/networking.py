@@ -735,14 +735,17 @@ def unprotectClient(c):
                 clientInstallWriteHandler(c)
 
 
+def strchr(buf, ch, pos):
+    """Index of the first `ch` from `pos` on, or -1; C's function sees nothing behind a NUL."""
+    i = buf.find(ch, pos)
+    return i if i == -1 or buf.find(b"\0", pos, i) == -1 else -1
+
+
 def processInlineBuffer(c):
     """Parse one line typed by hand into argv -> C_OK; C_ERR: no whole line yet, or protocol error."""
     buf = c.querybuf
     qb_pos = c.qb_pos
-    newline = buf.find(b"\n", qb_pos)
-    if newline != -1 and buf.find(b"\0", qb_pos, newline) != -1:
-        newline = -1                                            # C's strchr sees nothing behind a NUL
-
+    newline = strchr(buf, b"\n", qb_pos)
     if newline == -1:
         if len(buf) - qb_pos > PROTO_INLINE_MAX_SIZE:
             addReplyError(c, b"Protocol error: too big inline request")
@@ -906,7 +909,7 @@ def processMultibulkBuffer(c):
 
     bulklen = c.bulklen
     if multibulklen == 0:
-        newline = buf.find(b"\r", qb_pos)
+        newline = strchr(buf, b"\r", qb_pos)
         if newline == -1:
             if qblen - qb_pos > PROTO_INLINE_MAX_SIZE:
                 addReplyError(c, b"Protocol error: too big mbulk count string")
@@ -986,7 +989,7 @@ def processMultibulkBuffer(c):
 
 def processMultibulkBuffer_bulkheader(c, buf, qb_pos):
     """The header of an argument, the long way -> (bulklen, qb_pos after it); bulklen -1: not all here, or error."""
-    newline = buf.find(b"\r", qb_pos)
+    newline = strchr(buf, b"\r", qb_pos)
     if newline == -1:
         if len(buf) - qb_pos > PROTO_INLINE_MAX_SIZE:
             addReplyError(c, b"Protocol error: too big bulk count string")

@@ -140,6 +140,17 @@ def test_inline_line_end_behind_a_nul(monkeypatch, commands):
     assert commands == [[b"PING"]] and c.querybuf == b"PING\0abc\r\nPING\r\n"
 
 
+@pytest.mark.parametrize("head", [b"*1\0\r\n$4\r\nPING\r\n", b"*2\r\n$4\r\nECHO\r\n$\0001\r\nx\r\n", b"*2\r\n$4\r\nECHO\r\n\0$1\r\nx\r\n"])
+def test_header_with_a_nul_has_no_line_end(monkeypatch, commands, head):
+    """As above: C waits for more, until the header is too long."""
+    c, wire = make_client(monkeypatch)
+    feed(c, wire, head, resp(b"PING"))
+    assert commands == [] and not wire.sent and not c.flags & CLIENT_CLOSE_ASAP
+    for _ in range(5):
+        feed(c, wire, b"x" * 16384)
+    assert commands == [] and b"count string" in c.buf and c.flags & CLIENT_CLOSE_AFTER_REPLY
+
+
 def test_big_argument_is_read_into_its_own_buffer(monkeypatch, commands):
     c, wire = make_client(monkeypatch)
     value = bytes(range(256)) * 400
