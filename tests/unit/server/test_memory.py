@@ -31,6 +31,22 @@ def test_used_memory_follows_the_data():
     assert zmalloc.zmalloc_get_private_dirty(-1) > 0 and zmalloc.zmalloc_get_smap_bytes_by_field("Rss:", os.getpid()) > 0
 
 
+def test_a_buffer_that_grew_leaves_nothing_behind():
+    """Growing, it goes through all small sizes, and each is left to the allocator's cache of freed chunks."""
+    gc.collect()
+    held = [bytes(n) for n in range(500, 1040, 4) for _ in range(8)]        # take out of the cache what is in it
+    zmalloc.zmalloc_init()
+    start = zmalloc.zmalloc_used_memory()
+    buffers = [bytearray() for _ in range(40)]
+    while len(buffers[0]) < 16384:
+        for b in buffers:                           # together, so that none can grow where it is
+            b += b"x" * 135
+    assert zmalloc.zmalloc_used_memory() - start > 40 * 16384
+    del b, buffers
+    assert zmalloc.zmalloc_used_memory() - start < 8000
+    del held
+
+
 class Machine:
     """Gauges, clock and cost of a reading as a test wants them; reads counts the readings of malloc."""
 
