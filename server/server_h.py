@@ -437,7 +437,8 @@ class robj:
     `ptr` by encoding: INT -> int; EMBSTR -> bytes; RAW -> bytes or bytearray; ZIPLIST, INTSET -> bytearray;
     HT -> dict_; QUICKLIST -> quicklist; SKIPLIST -> zset; STREAM -> stream.
     """
-    # No __init__: the parser makes them by robj() and five assignments, which is the cheapest way; new_robj() does it for all others.
+    # No __init__: where it counts (parser, createStringObject, RDB loader) one is made by robj() and five assignments,
+    # which is the cheapest way; else by new_robj().
     __slots__ = (
         "type",            # OBJ_*
         "encoding",        # OBJ_ENCODING_*

@@ -7,10 +7,12 @@
 Called from  ae through connection.py [accept, read, write]; beforeSleep [before]; clientsCron [cron].
 Calls out    server.processCommand; and up, where a dying client leaves its traces (blocked, multi, pubsub, replication).
 State        server.clients, clients_index, clients_pending_write, clients_to_close, current_client; client.
+             _command_heads here: what commands begin with, for the parser.
 Invariant    after C_ERR from processCommandAndResetClient, writeToClient or a handler the client may be freed.
              server.current_client is the client whose command runs; unlinkClient sets it to None.
 Departures   querybuf is `bytes` most of the time, and a bytearray only while a big argument comes in: whoever
-             empties it assigns, nobody changes it in place.  Parsing outcomes: C_OK = a command is in argv, C_ERR =
+             empties it assigns, nobody changes it in place.  argv[0] is one object for all commands that begin alike:
+             it is replaced, never changed.  Parsing outcomes: C_OK = a command is in argv, C_ERR =
              more to read, or a protocol error (then CLIENT_CLOSE_AFTER_REPLY is set).
              What a command raises is caught in processCommandAndResetClient: bug report in the log, error to the client.
 """

@@ -440,7 +440,7 @@ def signalModifiedKey(c, db, key):
     ht0, ht1 = db.watched_keys.ht                               # dictSize
     if ht0.used or ht1.used:
         touchWatchedKey(db, key)
-    if tracking.TrackingTable is not None:                      # nobody has ever asked for it
+    if tracking.TrackingTable is not None:                      # None: no client has ever tracked keys
         trackingInvalidateKey(c, key, 1)
 
 
