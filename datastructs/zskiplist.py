@@ -2,15 +2,13 @@
 
 Lives here   zskiplist, zskiplistNode, zset; insert, delete, rank; ranges by score and by lexicographic order.
 Called from  server/types/t_zset*.py, geo.py, persistence [command, child].
-Invariant    nodes are ordered by (score, ele); level 0 links all of them, backward links them the other way.  Nodes of one
+Invariant    nodes are ordered by (score, ele); level 0 links all of them, backward links them the other way.  The nodes of one
              tower share `ele`, the very object, and `score`.  span = how many level-0 steps forward jumps (to the end
              of the list when it is None).
-Departures   a level is not a slot of an array in the node but a node of its own, which stands on that of the level below
-             (`down`); the header's tower is as high as zsl.level, and zsl.top is its highest node.  One step of a search
-             then touches one object; with arrays it is three, and in a big set each of them is a cache miss.  `update`
-             lists hold the highest level first.  C's level[i].forward of a node is .forward of the tower's node i.
-             dict values are the scores themselves; C stores a pointer to the node's score.
-             shared.minstring/maxstring are the sentinels `minstring` and `maxstring` of this module.
+Departures   D-26, D-26a.  A level is not a slot of an array in the node but a node of its own, which stands on that of the
+             level below (`down`): C's x->level[i].forward is x.forward of the tower's node i, and one step of a search
+             touches one object instead of three (node, array, level).  C's header has 32 levels from the start; here its
+             tower is as high as zsl.level, and zsl.top is its highest node.  A level index i counts from 0 as in C.
 
     level 2   header ------------ 3 ------------> c -------- 2 -------> None
                 | down                            |
@@ -18,7 +16,8 @@ Departures   a level is not a slot of an array in the node but a node of its own
                 |             |                   |          |
     level 0   header -------> a ------> b ------> c -------> d --> e -> None     (backward: e -> d -> c -> b -> a -> None)
 """
-from random import getrandbits
+from math import isnan
+from random import random
 
 from datastructs.dict import dictDelete
 
@@ -27,7 +26,7 @@ ZSKIPLIST_P = 0.25                 # chance that a node rises one level more
 
 
 class zskiplistNode:
-    """One element on one level.  The node on level 0 is what others see; those above it are ways to jump there.
+    """One element on one level.  The node on level 0 is what callers see; those above it are ways to jump there.
 
     `score` changes only through zslUpdateScore.
     """
@@ -36,7 +35,7 @@ class zskiplistNode:
     def __init__(self, score, ele):
         self.ele = ele             # bytes; None in the header
         self.score = score         # float, never NaN
-        self.backward = None       # level 0: the node before; None for the first, and above
+        self.backward = None       # level 0: the node before; None for the first, and above level 0
         self.forward = None        # next node on this level
         self.span = 0              # level-0 nodes crossed by forward
         self.down = None           # the same element one level below; None on level 0
@@ -100,8 +99,16 @@ minstring = lexBound("minstring")
 maxstring = lexBound("maxstring")
 
 
-def zslCreateNode(score, ele):
-    return zskiplistNode(score, ele)
+# ------------------------ Skiplist implementation of the low level API ----------------------------
+
+def zslCreateNode(level, score, ele):
+    """Create the tower of one element -> the list of its nodes, the one on level 0 first."""
+    tower = [zskiplistNode(score, ele)]
+    for i in range(1, level):
+        node = zskiplistNode(score, ele)
+        node.down = tower[i - 1]
+        tower.append(node)
+    return tower
 
 
 def zslCreate():
@@ -109,7 +116,7 @@ def zslCreate():
 
 
 def zslFree(zsl):
-    """Cut the links of all nodes, level by level: neighbours refer to each other, and nobody collects cycles."""
+    """Cut the links of all nodes, level by level: neighbours refer to each other, and the cycle collector is off."""
     first = zsl.top
     zsl.header = zsl.tail = zsl.top = None
     while first is not None:
@@ -122,184 +129,117 @@ def zslFree(zsl):
 
 
 def zslRandomLevel():
-    """Return a level in 1..ZSKIPLIST_MAXLEVEL, each one more with probability ZSKIPLIST_P: two bits that are both 0."""
+    """Draw the level of a new node -> 1..ZSKIPLIST_MAXLEVEL, each one more with probability ZSKIPLIST_P."""
     level = 1
-    while not getrandbits(2):
+    while random() < ZSKIPLIST_P:
         level += 1
     return level if level < ZSKIPLIST_MAXLEVEL else ZSKIPLIST_MAXLEVEL
 
 
 def zslInsert(zsl, score, ele):
-    """Insert `ele`, which must not be in the list yet, and return its node.  O(log N).  HOT.
+    """Insert `ele`, which must not be in the list yet -> its node.  O(log N).  HOT
 
-    C draws the level after the search.  Known before, it saves work: the levels above the new node only need their
-    span counted up, and ranks are summed up from its highest level on.
+    update[i] becomes the last node before the new one on level i, rank[i] the number of level-0 steps from the header to it.
     """
-    assert score == score, "NaN score"
-    level = 1                               # zslRandomLevel
-    while not getrandbits(2):
-        level += 1
+    assert not isnan(score)
+    update = [None] * ZSKIPLIST_MAXLEVEL
+    rank = [0] * ZSKIPLIST_MAXLEVEL
     x = zsl.top
-    i = zsl.level
-    if level > i:
-        if level > ZSKIPLIST_MAXLEVEL:
-            level = ZSKIPLIST_MAXLEVEL
-        while i < level:
-            node = zskiplistNode(0.0, None)
-            node.span = zsl.length
-            node.down = x
-            zsl.top = x = node
-            i += 1
-        zsl.level = level
-    while i > level:                        # levels that pass over the new node
-        nxt = x.forward
-        while nxt is not None:
-            s = nxt.score
-            if s >= score and (s > score or nxt.ele > ele):
-                break
+    crossed = 0
+    for i in range(zsl.level - 1, -1, -1):
+        while (nxt := x.forward) is not None and ((s := nxt.score) < score or (s == score and nxt.ele < ele)):
+            crossed += x.span
             x = nxt
-            nxt = x.forward
-        x.span += 1
+        rank[i] = crossed
+        update[i] = x
         x = x.down
-        i -= 1
-    if level == 1:
-        # Fast lane, three of four: on level 0 spans are 1 (the last one 0) whatever the ranks.
-        nxt = x.forward
-        while nxt is not None:
-            s = nxt.score
-            if s >= score and (s > score or nxt.ele > ele):
-                break
-            x = nxt
-            nxt = x.forward
-        node = zskiplistNode(score, ele)
-        node.forward = nxt
-        node.span = x.span
-        x.forward = node
-        x.span = 1
+    # The search does not look for an equal element: the caller has asked the dict whether there is one.
+    level = zslRandomLevel()
+    if level > zsl.level:
+        for i in range(zsl.level, level):
+            header = zskiplistNode(0.0, None)
+            header.down = zsl.top
+            header.span = zsl.length
+            zsl.top = update[i] = header
+        zsl.level = level
+    tower = zslCreateNode(level, score, ele)
+    for i in range(level):
+        x = tower[i]
+        before = update[i]
+        x.forward = before.forward
+        before.forward = x
+        # The new node cuts the arrow that passed over its place in two.
+        x.span = before.span - (rank[0] - rank[i])
+        before.span = (rank[0] - rank[i]) + 1
+    for i in range(level, zsl.level):       # levels that pass over the new node
+        update[i].span += 1
+    x = tower[0]
+    x.backward = None if update[0] is zsl.header else update[0]
+    if x.forward is not None:
+        x.forward.backward = x
     else:
-        update = []                         # last node before the new one, per level
-        rank = []                           # its rank, counted from where the search entered the new node's levels
-        crossed = 0
-        while i:
-            nxt = x.forward
-            while nxt is not None:
-                s = nxt.score
-                if s >= score and (s > score or nxt.ele > ele):
-                    break
-                crossed += x.span
-                x = nxt
-                nxt = x.forward
-            update.append(x)
-            rank.append(crossed)
-            x = x.down
-            i -= 1
-        above = None
-        for x, r in zip(update, rank):
-            node = zskiplistNode(score, ele)
-            if above is not None:
-                above.down = node
-            steps = crossed - r
-            node.forward = x.forward
-            node.span = x.span - steps
-            x.forward = node
-            x.span = steps + 1
-            above = node
-        nxt = node.forward
-    # x and node stand on level 0 now.
-    if x is not zsl.header:
-        node.backward = x
-    if nxt is not None:
-        nxt.backward = node
-    else:
-        zsl.tail = node
+        zsl.tail = x
     zsl.length += 1
-    return node
+    return x
 
 
 def zslDeleteNode(zsl, x, update):
-    """Unlink node x; `update` holds the node before it on every level, the highest first.  HOT."""
-    ele = x.ele
-    for before in update:
+    """Unlink node x; update[i] is the last node before it on level i.  HOT"""
+    for i in range(zsl.level):
+        before = update[i]
         nxt = before.forward
-        if nxt is not None and nxt.ele is ele:          # the tower of x: its members share ele
+        if nxt is not None and nxt.ele is x.ele:        # nxt stands in the tower of x
             before.span += nxt.span - 1
             before.forward = nxt.forward
         else:
             before.span -= 1
-    following = x.forward
-    if following is not None:
-        following.backward = x.backward
+    if x.forward is not None:
+        x.forward.backward = x.backward
     else:
         zsl.tail = x.backward
-    top = zsl.top
-    while top.forward is None and top.down is not None:
-        zsl.top = top = top.down
+    while zsl.level > 1 and zsl.top.forward is None:
+        zsl.top = zsl.top.down
         zsl.level -= 1
     zsl.length -= 1
-    x.backward = None
-
-
-def nodes_before(zsl, score, ele):
-    """Return the list of last nodes before (score, ele), one a level, the highest first.  HOT."""
-    update = []
-    x = zsl.top
-    while x is not None:
-        nxt = x.forward
-        while nxt is not None:
-            s = nxt.score
-            if s >= score and (s > score or nxt.ele >= ele):
-                break
-            x = nxt
-            nxt = x.forward
-        update.append(x)
-        x = x.down
-    return update
 
 
 def zslDelete(zsl, score, ele):
-    """Delete the element with this score -> the unlinked node, or None when it is not there.  HOT."""
-    x = zsl.header.forward
-    if x is not None and x.score == score and x.ele == ele:
-        # Fast lane, ZPOPMIN: before the first node stands the header, on every level.
-        update = []
-        before = zsl.top
-        while before is not None:
-            update.append(before)
-            before = before.down
-        zslDeleteNode(zsl, x, update)
-        return x
-    update = nodes_before(zsl, score, ele)
-    x = update[-1].forward
+    """Delete the element with this score -> 1, or 0 when it is not there.  HOT"""
+    update = [None] * ZSKIPLIST_MAXLEVEL
+    x = zsl.top
+    for i in range(zsl.level - 1, -1, -1):
+        while (nxt := x.forward) is not None and ((s := nxt.score) < score or (s == score and nxt.ele < ele)):
+            x = nxt
+        update[i] = x
+        x = x.down
+    # Several elements may have this score: it must be the right element, too.
+    x = update[0].forward
     if x is not None and score == x.score and x.ele == ele:
         zslDeleteNode(zsl, x, update)
-        return x
-    return None
+        return 1
+    return 0
 
 
 def zslUpdateScore(zsl, curscore, ele, newscore):
-    """Move an existing element to another score -> its node (a new one if its place changed).  HOT."""
-    update = []                             # nodes_before
+    """Move an existing element to another score -> its node, a new one if its place changed.  HOT
+
+    The caller changes the score in the dict.
+    """
+    update = [None] * ZSKIPLIST_MAXLEVEL
     x = zsl.top
-    while x is not None:
-        nxt = x.forward
-        while nxt is not None:
-            s = nxt.score
-            if s >= curscore and (s > curscore or nxt.ele >= ele):
-                break
+    for i in range(zsl.level - 1, -1, -1):
+        while (nxt := x.forward) is not None and ((s := nxt.score) < curscore or (s == curscore and nxt.ele < ele)):
             x = nxt
-            nxt = x.forward
-        update.append(x)
+        update[i] = x
         x = x.down
-    x = nxt
+    x = update[0].forward
     assert x is not None and curscore == x.score and x.ele == ele
-    back = x.backward
-    following = x.forward
-    if (back is None or back.score < newscore) and (following is None or following.score > newscore):
-        ele = x.ele
-        for before in update:               # same place: nothing to relink
-            node = before.forward
-            if node is not None and node.ele is ele:
-                node.score = newscore
+    if (x.backward is None or x.backward.score < newscore) and (x.forward is None or x.forward.score > newscore):
+        # Same place: only the score changes, in the whole tower.
+        for i in range(zsl.level):
+            nxt = update[i].forward
+            if nxt is not None and nxt.ele is x.ele:
+                nxt.score = newscore
         return x
     zslDeleteNode(zsl, x, update)
     return zslInsert(zsl, newscore, x.ele)
@@ -314,52 +254,59 @@ def zslValueLteMax(value, spec):
 
 
 def zslIsInRange(zsl, range_):
-    """Does any element lie in the interval?"""
+    """Tell whether any element lies in the interval."""
     if range_.min > range_.max or (range_.min == range_.max and (range_.minex or range_.maxex)):
         return 0
     x = zsl.tail
     if x is None or not zslValueGteMin(x.score, range_):
         return 0
-    return 1 if zslValueLteMax(zsl.header.forward.score, range_) else 0
+    x = zsl.header.forward
+    if x is None or not zslValueLteMax(x.score, range_):
+        return 0
+    return 1
 
 
 def zslFirstInRange(zsl, range_):
-    """Return the first node in the interval, or None.  O(log N)."""
+    """Find the first node in the interval -> the node or None.  O(log N)."""
     if not zslIsInRange(zsl, range_):
         return None
-    x = before = zsl.top
-    while x is not None:
-        nxt = x.forward
-        while nxt is not None and not zslValueGteMin(nxt.score, range_):
-            x = nxt
-            nxt = x.forward
-        before = x
-        x = x.down
-    x = before.forward
+    x = zsl.top
+    for i in range(zsl.level - 1, -1, -1):
+        while x.forward is not None and not zslValueGteMin(x.forward.score, range_):
+            x = x.forward
+        if i > 0:
+            x = x.down
+    x = x.forward
+    assert x is not None                    # zslIsInRange has found one
     return x if zslValueLteMax(x.score, range_) else None
 
 
 def zslLastInRange(zsl, range_):
-    """Return the last node in the interval, or None.  O(log N)."""
+    """Find the last node in the interval -> the node or None.  O(log N)."""
     if not zslIsInRange(zsl, range_):
         return None
-    x = before = zsl.top
-    while x is not None:
-        nxt = x.forward
-        while nxt is not None and zslValueLteMax(nxt.score, range_):
-            x = nxt
-            nxt = x.forward
-        before = x
-        x = x.down
-    x = before
+    x = zsl.top
+    for i in range(zsl.level - 1, -1, -1):
+        while x.forward is not None and zslValueLteMax(x.forward.score, range_):
+            x = x.forward
+        if i > 0:
+            x = x.down
+    assert x is not None
     return x if zslValueGteMin(x.score, range_) else None
 
 
-def delete_run(zsl, update, dict_, in_run):
-    """Delete nodes after `update` while in_run(node), from the dict too -> how many."""
+def zslDeleteRangeByScore(zsl, range_, dict_):
+    """Delete all elements in the interval, from the dict too -> how many.  O(log N + M)."""
+    update = [None] * ZSKIPLIST_MAXLEVEL
     removed = 0
-    x = update[-1].forward
-    while x is not None and in_run(x):
+    x = zsl.top
+    for i in range(zsl.level - 1, -1, -1):
+        while x.forward is not None and not zslValueGteMin(x.forward.score, range_):
+            x = x.forward
+        update[i] = x
+        x = x.down
+    x = update[0].forward
+    while x is not None and zslValueLteMax(x.score, range_):
         following = x.forward
         zslDeleteNode(zsl, x, update)
         dictDelete(dict_, x.ele)
@@ -368,47 +315,39 @@ def delete_run(zsl, update, dict_, in_run):
     return removed
 
 
-def zslDeleteRangeByScore(zsl, range_, dict_):
-    """Delete all elements in the interval -> how many.  O(log N + M)."""
-    update = []
-    x = zsl.top
-    while x is not None:
-        nxt = x.forward
-        while nxt is not None and not zslValueGteMin(nxt.score, range_):
-            x = nxt
-            nxt = x.forward
-        update.append(x)
-        x = x.down
-    return delete_run(zsl, update, dict_, lambda node: zslValueLteMax(node.score, range_))
-
-
 def zslDeleteRangeByLex(zsl, range_, dict_):
-    """Delete all elements in the lexicographic interval -> how many."""
-    update = []
+    """Delete all elements in the lexicographic interval, from the dict too -> how many."""
+    update = [None] * ZSKIPLIST_MAXLEVEL
+    removed = 0
     x = zsl.top
-    while x is not None:
-        nxt = x.forward
-        while nxt is not None and not zslLexValueGteMin(nxt.ele, range_):
-            x = nxt
-            nxt = x.forward
-        update.append(x)
+    for i in range(zsl.level - 1, -1, -1):
+        while x.forward is not None and not zslLexValueGteMin(x.forward.ele, range_):
+            x = x.forward
+        update[i] = x
         x = x.down
-    return delete_run(zsl, update, dict_, lambda node: zslLexValueLteMax(node.ele, range_))
+    x = update[0].forward
+    while x is not None and zslLexValueLteMax(x.ele, range_):
+        following = x.forward
+        zslDeleteNode(zsl, x, update)
+        dictDelete(dict_, x.ele)
+        removed += 1
+        x = following
+    return removed
 
 
 def zslDeleteRangeByRank(zsl, start, end, dict_):
-    """Delete the elements of ranks start..end, both included and counted from 1 -> how many."""
-    update = []
+    """Delete the elements of ranks start..end, both included and counted from 1, from the dict too -> how many."""
+    update = [None] * ZSKIPLIST_MAXLEVEL
     traversed = removed = 0
     x = zsl.top
-    while x is not None:
+    for i in range(zsl.level - 1, -1, -1):
         while x.forward is not None and traversed + x.span < start:
             traversed += x.span
             x = x.forward
-        update.append(x)
+        update[i] = x
         x = x.down
     traversed += 1
-    x = update[-1].forward
+    x = update[0].forward
     while x is not None and traversed <= end:
         following = x.forward
         zslDeleteNode(zsl, x, update)
@@ -420,18 +359,13 @@ def zslDeleteRangeByRank(zsl, start, end, dict_):
 
 
 def zslGetRank(zsl, score, ele):
-    """Return the rank of an element, counted from 1, or 0 when it is not there.  O(log N)."""
-    x = zsl.top
+    """Find the rank of an element -> rank, counted from 1, or 0 when it is not there.  O(log N).  HOT"""
     rank = 0
-    while x is not None:
-        nxt = x.forward
-        while nxt is not None:
-            s = nxt.score
-            if s >= score and (s > score or nxt.ele > ele):
-                break
+    x = zsl.top
+    for i in range(zsl.level - 1, -1, -1):
+        while (nxt := x.forward) is not None and ((s := nxt.score) < score or (s == score and nxt.ele <= ele)):
             rank += x.span
             x = nxt
-            nxt = x.forward
         if x.ele == ele:                    # the header's ele is None
             return rank
         x = x.down
@@ -439,10 +373,10 @@ def zslGetRank(zsl, score, ele):
 
 
 def zslGetElementByRank(zsl, rank):
-    """Return the node of this rank, counted from 1, or None.  O(log N)."""
-    x = zsl.top
+    """Find the node of this rank, counted from 1 -> the node or None.  O(log N)."""
     traversed = 0
-    while x is not None:
+    x = zsl.top
+    for i in range(zsl.level - 1, -1, -1):
         while x.forward is not None and traversed + x.span <= rank:
             traversed += x.span
             x = x.forward
@@ -478,43 +412,43 @@ def zslLexValueLteMax(value, spec):
 
 
 def zslIsInLexRange(zsl, range_):
-    """Does any element lie in the lexicographic interval?"""
+    """Tell whether any element lies in the lexicographic interval."""
     cmp = sdscmplex(range_.min, range_.max)
     if cmp > 0 or (cmp == 0 and (range_.minex or range_.maxex)):
         return 0
     x = zsl.tail
     if x is None or not zslLexValueGteMin(x.ele, range_):
         return 0
-    return 1 if zslLexValueLteMax(zsl.header.forward.ele, range_) else 0
+    x = zsl.header.forward
+    if x is None or not zslLexValueLteMax(x.ele, range_):
+        return 0
+    return 1
 
 
 def zslFirstInLexRange(zsl, range_):
-    """Return the first node in the lexicographic interval, or None."""
+    """Find the first node in the lexicographic interval -> the node or None."""
     if not zslIsInLexRange(zsl, range_):
         return None
-    x = before = zsl.top
-    while x is not None:
-        nxt = x.forward
-        while nxt is not None and not zslLexValueGteMin(nxt.ele, range_):
-            x = nxt
-            nxt = x.forward
-        before = x
-        x = x.down
-    x = before.forward
+    x = zsl.top
+    for i in range(zsl.level - 1, -1, -1):
+        while x.forward is not None and not zslLexValueGteMin(x.forward.ele, range_):
+            x = x.forward
+        if i > 0:
+            x = x.down
+    x = x.forward
+    assert x is not None
     return x if zslLexValueLteMax(x.ele, range_) else None
 
 
 def zslLastInLexRange(zsl, range_):
-    """Return the last node in the lexicographic interval, or None."""
+    """Find the last node in the lexicographic interval -> the node or None."""
     if not zslIsInLexRange(zsl, range_):
         return None
-    x = before = zsl.top
-    while x is not None:
-        nxt = x.forward
-        while nxt is not None and zslLexValueLteMax(nxt.ele, range_):
-            x = nxt
-            nxt = x.forward
-        before = x
-        x = x.down
-    x = before
+    x = zsl.top
+    for i in range(zsl.level - 1, -1, -1):
+        while x.forward is not None and zslLexValueLteMax(x.forward.ele, range_):
+            x = x.forward
+        if i > 0:
+            x = x.down
+    assert x is not None
     return x if zslLexValueGteMin(x.ele, range_) else None

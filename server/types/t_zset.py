@@ -466,8 +466,8 @@ def zsetRemoveFromSkiplist(zs, ele):
     de = dictUnlink(zs.dict, ele)
     if de is None:
         return 0
-    if zslDelete(zs.zsl, de.val, ele) is None:
-        serverAssert(False)
+    retval = zslDelete(zs.zsl, de.val, ele)
+    serverAssert(retval)
     return 1
 
 
