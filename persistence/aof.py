@@ -23,7 +23,8 @@ from persistence.aof_rewrite import (  # noqa: F401  (half of aof.c: importers f
     aofReadDiffFromParent, aofRemoveTempFile, backgroundRewriteDoneHandler, bgrewriteaofCommand, killAppendOnlyChild,
     rewriteAppendOnlyFileBackground, rioWriteBulkObject)
 from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
-from persistence.rdb_load import debugDelay, loadingProgress, rdbLoadRio, startLoadingFile, stopLoading
+from persistence.rdb_load import (
+    debugDelay, loadingProgress, rdb_load_errno, rdbLoadRio, startLoadingFile, stopLoading)
 from persistence.rio import rio, rioInitWithFile, rioTell
 from server.admin.latency import latencyAddSample
 from server.bio import bioCreateFsyncJob, bioPendingJobsOfType
@@ -526,7 +527,7 @@ def loadAppendOnlyFile(filename):
             sys.exit(1)
 
         if outcome == READERR and not f.eof:
-            serverLog(LL_WARNING, "Unrecoverable error reading the append only file: %s", os.strerror(0))
+            serverLog(LL_WARNING, "Unrecoverable error reading the append only file: %s", os.strerror(rdb_load_errno()))
             sys.exit(1)
         if outcome == FMTERR:
             serverLog(LL_WARNING, "Bad file format reading the append only file: make a backup of your AOF file, then "

@@ -5,7 +5,7 @@ Departures   RDB_VERSION_READABLE and the types 16-19 (Redis 7.0) are ours: read
 """
 
 RDB_VERSION = 9                    # what we write
-RDB_VERSION_READABLE = 10          # the newest that we load: Redis 7.0
+RDB_VERSION_READABLE = 10          # the newest that we load from a file of our own: Redis 7.0 (D-43)
 
 # Lengths: the two top bits of the first byte
 RDB_6BITLEN = 0

@@ -9,7 +9,8 @@ State        server.loading*; rdbFileBeingLoaded: name of the file, for the chec
              aeredis-check-rdb (C: redis-check-rdb.c).
 Contract     a decoder that meets the end of the stream returns None, or RDB_LENERR for a length; what is wrong inside
              the data is told to rdbReportError, with the line of rdb.c, so that messages compare equal.
-Departures   version 10 (Redis 7.0) is loaded too: listpacks become ziplists.  rdbLoadObject -> (object, error).
+Departures   version 10 (Redis 7.0) is loaded too, but not from a master: listpacks become ziplists (D-43).
+             rdbLoadObject -> (object, error).
 HOT          rdb_load_sds and the first branch of rdbLoadRio's loop.
 """
 import errno
@@ -32,8 +33,8 @@ from datastructs.ziplist import (ZIPLIST_TAIL, ziplistLen, ziplistNew, ziplistPu
 from datastructs.zipmap import zipmapNext, zipmapRewind, zipmapValidateIntegrity
 from datastructs.zskiplist import zslInsert
 from persistence.rdb_h import (
-    RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDB_32BITLEN, RDB_64BITLEN, RDB_ENC_INT32, RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC,
-    RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN,
+    RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDBFLAGS_REPLICATION, RDB_32BITLEN, RDB_64BITLEN, RDB_ENC_INT32,
+    RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC, RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN,
     RDB_LOAD_SDS, RDB_MODULE_OPCODE_DOUBLE, RDB_MODULE_OPCODE_EOF, RDB_MODULE_OPCODE_FLOAT, RDB_MODULE_OPCODE_SINT,
     RDB_MODULE_OPCODE_STRING, RDB_MODULE_OPCODE_UINT, RDB_OPCODE_AUX, RDB_OPCODE_EOF, RDB_OPCODE_EXPIRETIME,
     RDB_OPCODE_EXPIRETIME_MS, RDB_OPCODE_FREQ, RDB_OPCODE_FUNCTION, RDB_OPCODE_FUNCTION2, RDB_OPCODE_IDLE,
@@ -41,7 +42,7 @@ from persistence.rdb_h import (
     RDB_TYPE_HASH_ZIPLIST, RDB_TYPE_HASH_ZIPMAP, RDB_TYPE_LIST, RDB_TYPE_LIST_QUICKLIST, RDB_TYPE_LIST_QUICKLIST_2,
     RDB_TYPE_LIST_ZIPLIST, RDB_TYPE_MODULE, RDB_TYPE_MODULE_2, RDB_TYPE_SET, RDB_TYPE_SET_INTSET,
     RDB_TYPE_STREAM_LISTPACKS, RDB_TYPE_STREAM_LISTPACKS_2, RDB_TYPE_STRING, RDB_TYPE_ZSET, RDB_TYPE_ZSET_2,
-    RDB_TYPE_ZSET_LISTPACK, RDB_TYPE_ZSET_ZIPLIST, RDB_VERSION_READABLE, rdbIsObjectType)
+    RDB_TYPE_ZSET_LISTPACK, RDB_TYPE_ZSET_ZIPLIST, RDB_VERSION, RDB_VERSION_READABLE, rdbIsObjectType)
 from persistence.rdb_save import debugDelay
 from persistence.rio import (
     NO_LIMIT, rio, rioGenericUpdateChecksum, rioGetReadError, rioInitWithFile, rioRead, rio_settle)
@@ -753,10 +754,12 @@ def rdb_atoi(s):
 
 
 def rdbLoadRio(rdb, rdbflags, rsi):
-    """Load everything from the stream into the databases -> C_OK, or C_ERR where rdbReportError comes back.
+    """Load everything from the stream into the databases -> C_OK, or C_ERR where rdbReportError comes back, and for a
+    stream that is none of ours, with the reason in rdb_load_errno().
 
     What opcodes say about the next key (expire, idle, freq) is kept until that key has been read.
     """
+    global _rdbLoadRio_errno
     db = server.db[0]
     empty_keys_skipped = expired_keys_skipped = keys_loaded = 0
 
@@ -767,11 +770,16 @@ def rdbLoadRio(rdb, rdbflags, rsi):
         return rdbLoadRio_eoferr()
     if buf[:5] != b"REDIS":
         serverLog(LL_WARNING, "Wrong signature trying to load DB from file")
+        _rdbLoadRio_errno = errno.EINVAL
         return C_ERR
     rdbver = rdb_atoi(buf[5:])
-    if rdbver < 1 or rdbver > RDB_VERSION_READABLE:
+    # C: we load a file of Redis 7.0, but cannot follow the stream of a 7.0 master, which has commands that 6.2 does not know.
+    if rdbver < 1 or rdbver > (RDB_VERSION if rdbflags & RDBFLAGS_REPLICATION else RDB_VERSION_READABLE):
         serverLog(LL_WARNING, "Can't handle RDB format version %d", rdbver)
+        _rdbLoadRio_errno = errno.EINVAL
         return C_ERR
+    if rdbver > RDB_VERSION:
+        rsi = None                                  # nor go on in that stream after a restart
 
     lru_idle = lfu_freq = expiretime = -1
     now = mstime()
@@ -1006,11 +1014,12 @@ def rdbLoadRio_moduleaux(rdb):
 
 def rdbLoad(filename, rsi, rdbflags):
     """Load a file -> C_OK, or C_ERR with the reason in rdb_load_errno().  rsi, if not None, gets its replication facts."""
-    global _rdbLoad_errno
+    global _rdbLoadRio_errno
+    _rdbLoadRio_errno = errno.EINVAL
     try:
         fp = open(filename, "rb", buffering=0)
     except OSError as e:
-        _rdbLoad_errno = e.errno
+        _rdbLoadRio_errno = e.errno
         return C_ERR
     with fp:
         startLoadingFile(fp, filename, rdbflags)
@@ -1018,13 +1027,12 @@ def rdbLoad(filename, rsi, rdbflags):
         rioInitWithFile(rdb, fp)
         retval = rdbLoadRio(rdb, rdbflags, rsi)
     stopLoading(retval == C_OK)
-    _rdbLoad_errno = 0 if retval == C_OK else errno.EINVAL
     return retval
 
 
-_rdbLoad_errno = 0
+_rdbLoadRio_errno = 0
 
 
 def rdb_load_errno():
-    """Return the errno of the last rdbLoad that gave C_ERR (ours)."""
-    return _rdbLoad_errno
+    """Return the errno of the last rdbLoadRio or rdbLoad that gave C_ERR (ours)."""
+    return _rdbLoadRio_errno

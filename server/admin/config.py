@@ -133,7 +133,9 @@ def loadServerConfigFromString(config):
                 if len(argv) != 2:
                     loadServerConfigFromString_loaderr(linenum, line, b"wrong number of arguments")
                 ok, err = config_.interface.set(config_.data, argv[1], 0)
-                if not ok:
+                if not ok and config_.name == b"activedefrag" and argv[1].lower() == b"yes":
+                    serverLog(LL_WARNING, "%s", err)    # C: fatal.  A file made for Redis with jemalloc works here, too.
+                elif not ok:
                     loadServerConfigFromString_loaderr(linenum, line, err)
                 match = 1
                 break

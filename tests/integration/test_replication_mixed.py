@@ -252,9 +252,9 @@ def keys_that_differ(master, replicas):
     return "\n".join(found[:5])
 
 
-@pytest.mark.parametrize("kind,diskless", [("6.2", "no"), ("7.0", "yes")])
-def test_real_master(kind, diskless):
-    with server(kind, repl_diskless_sync=diskless) as m, \
+@pytest.mark.parametrize("diskless", ["no", "yes"])
+def test_real_master(diskless):
+    with server("6.2", repl_diskless_sync=diskless) as m, \
             server("ours", repl_diskless_load="swapdb" if diskless == "yes" else "disabled") as s, \
             Proxy(m.port) as proxy:
         w = Writer(m, 1, s)
@@ -291,7 +291,63 @@ def test_our_master_two_real_replicas():
         assert stats(m)["sync_partial_err"] == errors
 
 
-@pytest.mark.parametrize("top,end", [("6.2", "7.0"), ("7.0", "7.0")])
+def commands_of_7_0(c):
+    """Let a 7.0 master send its replicas what 6.2 does not know."""
+    c.execute_command("FUNCTION", "LOAD", "REPLACE", "#!lua name=lib\nredis.register_function('f', function() return 1 end)")
+    c.set("k", "v")
+    c.execute_command("EXPIRE", "k", 100, "NX")
+    c.xadd("x", {"f": "v"})
+    c.execute_command("XGROUP", "CREATE", "x", "g%d" % time.monotonic_ns(), "$", "ENTRIESREAD", 1)
+    c.execute_command("SPUBLISH", "channel", "message")
+
+
+@pytest.mark.parametrize("kind", ["6.2", "ours"])
+@pytest.mark.parametrize("load", ["disabled", "swapdb"])
+def test_replica_of_7_0_keeps_trying(kind, load):
+    """RDB version 10 from a master is refused, by C and by us, and tried again; nothing of its stream is taken (D-43)."""
+    with server("7.0") as m, server(kind, repl_diskless_load=load) as s:
+        c = s.client()
+        c.set("own", "1")
+        commands_of_7_0(m.client())
+        c.execute_command("REPLICAOF", "127.0.0.1", m.port)
+        refusal = "Can't handle RDB format version 10"
+        wait_for(lambda: s.log().count(refusal) >= 2, what="second attempt")
+        commands_of_7_0(m.client())
+        assert s.process.poll() is None and replication(s)["master_link_status"] == "down"
+        assert c.dbsize() == (load == "swapdb")
+        assert "Failed trying to load the MASTER synchronization DB from " + ("disk" if load == "disabled" else "socket") in s.log()
+        assert "BUG REPORT" not in s.log() and "== CRITICAL ==" not in s.log()
+
+        # It is free to follow somebody else.
+        with server("6.2") as m6:
+            m6.client().set("a", "b")
+            attach(s, m6.port)
+            wait_for(lambda: c.get("a") == b"b", what="data of the other master")
+            agree(m6, [s])
+
+
+def test_file_of_7_0_gives_no_place_in_its_stream():
+    """We load the file of a 7.0 master, but do not go on in its stream: the next link asks for a full resync, which is refused."""
+    with server("7.0") as m, server("7.0") as r:
+        commands_of_7_0(m.client())
+        m.client().execute_command("FUNCTION", "FLUSH")
+        attach(r, m.port)
+        r.client().save()
+        with open(os.path.join(r.dir, "dump.rdb"), "rb") as f:
+            data = f.read()
+        with server("ours") as s:
+            s.stop()
+            s.conf["replicaof"] = "127.0.0.1 %d" % m.port
+            s.write_conf()
+            with open(os.path.join(s.dir, "dump.rdb"), "wb") as f:
+                f.write(data)
+            s.start()
+            wait_for(lambda: "Can't handle RDB format version 10" in s.log(), what="refusal")
+            assert stats(m)["sync_partial_ok"] == 0
+            assert replication(s)["master_link_status"] == "down"
+
+
+@pytest.mark.parametrize("top,end", [("6.2", "7.0"), ("6.2", "6.2")])
 def test_chain(top, end):
     """real -> ours -> real: ours hands the stream on byte by byte, and serves partial resyncs from its own backlog."""
     with server(top) as m, server("ours") as s, server(end) as t, Proxy(m.port) as upper, Proxy(s.port) as lower:

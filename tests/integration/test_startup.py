@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.support.resp import RespClient, RespError
+from tests.support.resp import RespClient, RespError, encode_command
 from tests.support.server import ROOT, free_port, real_server_path
 
 
@@ -360,3 +360,30 @@ def test_process_title(run):
             break
         time.sleep(0.01)
     assert wanted in title
+
+
+def aof(*commands):
+    return b"".join(encode_command(*c.split()) for c in commands)
+
+
+@pytest.mark.parametrize("content, text", [
+    (b"REDIS0011" + b"x" * 40, "Unrecoverable error reading the append only file: Invalid argument"),
+    (b"REDIS0000" + b"x" * 40, "Unrecoverable error reading the append only file: Invalid argument"),
+    (aof("SELECT 0", "NOSUCH a"), "Unknown command 'NOSUCH' reading the append only file"),
+])
+def test_an_aof_that_cannot_be_loaded(run, content, text):
+    with open(run.path("appendonly.aof"), "wb") as f:
+        f.write(content)
+    run.start("--appendonly", "yes", "--aof-load-truncated", "no")
+    assert run.wait() == 1
+    assert text in run.log()
+
+
+def test_activedefrag_does_not_stop_the_start(ours):
+    """A redis.conf that works with the distribution's jemalloc build works here, without defragmentation (D-2)."""
+    ours.start("--activedefrag", "yes")
+    with ours.connect() as c:
+        assert c.execute("CONFIG", "GET", "activedefrag") == [b"activedefrag", b"no"]
+        assert c.execute("CONFIG", "SET", "activedefrag", "yes").text.startswith("ERR Invalid argument 'yes' for CONFIG SET 'activedefrag'")
+        assert c.execute("CONFIG", "GET", "activedefrag") == [b"activedefrag", b"no"]
+    assert "# Active defragmentation cannot be enabled: it requires a Redis server compiled with" in ours.log()

@@ -142,8 +142,7 @@ def test_include_and_options(tmp_path):
     (b"sentinel monitor a b c d", 1, b"sentinel directive while not in sentinel mode"),
     (b"client-output-buffer-limit master 1 1 1", 1, b"Unrecognized client limit class: the user specified "
      b"an invalid one, or 'master' which has no buffer limits."),
-    (b"activedefrag yes", 1, b"Active defragmentation cannot be enabled: it requires a Redis server compiled with a "
-     b"modified Jemalloc like the one shipped by default with the Redis source distribution"),
+    (b"activedefrag perhaps", 1, b"argument must be 'yes' or 'no'"),
 ])
 def test_fatal_error(text, linenum, err, capfdbinary):
     with pytest.raises(SystemExit) as e:
