@@ -13,11 +13,11 @@ from ae.monotonic import mstime
 from datastructs.crc64 import crc64
 from datastructs.dict import (dictAdd, dictDelete, dictFetchValue, dictGetRandomKey, dictGetSafeIterator, dictNext,
                               dictReleaseIterator, dictSize)
+from datastructs.util import atoi
 from persistence.rdb_h import RDB_VERSION, RDB_VERSION_READABLE
 from persistence.rdb_load import BROKEN_VALUE, deep_validation, rdbLoadObject, rdbLoadObjectType
 from persistence.rdb_save import rdbSaveObject, rdbSaveObjectType
 from persistence.rio import rio, rioInitWithBuffer, rioWriteBulkCount, rioWriteBulkLongLong, rioWriteBulkString
-from server.admin.config import atoi
 from server.client.connection import (connBlockingConnect, connClose, connCreateSocket, connEnableTcpNoDelay,
                                       connSyncReadLine, connSyncWrite)
 from server.client.networking import (redactClientCommandArgument, replaceClientCommandVector,

@@ -1,6 +1,7 @@
 """util.py - numbers to text and back, glob patterns, random ids.      Mirrors src/util.c, src/util.h (6.2.14)
 
-Lives here   stringmatchlen; memtoll; ll/double/long double <-> bytes; limits of the C integer types;
+Lives here   stringmatchlen; memtoll; ll/double/long double <-> bytes; limits of the C integer types and the
+             conversions between them; the strtol() and atoi() of libc;
              `longdouble`, the 80-bit x87 number that INCRBYFLOAT and HINCRBYFLOAT compute with.
 Called from  everywhere.
 State        the cache of compiled glob patterns.
@@ -9,6 +10,7 @@ Departures   stringmatchlen compiles a pattern instead of interpreting it: same 
              getRandomBytes asks the kernel each time instead of hashing a seed with a counter.
 """
 import decimal
+import errno
 import os
 import re
 import time
@@ -208,22 +210,125 @@ def stringmatch(pattern, string, nocase):
 # Integers
 # ----------------------------------------------------------------------------
 
-MEMORY_UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 1000 * 1000, "mb": 1024 * 1024,
-                "g": 1000 * 1000 * 1000, "gb": 1024 * 1024 * 1024}
-_memtoll_re = re.compile(r"(-?[0-9]*)([^0-9].*)?\Z", re.DOTALL)
+# The conversions that C makes silently.  A sum, product or cast that C keeps in one of these types goes through the
+# function of that name: Python's integers would grow instead, past what a file format, struct.pack or a reply can hold.
+
+def to_int(n):
+    """Cut `n` to the 32 bits of an int."""
+    n &= 0xffffffff
+    return n - 0x100000000 if n > 0x7fffffff else n
+
+
+def to_uint(n):
+    """Cut `n` to the 32 bits of an unsigned int (uint32_t)."""
+    return n & 0xffffffff
+
+
+def to_llong(n):
+    """Cut `n` to the 64 bits of a long long (long, time_t, ssize_t, off_t, mstime_t)."""
+    if -0x8000000000000000 <= n <= 0x7fffffffffffffff:
+        return n
+    n &= 0xffffffffffffffff
+    return n - 0x10000000000000000 if n > 0x7fffffffffffffff else n
+
+
+def to_ullong(n):
+    """Cut `n` to the 64 bits of an unsigned long long (unsigned long, size_t, uint64_t)."""
+    return n & 0xffffffffffffffff
+
+
+def double_to_llong(d):
+    """Convert a float or longdouble as x86 does: towards zero, and LLONG_MIN for NaN and all that does not fit."""
+    if d != d or not -9223372036854775808.0 <= d < 9223372036854775808.0:
+        return LLONG_MIN
+    return int(d)
+
+
+def double_to_ullong(d):
+    """Convert a float to uint64_t as x86 compilers do: the upper half is converted as a signed number less 2^63."""
+    if not d >= 9223372036854775808.0:                      # NaN too
+        return double_to_llong(d) & ULLONG_MAX
+    return double_to_llong(d - 9223372036854775808.0) + 0x8000000000000000 & ULLONG_MAX
+
+
+# strtol(3) and its family.  A C string ends at its first NUL; so does `rest`, which is where C's endptr points.
+
+_strtol_res = {
+    8: re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-7]+)"),
+    10: re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-9]+)"),
+    16: re.compile(rb"[ \t\n\v\f\r]*([+-]?)(?:0[xX])?([0-9a-fA-F]+)"),
+}
+STRTOL_DIGITS_MAX = 30             # more digits than any 64-bit number has, in base 8 too
+
+
+def strtol_digits(s, base):
+    """Read the number that `s` starts with -> (negative, magnitude, rest); no digits: (False, 0, all of `s`).
+
+    A number of too many digits is only known to be above 64 bits.  int() is not asked: it refuses thousands of digits.
+    """
+    found = _strtol_res[base].match(s)
+    if found is None:
+        return False, 0, bytes(s).partition(b"\0")[0]
+    digits = found.group(2)
+    if len(digits) > STRTOL_DIGITS_MAX:
+        digits = digits.lstrip(b"0") or b"0"
+    magnitude = int(digits, base) if len(digits) <= STRTOL_DIGITS_MAX else 1 << 128
+    return found.group(1) == b"-", magnitude, bytes(s[found.end():]).partition(b"\0")[0]
+
+
+def strtoll(s, base=10):
+    """strtoll(3), and strtol(3) where a long has 64 bits -> (value, rest, errno).
+
+    White space and a sign may lead, what follows the digits is left in `rest`, no digits give 0.
+    errno is 0, or ERANGE when the value was too large: it is the nearest limit then.
+    """
+    negative, value, rest = strtol_digits(s, base)
+    if negative:
+        value = -value
+    if value > LLONG_MAX:
+        return LLONG_MAX, rest, errno.ERANGE
+    if value < LLONG_MIN:
+        return LLONG_MIN, rest, errno.ERANGE
+    return value, rest, 0
+
+
+strtol = strtoll
+
+
+def strtoull(s, base=10):
+    """strtoull(3), and strtoul(3) -> (value, rest, errno).  A minus sign negates within the unsigned type."""
+    negative, value, rest = strtol_digits(s, base)
+    if value > ULLONG_MAX:
+        return ULLONG_MAX, rest, errno.ERANGE
+    return (-value & ULLONG_MAX if negative else value), rest, 0
+
+
+strtoul = strtoull
+
+
+def atoi(s):
+    """atoi(3): the number that `s` starts with, cut to an int; 0 if there is none."""
+    return to_int(strtoll(s)[0])
+
+
+MEMORY_UNITS = {b"": 1, b"b": 1, b"k": 1000, b"kb": 1024, b"m": 1000 * 1000, b"mb": 1024 * 1024,
+                b"g": 1000 * 1000 * 1000, b"gb": 1024 * 1024 * 1024}
+_memtoll_re = re.compile(rb"(-?[0-9]*)([^0-9].*)?\Z", re.DOTALL)
 
 
 def memtoll(p):
-    """Bytes meant by a text like "1gb" (str or bytes).  Returns (value, err); err = 1 for a bad number or unit."""
-    if not isinstance(p, str):
-        p = bytes(p).partition(b"\0")[0].decode("latin-1")
-    digits, unit = _memtoll_re.match(p).groups()
-    mul = MEMORY_UNITS.get((unit or "").lower())
-    if mul is None or len(digits) >= 128 or digits == "-":
+    """Read a text like "1gb" (str or bytes) -> (bytes meant, err); err = 1 for a bad number or unit.
+
+    The result is a long long that may have wrapped, and may be negative: callers that keep it in an unsigned type
+    convert it.
+    """
+    if isinstance(p, str):
+        p = p.encode()
+    digits, unit = _memtoll_re.match(bytes(p).partition(b"\0")[0]).groups()
+    mul = MEMORY_UNITS.get((unit or b"").lower())
+    if mul is None or len(digits) >= 128 or digits == b"-":
         return 0, 1
-    val = int(digits) if digits else 0
-    val = max(LLONG_MIN, min(LLONG_MAX, val)) * mul
-    return (val + 2 ** 63) % 2 ** 64 - 2 ** 63, 0
+    return to_llong(strtoll(digits)[0] * mul), 0
 
 
 def mempbrk(s, chars):
@@ -277,21 +382,15 @@ def string2ll(s):
     return 0, 0
 
 
-_strtoull_re = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)\Z")
-
-
 def string2ull(s):
-    """Returns (1, value) for an unsigned 64-bit number in the lax syntax of strtoull(), else (0, 0)."""
+    """Read an unsigned 64-bit number in the lax syntax of strtoull() -> (1, value), or (0, 0)."""
     ok, value = string2ll(s)
     if ok:
         return (0, 0) if value < 0 else (1, value)
-    found = _strtoull_re.match(s)
-    if found is None or len(found.group(1)) > 4000:
+    value, rest, errno_ = strtoull(s)
+    if errno_ or len(s) == 0 or rest:
         return 0, 0
-    value = int(found.group(1))
-    if value > ULLONG_MAX or value < -ULLONG_MAX:
-        return 0, 0
-    return 1, value & ULLONG_MAX                            # strtoull() negates within the unsigned type
+    return 1, value
 
 
 def string2l(s):
@@ -599,9 +698,9 @@ def string2ld(s):
     num = ld_digits((whole or b"") + fraction, base)
     if num == 0:
         return 1, longdouble(LD_FINITE, sign, 0, 0)
-    if exponent is not None and len(exponent.lstrip(b"+-0")) > 6:
+    exponent = strtoll(exponent)[0] if exponent is not None else 0
+    if abs(exponent) > 1000000:
         return 0, None                                      # far out of range either way
-    exponent = int(exponent) if exponent is not None else 0
     if base == 16:
         exponent -= 4 * len(fraction)
         base = 2

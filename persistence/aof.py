@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from ae.ae import aeCreateFileEvent, aeDeleteFileEvent, aeGetFileEvents, AE_WRITABLE
 from ae.monotonic import mstime
 from datastructs.adlist import (listAddNodeTail, listCreate, listDelNode, listFirst, listLast, listLength, listRelease)
+from datastructs.util import atoi, strtol, strtoll, to_llong
 from persistence.aof_rewrite import (  # noqa: F401  (half of aof.c: importers find all of it here)
     aofReadDiffFromParent, aofRemoveTempFile, backgroundRewriteDoneHandler, bgrewriteaofCommand, killAppendOnlyChild,
     rewriteAppendOnlyFileBackground, rioWriteBulkObject)
@@ -379,22 +380,15 @@ def catAppendOnlyGenericCommand(dst, argc, argv):
     return dst
 
 
-def strtoll(s):
-    """C's strtoll(s, NULL, 10) on an argument of a command that has been executed, hence a number."""
-    try:
-        return int(s)
-    except ValueError:
-        return 0
-
-
 def catAppendOnlyExpireAtCommand(buf, cmd, key, seconds):
     """Append EXPIRE, PEXPIRE, EXPIREAT, SETEX ... as a PEXPIREAT: exact, and right whenever it is replayed."""
-    when = strtoll(object_get_bytes(seconds))
+    when = strtoll(object_get_bytes(seconds))[0]
     proc = cmd.proc
     if proc is expireCommand or proc is setexCommand or proc is expireatCommand:
         when *= 1000
     if proc is expireCommand or proc is pexpireCommand or proc is setexCommand or proc is psetexCommand:
         when += mstime()
+    when = to_llong(when)
     k = object_get_bytes(key)
     w = b"%d" % when
     buf += b"*3\r\n$9\r\nPEXPIREAT\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(k), k, len(w), w)
@@ -416,7 +410,7 @@ def feedAppendOnlyFile(cmd, dictid, argv, argc):
     if proc is setCommand:
         # A SET with EX or PX comes here rewritten: SET key value PX milliseconds (setGenericCommand).
         if argc > 3 and object_get_bytes(argv[3]).lower() == b"px":
-            when = b"%d" % (strtoll(object_get_bytes(argv[4])) + mstime())
+            when = b"%d" % to_llong(strtoll(object_get_bytes(argv[4]))[0] + mstime())
             buf = catAppendOnlyGenericCommand(buf, 5, argv[:3])
             buf += b"$4\r\nPXAT\r\n$%d\r\n%b\r\n" % (len(when), when)
         else:
@@ -465,20 +459,6 @@ def freeFakeClient(c):
     listRelease(c.watched_keys)
     freeClientMultiState(c)
     freeClientOriginalArgv(c)
-
-
-def atoi(s):
-    """C's atoi and strtol of a header's tail: leading blanks, a sign, then digits up to whatever follows."""
-    t = s.strip(b" \t\n\v\f\r")
-    if t.isdigit():
-        return int(t)
-    n = 1 if t[:1] in (b"-", b"+") else 0
-    while t[n:n + 1].isdigit():
-        n += 1
-    try:
-        return int(t[:n])
-    except ValueError:
-        return 0
 
 
 class aofReader:
@@ -609,7 +589,7 @@ def loadAppendOnlyFile_commands(f, fakeClient):
             if buf[0] != 36:                        # '$'
                 return FMTERR, valid_up_to
             pos += len(buf)
-            n = atoi(buf[1:])
+            n = strtol(buf[1:])[0]
             if n < 0 or n > size - pos + 1:         # cannot be there: do not ask for the memory
                 f.eof = 1
                 return READERR, valid_up_to

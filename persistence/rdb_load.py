@@ -27,7 +27,7 @@ from datastructs.listpack import lpFirst, lpGet, lpLength, lpNext, lpValidateInt
 from datastructs.lzf import lzf_decompress
 from datastructs.quicklist import (
     quicklistAppendValuesFromZiplist, quicklistAppendZiplist, quicklistCount, quicklistPushTail, quicklistSetOptions)
-from datastructs.util import string2ll
+from datastructs.util import atoi, string2ll, strtod, strtol, strtoll, to_llong
 from datastructs.ziplist import (ZIPLIST_TAIL, ziplistLen, ziplistNew, ziplistPush, ziplistSafeToAdd,
                                  ziplistValidateIntegrity)
 from datastructs.zipmap import zipmapNext, zipmapRewind, zipmapValidateIntegrity
@@ -262,10 +262,8 @@ def rdbLoadDoubleValue(rdb):
     b = rioRead(rdb, n)
     if b is None:
         return -1, 0.0
-    try:
-        return 0, float(b.split(b"\x00")[0])
-    except ValueError:
-        return -1, 0.0
+    value, used = strtod(b.partition(b"\x00")[0])           # C: sscanf(buf, "%lg", val)
+    return (0, value) if used else (-1, 0.0)
 
 
 def rdbLoadBinaryDoubleValue(rdb):
@@ -741,18 +739,6 @@ def rdbLoadProgressCallback(r, data):
 # ---------------------------------------------------------------------------
 
 
-def rdb_atoi(s):
-    """C's atoi of an aux value."""
-    digits = s.split(b"\x00")[0].strip()
-    n = 1 if digits[:1] in (b"-", b"+") else 0
-    while digits[n:n + 1].isdigit():
-        n += 1
-    try:
-        return int(digits[:n])
-    except ValueError:
-        return 0
-
-
 def rdbLoadRio(rdb, rdbflags, rsi):
     """Load everything from the stream into the databases -> C_OK, or C_ERR where rdbReportError comes back, and for a
     stream that is none of ours, with the reason in rdb_load_errno().
@@ -772,7 +758,7 @@ def rdbLoadRio(rdb, rdbflags, rsi):
         serverLog(LL_WARNING, "Wrong signature trying to load DB from file")
         _rdbLoadRio_errno = errno.EINVAL
         return C_ERR
-    rdbver = rdb_atoi(buf[5:])
+    rdbver = atoi(buf[5:])
     # C: we load a file of Redis 7.0, but cannot follow the stream of a 7.0 master, which has commands that 6.2 does not know.
     if rdbver < 1 or rdbver > (RDB_VERSION if rdbflags & RDBFLAGS_REPLICATION else RDB_VERSION_READABLE):
         serverLog(LL_WARNING, "Can't handle RDB format version %d", rdbver)
@@ -967,27 +953,27 @@ def rdbLoadRio_aux(rdb, rsi):
         serverLog(LL_NOTICE, "RDB '%s': %s", auxkey, auxval)
     elif name == b"repl-stream-db":
         if rsi is not None:
-            rsi.repl_stream_db = rdb_atoi(auxval)
+            rsi.repl_stream_db = atoi(auxval)
     elif name == b"repl-id":
         if rsi is not None and len(auxval) == CONFIG_RUN_ID_SIZE:
             rsi.repl_id = auxval
             rsi.repl_id_is_set = 1
     elif name == b"repl-offset":
         if rsi is not None:
-            rsi.repl_offset = rdb_atoi(auxval)
+            rsi.repl_offset = strtoll(auxval)[0]
     elif name == b"lua":
         if luaCreateFunction(None, server.lua, createObject(OBJ_STRING, auxval)) is None:
             rdbReportCorruptRDB(2546, "Can't load Lua script from RDB file! BODY: %s", auxval)
     elif name == b"redis-ver":
         serverLog(LL_NOTICE, "Loading RDB produced by version %s", auxval)
     elif name == b"ctime":
-        serverLog(LL_NOTICE, "RDB age %d seconds", max(0, int(time.time()) - rdb_atoi(auxval)))
+        serverLog(LL_NOTICE, "RDB age %d seconds", max(0, to_llong(int(time.time()) - strtol(auxval)[0])))
     elif name == b"used-mem":
-        usedmem = rdb_atoi(auxval)
+        usedmem = strtoll(auxval)[0]
         serverLog(LL_NOTICE, "RDB memory usage when created %.2f Mb", usedmem / (1024 * 1024))
         server.loading_rdb_used_mem = usedmem
     elif name == b"aof-preamble":
-        if rdb_atoi(auxval):
+        if strtoll(auxval)[0]:
             serverLog(LL_NOTICE, "RDB has an AOF tail")
     elif name != b"redis-bits":
         serverLog(LL_DEBUG, "Unrecognized RDB AUX field: '%s'", auxkey)

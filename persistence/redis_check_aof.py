@@ -7,6 +7,7 @@ State        error, epos, line: C's static variables, here in checkstate.
 import os
 import sys
 
+from datastructs.util import strtol
 from persistence.redis_check_rdb import redis_check_rdb_main, show
 from server.server_h import C_ERR
 
@@ -56,20 +57,8 @@ def readLong(fp, prefix):
     if buf[0] != prefix[0]:
         ERROR("Expected prefix '%s', got: '%s'", os.fsdecode(prefix), os.fsdecode(buf[:1]))
         return 0, 0
-    n = 1
-    while buf[n:n + 1] in (b" ", b"\t") and n < len(buf):
-        n += 1
-    start = n
-    if buf[n:n + 1] in (b"-", b"+") and n < len(buf):
-        n += 1
-    while buf[n:n + 1].isdigit():
-        n += 1
-    try:
-        target = int(buf[start:n])
-        rest = buf[n:]
-    except ValueError:
-        target, rest = 0, buf[1:]
-    return consumeNewline(rest), max(-1 << 63, min(target, (1 << 63) - 1))
+    target, rest, _ = strtol(buf[1:])
+    return consumeNewline(rest), target
 
 
 def readBytes(fp, length):

@@ -9,6 +9,7 @@ import os
 import sys
 
 from ae.monotonic import mstime
+from datastructs.util import atoi
 from persistence import rdb_load
 from persistence.rdb_h import (
     RDBFLAGS_NONE, RDB_LENERR, RDB_LOAD_SDS, RDB_OPCODE_AUX, RDB_OPCODE_EOF, RDB_OPCODE_EXPIRETIME,
@@ -16,7 +17,7 @@ from persistence.rdb_h import (
     RDB_OPCODE_SELECTDB, RDB_VERSION_READABLE, rdbIsObjectType)
 from persistence.rdb_load import (
     moduleTypeNameByID, rdbGenericLoadStringObject, rdbLoadCheckModuleValue, rdbLoadLen, rdbLoadMillisecondTime,
-    rdbLoadObject, rdbLoadProgressCallback, rdbLoadTime, rdbLoadType, rdb_atoi, startLoadingFile, stopLoading)
+    rdbLoadObject, rdbLoadProgressCallback, rdbLoadTime, rdbLoadType, startLoadingFile, stopLoading)
 from persistence.rio import rio, rioGetReadError, rioInitWithFile, rio_processed_bytes, rioRead, rioTell, rio_settle
 from server.server_h import C_ERR, C_OK, SANITIZE_DUMP_YES, server, shared
 
@@ -148,7 +149,7 @@ def redis_check_rdb_read(rdb):
         return 0
     if buf[:5] != b"REDIS":
         return redis_check_rdb_fail("Wrong signature trying to load DB from file")
-    rdbver = rdb_atoi(buf[5:])
+    rdbver = atoi(buf[5:])
     if rdbver < 1 or rdbver > RDB_VERSION_READABLE:
         return redis_check_rdb_fail("Can't handle RDB format version %d", rdbver)
 

@@ -29,6 +29,7 @@ import time
 from typing import TYPE_CHECKING
 
 from datastructs.adlist import listEmpty
+from datastructs.util import strtol, strtoll
 from persistence.aof import startAppendOnly, stopAppendOnly
 from persistence.rdb import killRDBChild, rdbLoad, rdbLoadRio, startLoading, stopLoading
 from persistence.rdb_h import RDBFLAGS_REPLICATION
@@ -264,15 +265,9 @@ def readSyncBulkPayload_length(conn, use_diskless_load):
                   "to parser" if use_diskless_load else "to disk")
     else:
         _readSyncBulkPayload_usemark = 0
-        server.repl_transfer_size = strtol(buf[1:])
+        server.repl_transfer_size = strtol(buf[1:])[0]
         serverLog(LL_NOTICE, "MASTER <-> REPLICA sync: receiving %d bytes from master %s",
                   server.repl_transfer_size, "to parser" if use_diskless_load else "to disk")
-
-
-def strtol(s):
-    """C's strtol(s, NULL, 10), which takes what looks like a number and leaves the rest."""
-    m = re.match(rb"\s*[-+]?\d+", s)
-    return int(m.group()) if m else 0
 
 
 def readSyncBulkPayload_to_file(conn):
@@ -511,7 +506,7 @@ def slaveTryPartialResynchronization(conn, read_reply):
             server.master_replid = b"\0" * CONFIG_RUN_ID_SIZE
         else:
             server.master_replid = words[1]
-            server.master_initial_offset = strtol(words[2])
+            server.master_initial_offset = strtoll(words[2])[0]
             serverLog(LL_NOTICE, "Full resync from master: %s:%d", server.master_replid, server.master_initial_offset)
         replicationDiscardCachedMaster()
         return PSYNC_FULLRESYNC

@@ -171,7 +171,6 @@ debug.rdbSave = rdb.rdbSave
 debug.rdbSavedObjectLen = rdb.rdbSavedObjectLen
 debug.changeReplicationId = replication.changeReplicationId
 debug.clearReplicationId2 = replication.clearReplicationId2
-debug.atoi = config.atoi
 debug.rewriteConfig = config.rewriteConfig
 debug.restartServer = server.restartServer
 

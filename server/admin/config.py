@@ -11,7 +11,6 @@ Extend       a plain directive: a row in config_table.py; any other: its branch 
              configSetCommand and configGetCommand, and its rewriteConfig...Option.
 """
 import os
-import re
 import sys
 import tempfile
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING
 from datastructs.dict import DICT_OK, dictAdd, dictDelete
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxStart, raxStop
 from datastructs.sds import sdscatrepr, sdssplitargs, sdssplitlen
-from datastructs.util import INT_MAX, LLONG_MAX, LLONG_MIN, memtoll, stringmatch
+from datastructs.util import INT_MAX, atoi, memtoll, stringmatch, strtol, strtoll, to_int, to_llong, to_uint, to_ullong
 from server.admin.config_table import (
     IMMUTABLE_CONFIG, SENSITIVE_CONFIG, clientBufferLimitsDefaults, configEnumGetNameOrUnknown,
     configOOMScoreAdjValuesDefaults, configs,
@@ -48,22 +47,6 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
         changeBindAddr, lookupCommandByCString, resetCommandTableStats, resetErrorTableStats, resetServerStats, setOOMScoreAdj,
     )
 
-_strtoll_re = {8: re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-7]+)"), 10: re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)")}
-
-
-def strtoll(s, base=10):
-    """Return (value, rest) as strtoll(3): blanks and a sign may lead, the value saturates, no digits give 0."""
-    m = _strtoll_re[base].match(s)
-    if m is None:
-        return 0, s
-    return max(LLONG_MIN, min(LLONG_MAX, int(m.group(1), base))), s[m.end():]
-
-
-def atoi(s):
-    """Return the leading number of `s` cut to an int's 32 bits, as atoi(3) does."""
-    val = strtoll(s)[0] & 0xffffffff
-    return val - (1 << 32) if val & 0x80000000 else val
-
 
 # ---------------------------------------------------------------------------
 # Config file parsing
@@ -84,7 +67,7 @@ def updateOOMScoreAdjValues(args, apply):
     too, and the old values come back when it refuses."""
     values = []
     for arg in args:
-        val, rest = strtoll(arg)
+        val, rest, _ = strtoll(arg)
         if rest or val < -2000 or val > 2000:
             return C_ERR, b"Invalid oom-score-adj-values, elements must be between -2000 and 2000."
         values.append(val)
@@ -181,8 +164,9 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
         server.bindaddr = [os.fsdecode(addr) for addr in argv[1:]]
         server.bindaddr_count = argc - 1
     elif name == b"unixsocketperm" and argc == 2:
-        perm = strtoll(argv[1], 8)[0]
-        if perm < 0 or perm > 0o777:
+        perm, _, errno_ = strtol(argv[1], 8)
+        perm = to_uint(perm)
+        if errno_ or perm > 0o777:
             return b"Invalid socket file permissions"
         server.unixsocketperm = perm
     elif name == b"save":
@@ -220,7 +204,8 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
             server.masterhost = None
             return None
         server.masterhost = os.fsdecode(argv[1])
-        server.masterport, rest = strtoll(argv[2])
+        port, rest, _ = strtol(argv[2])
+        server.masterport = to_int(port)
         if server.masterport < 0 or server.masterport > 65535 or rest:
             return b"Invalid master port"
         server.repl_state = REPL_STATE_CONNECT
@@ -244,8 +229,8 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
         if class_ == -1 or class_ == CLIENT_TYPE_MASTER:
             return (b"Unrecognized client limit class: the user specified "
                     b"an invalid one, or 'master' which has no buffer limits.")
-        hard = memtoll(argv[2])[0]
-        soft = memtoll(argv[3])[0]
+        hard = to_ullong(memtoll(argv[2])[0])               # unsigned: -1 is a limit that is never reached
+        soft = to_ullong(memtoll(argv[3])[0])
         soft_seconds = atoi(argv[4])
         if soft_seconds < 0:
             return b"Negative number of seconds in soft limit is invalid"
@@ -333,11 +318,11 @@ def configSetCommand(c):
             return
         vals = []
         for j, word in enumerate(v):
-            val, rest = strtoll(word)
+            val, rest, _ = strtoll(word)
             if rest or (j & 1 == 0 and val < 1) or (j & 1 == 1 and val < 0):
                 configSetCommand_badfmt(c, o, None)
                 return
-            vals.append(val)
+            vals.append(to_int(val) if j & 1 else val)
         resetServerSaveParams()
         for j in range(0, len(vals), 2):
             appendServerSaveParams(vals[j], vals[j+1])
@@ -368,7 +353,7 @@ def configSetCommand(c):
             limits = server.client_obuf_limits[getClientTypeByName(v[j])]
             limits.hard_limit_bytes = memtoll(v[j+1])[0]
             limits.soft_limit_bytes = memtoll(v[j+2])[0]
-            limits.soft_limit_seconds = strtoll(v[j+3])[0]
+            limits.soft_limit_seconds = to_int(strtoll(v[j+3])[0])
     elif name == b"oom-score-adj-values":
         v = sdssplitlen(o.ptr, b" ")
         if len(v) != CONFIG_OOM_COUNT:
@@ -585,7 +570,8 @@ def rewriteConfigRewriteLine(state, option, line, force):
 
 
 def rewriteConfigFormatMemory(bytes_):
-    """Return the size in the largest unit that divides it."""
+    """Return the size, a long long, in the largest unit that divides it."""
+    bytes_ = to_llong(bytes_)
     gb = 1024*1024*1024
     mb = 1024*1024
     kb = 1024

@@ -12,7 +12,6 @@ Departures   assertions and the rest of the bug report stand in server/log.py; a
 import hashlib
 import os
 import random
-import re
 import signal
 import sys
 import time
@@ -23,7 +22,7 @@ from datastructs.dict import (
     dictSize,
 )
 from datastructs.sds import sdsavail, sdslen, sdsmapchars
-from datastructs.util import LLONG_MAX, ULONG_MAX, stringmatchlen
+from datastructs.util import ULONG_MAX, atoi, double_to_llong, stringmatchlen, strtod
 from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext, ziplistRepr
 from persistence.rdb_h import RDBFLAGS_ALLOW_DUP, RDBFLAGS_NONE
 from server.bio import bioKillThreads
@@ -69,7 +68,7 @@ if TYPE_CHECKING:                                   # upward, or same layer abov
     from persistence.aof import flushAppendOnlyFile, loadAppendOnlyFile
     from persistence.rdb import rdbLoad, rdbPopulateSaveInfo, rdbSave, rdbSavedObjectLen
     from replication.replication import changeReplicationId, clearReplicationId2
-    from server.admin.config import atoi, rewriteConfig
+    from server.admin.config import rewriteConfig
     from server.server import restartServer
 
 _debugCommand_leaked = []      # what DEBUG LEAK lost
@@ -208,9 +207,6 @@ def stringmatchlen_fuzz_test():
         pat = bytes(random.choices(range(128), k=random.randrange(32)))
         total_matches += stringmatchlen(pat, str_, 0)
     return total_matches
-
-
-_strtod_re = re.compile(rb"[ \t\n\v\f\r]*([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)")
 
 
 def load_or_exit(load, *args):
@@ -398,8 +394,7 @@ def debugCommand(c):
     elif sub == b"protocol" and argc == 3:
         debugCommand_protocol(c)
     elif sub == b"sleep" and argc == 3:
-        m = _strtod_re.match(c.argv[2].ptr)
-        debugCommand_sleep(float(m.group(1)) if m else 0)
+        debugCommand_sleep(strtod(c.argv[2].ptr)[0])
         addReply(c, shared.ok)
     elif sub == b"set-active-expire" and argc == 3:
         server.active_expire_enabled = atoi(c.argv[2].ptr)
@@ -503,8 +498,9 @@ def debugCommand_reload(c):
 
 def debugCommand_sleep(seconds):
     """nanosleep(2), which a signal ends: Python's own sleep would go on after the handler."""
-    if seconds * 1000000 > LLONG_MAX:
-        return                              # C's microseconds overflow, and the call fails
+    utime = double_to_llong(seconds * 1000000)
+    if utime < 0:
+        return                              # the call fails with EINVAL
     end = time.monotonic() + seconds
     asap = server.shutdown_asap
     left = seconds

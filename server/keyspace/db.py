@@ -13,7 +13,7 @@ Departures   values are not counted by reference; only where a value changes its
              keeps the deletion of the old key from destroying it.  A getkeys proc returns a list of positions.
 Extend       a new type: getObjectTypeName, copyCommand, scanGenericCommand if it can be scanned.
 """
-import re
+import errno
 import sys
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from datastructs.dict import (
 )
 from datastructs.intset import intsetGet
 from datastructs.rax import raxNew, raxInsert, raxRemove, raxIterator, raxStart, raxSeek, raxNext, raxStop, raxSize
-from datastructs.util import stringmatchlen
+from datastructs.util import atoi, stringmatchlen, strtoul
 from datastructs.ziplist import ziplistIndex, ziplistNext, ziplistGet
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.server_h import (
@@ -596,24 +596,15 @@ def scanCallback(privdata, de):
         serverPanic("Type not handled in SCAN callback.")
 
 
-_SCAN_CURSOR = re.compile(rb"([+-]?)([0-9]+)")
-
-
 def parseScanCursorOrReply(c, o):
     """Read a cursor -> (C_OK, 0 .. 2^64-1), or (C_ERR, 0) when an error was replied.
 
     C: strtoul(), so a sign is allowed, "-1" wraps around, and an empty string is 0.
     """
-    text = bytes(o.ptr).partition(b"\0")[0]
-    if text == b"":
-        return C_OK, 0
-    m = _SCAN_CURSOR.fullmatch(text)
-    if m is None or int(m.group(2)) >= 1 << 64:
+    cursor, rest, errno_ = strtoul(o.ptr)
+    if o.ptr[:1].isspace() or rest or errno_ == errno.ERANGE:
         addReplyError(c, b"invalid cursor")
         return C_ERR, 0
-    cursor = int(m.group(2))
-    if m.group(1) == b"-":
-        cursor = -cursor & 0xffffffffffffffff
     return C_OK, cursor
 
 
@@ -1125,18 +1116,6 @@ def expireIfNeeded(db, key):
 # reply the error itself). getKeysPrepareResult and getKeysFreeResult have no counterpart.
 # ---------------------------------------------------------------------------
 
-_ATOI = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)")
-
-
-def _atoi(text):
-    """C's atoi: leading blanks and trailing junk are fine, no number is 0; the result is cut to a 32-bit int."""
-    m = _ATOI.match(text)
-    if m is None:
-        return 0
-    n = max(-1 << 63, min((1 << 63) - 1, int(m.group(1)))) & 0xffffffff
-    return n - (1 << 32) if n >= 1 << 31 else n
-
-
 def getKeysUsingCommandTable(cmd, argv, argc):
     """The plain case: first key, last key and step of the table."""
     if cmd.firstkey == 0:
@@ -1160,7 +1139,7 @@ def getKeysFromCommand(cmd, argv, argc):
 
 def genericGetKeys(storeKeyOfs, keyCountOfs, firstKeyOfs, keyStep, argv, argc):
     """COMMAND [destkey] <num-keys> <key> [...] <options>; a storeKeyOfs of 0 means there is no destkey."""
-    num = _atoi(argv[keyCountOfs].ptr)
+    num = atoi(argv[keyCountOfs].ptr)
     if num < 1 or num > (argc - firstKeyOfs) // keyStep:
         return []
     keys = [firstKeyOfs + i * keyStep for i in range(num)]

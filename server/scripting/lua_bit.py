@@ -8,6 +8,8 @@ Departures   none.
 """
 from struct import pack
 
+from datastructs.util import strtod
+
 
 def lua_tonumber(v):
     """The number that a value stands for -> int or float; None if it is none.  A string may be one."""
@@ -16,15 +18,9 @@ def lua_tonumber(v):
         return v
     if t is not bytes:
         return None
-    s = v.strip(b" \t\n\v\f\r")
-    try:
-        if b"x" in s or b"X" in s:
-            return int(s, 16)
-        if b"_" not in s:
-            return float(s)
-    except ValueError:
-        pass
-    return None
+    s = v.partition(b"\0")[0].rstrip(b" \t\n\v\f\r")        # luaO_str2d
+    value, used = strtod(s)
+    return value if used and used == len(s) else None
 
 
 def lua_typename(v):

@@ -15,7 +15,7 @@ import signal
 
 from ae.monotonic import elapsedMs, getMonotonicUs, mstime
 from datastructs.sds import sdscatrepr
-from datastructs.util import string2ll
+from datastructs.util import atoi, string2ll
 from server.client.connection import (
     CONN_TYPE_SOCKET, connBlock, connGetType, connNonBlock, connRead, connSendTimeout, connWrite,
 )
@@ -237,7 +237,7 @@ def ldbReplParseCommand():
     e = buf.find(b"\r\n", p)
     if e == -1:
         return None, None
-    argc = ldb_atoi(buf[p + 1:e])
+    argc = atoi(buf[p + 1:e])
     if argc <= 0 or argc > 1024:
         return None, b"protocol error"
     p = e + 2
@@ -250,7 +250,7 @@ def ldbReplParseCommand():
         e = buf.find(b"\r\n", p)
         if e == -1:
             return None, None
-        slen = ldb_atoi(buf[p + 1:e])
+        slen = atoi(buf[p + 1:e])
         if slen <= 0 or slen > 1024:
             return None, b"protocol error"
         p = e + 2
@@ -262,18 +262,6 @@ def ldbReplParseCommand():
             return None, b"protocol error"
         p += 2
     return argv, None
-
-
-def ldb_atoi(s):
-    """atoi(3)"""
-    s = s.lstrip()
-    end = 1 if s[:1] in (b"-", b"+") else 0
-    while end < len(s) and 48 <= s[end] <= 57:
-        end += 1
-    try:
-        return int(s[:end])
-    except ValueError:
-        return 0
 
 
 def ldbLogSourceLine(lnum):
@@ -393,7 +381,7 @@ def ldbBreak(argv):
 
 def ldbMaxlen(argv):
     if len(argv) == 2:
-        newval = ldb_atoi(argv[1])
+        newval = atoi(argv[1])
         ldb.maxlen_hint_sent = 1        # the user knows about this command
         if newval != 0 and newval <= 60:
             newval = 60
@@ -509,11 +497,11 @@ def ldbRepl():
             around = ldb.currentline
             ctx = 5
             if len(argv) > 1:
-                num = ldb_atoi(argv[1])
+                num = atoi(argv[1])
                 if num > 0:
                     around = num
             if len(argv) > 2:
-                ctx = ldb_atoi(argv[2])
+                ctx = atoi(argv[2])
             ldbList(around, ctx)
             ldbSendLogs()
         elif cmd in (b"w", b"whole"):

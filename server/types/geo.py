@@ -8,7 +8,7 @@ Method       a search reads the score ranges of the nine cells that cover it, th
 import functools
 
 from datastructs.dict import DICT_OK, dictAdd
-from datastructs.util import ld
+from datastructs.util import double_to_llong, double_to_ullong, ld
 from datastructs.ziplist import ziplistNext
 from datastructs.zskiplist import zrangespec, zslFirstInRange, zslInsert, zslValueLteMax
 from server.client.networking import replaceClientCommandVector
@@ -65,7 +65,7 @@ class geoPoint:
 
 def decodeGeohash(bits):
     """Return (longitude, latitude) of a score, or None."""
-    return geohashDecodeToLongLatWGS84(GeoHashBits(int(bits) & 0xffffffffffffffff, GEO_STEP_MAX)) if abs(bits) < 1e300 else None
+    return geohashDecodeToLongLatWGS84(GeoHashBits(double_to_ullong(bits), GEO_STEP_MAX))
 
 
 def extractLongLatOrReply(c, argv):
@@ -423,7 +423,7 @@ def georadiusGeneric_reply(c, a, ga):
         if a.withdist:
             addReplyDoubleDistance(c, gp.dist)
         if a.withhash:
-            addReplyLongLong(c, int(gp.score))
+            addReplyLongLong(c, double_to_llong(gp.score))
         if a.withcoords:
             addReplyArrayLen(c, 2)
             addReplyHumanLongDouble(c, ld(gp.longitude))

@@ -1,4 +1,6 @@
 """util.py: number parsing as strict as C's, long doubles as the real server prints them, glob patterns."""
+import ctypes
+import errno
 import math
 import re
 
@@ -6,8 +8,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from datastructs.util import (
-    LD_STR_AUTO, LD_STR_HEX, LD_STR_HUMAN, LLONG_MAX, LLONG_MIN, ULLONG_MAX, d2string, getRandomHexChars, ld, ld2string,
-    ldadd, ldcmp, memtoll, pathIsBaseName, string2d, string2ld, string2ll, string2ull, stringmatchlen,
+    LD_STR_AUTO, LD_STR_HEX, LD_STR_HUMAN, LLONG_MAX, LLONG_MIN, ULLONG_MAX, atoi, d2string, double_to_llong,
+    double_to_ullong, getRandomHexChars, ld, ld2string, ldadd, ldcmp, memtoll, pathIsBaseName, string2d, string2ld,
+    string2ll, string2ull, stringmatchlen, strtod, strtoll, strtoull, to_int, to_llong, to_uint, to_ullong,
 )
 
 
@@ -91,6 +94,88 @@ def test_long_double_integers_are_exact(a, b):
 @given(st.floats(-1e15, 1e15))
 def test_long_double_holds_doubles(x):
     assert float(ld(x)) == x and math.ceil(ld(x)) == math.ceil(x)
+
+
+# Spellings that Python's int() and float() read, or refuse, in another way than C does.
+HOSTILE = [
+    b"", b" ", b"-", b"+", b"--1", b"+-1", b"+5", b"-5", b" 5", b"5 ", b"\t\n\v\f\r 7", b"007", b"-007", b"-0", b"1_000", b"_1",
+    b"1__0", b"0x10", b"-0X1f", b"0x", b"0xg", b"0b1", b"0o7", b"5\0", b"5\x006", b"\x005", b"5.0", b"5e3", b".5", b"5.", b".", b"e5",
+    b"1e", b"1e+", b"1e400", b"-1e400", b"1e-400", b"inf", b"-inf", b"+Infinity", b"infinit", b"nan", b"-nan", b"nan(12)", b"nan(",
+    b"0x1p3", b"0x1.8p-1", b"0x.8", b"0x1p", b"0x1p99999999999999999999", b"\xd9\xa1\xd9\xa2", "\u0663".encode(), b"\xb2", b"1\xa0",
+    b"\xa01", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808", b"-9223372036854775809",
+    b"18446744073709551615", b"18446744073709551616", b"-18446744073709551615", b"-18446744073709551616", b"4294967297",
+    b"2147483648", b"9" * 5000, b"-" + b"9" * 5000, b"0" * 5000, b"0" * 5000 + b"12", b"-" + b"0" * 5000 + b"1", b"1" * 30, b"7" * 31,
+    b"0." + b"0" * 5000 + b"1", b"1e" + b"0" * 5000 + b"5", b"1e" + b"9" * 5000, b"1e-" + b"9" * 5000, b"777abc", b"089", b"ffzz",
+]
+libc = ctypes.CDLL(None, use_errno=True)
+libc.strtoll.restype = ctypes.c_longlong
+libc.strtoull.restype = ctypes.c_ulonglong
+libc.strtod.restype = ctypes.c_double
+
+
+def ask_libc(function, s, *args):
+    """Call strtoll, strtoull or strtod -> (value, bytes used, errno)."""
+    buf = ctypes.create_string_buffer(s)
+    end = ctypes.c_void_p()
+    ctypes.set_errno(0)
+    value = function(buf, ctypes.byref(end), *args)
+    return value, end.value - ctypes.addressof(buf), ctypes.get_errno()
+
+
+@pytest.mark.parametrize("base", [8, 10, 16])
+def test_strtol_as_libc(base):
+    for s in HOSTILE:
+        if s[:2] == b"0x" and base == 16 and not s[2:3].isalnum():
+            continue                                        # "0x" alone: libc versions differ
+        for ours, theirs in ((strtoll, libc.strtoll), (strtoull, libc.strtoull)):
+            value, used, errno_ = ask_libc(theirs, s, base)
+            rest = s[used:].partition(b"\0")[0]
+            assert ours(s, base) == (value, rest, errno_ if errno_ == errno.ERANGE else 0), (ours, s[:40], base)
+
+
+@given(st.binary(max_size=30).map(lambda b: b.replace(b"\0", b"0")) | st.from_regex(rb"[ ]?[+-]?[0-9]{0,40}[ x]?", fullmatch=True))
+def test_strtoll_any_text(s):
+    value, used, errno_ = ask_libc(libc.strtoll, s, 10)
+    assert strtoll(s) == (value, s[used:], errno_ if errno_ == errno.ERANGE else 0)
+    value, used, errno_ = ask_libc(libc.strtoull, s, 10)
+    assert strtoull(s) == (value, s[used:], errno_ if errno_ == errno.ERANGE else 0)
+
+
+def test_strtod_as_libc():
+    for s in HOSTILE:
+        value, used, _ = ask_libc(libc.strtod, s)
+        ours = strtod(s)
+        assert ours[1] == used and (ours[0] == value or (math.isnan(value) and math.isnan(ours[0]))), (s[:40], ours, value)
+
+
+def test_no_converter_raises():
+    """Thousands of digits, underscores, other scripts' digits: each converter answers or refuses."""
+    for s in HOSTILE:
+        for converter in (string2ll, string2ull, string2d, string2ld, atoi, memtoll):
+            converter(s)
+    assert string2ld(b"1e" + b"0" * 5000 + b"5") == (1, ld(100000)) and string2ull(b"0" * 5000 + b"7") == (1, 7)
+    assert string2ull(b"9" * 5000) == (0, 0) and string2ull(b"-18446744073709551615") == (1, 1)
+
+
+def test_atoi():
+    assert [atoi(s) for s in (b"3\r\n", b" -12x", b"", b"x", b"+7\r\n", b"1_0")] == [3, -12, 0, 0, 7, 1]
+    assert atoi(b"4294967297") == 1 and atoi(b"2147483648") == -2147483648 and atoi(b"9" * 5000) == -1
+
+
+@pytest.mark.parametrize("ours,ctype", [(to_int, ctypes.c_int), (to_uint, ctypes.c_uint), (to_llong, ctypes.c_longlong),
+                                        (to_ullong, ctypes.c_ulonglong)])
+def test_conversions_wrap(ours, ctype):
+    for power in (0, 1, 31, 32, 33, 63, 64, 65, 127):
+        for n in (1 << power, -(1 << power)):
+            for d in (-1, 0, 1):
+                assert ours(n + d) == ctype(n + d).value
+
+
+def test_double_conversions():
+    assert [double_to_llong(d) for d in (1.9, -1.9, 9.3e18, -9.3e18, math.inf, -math.inf, math.nan, -9223372036854775808.0)] \
+        == [1, -1] + [LLONG_MIN] * 6
+    assert [double_to_ullong(d) for d in (1.9, -1.0, 1e19, 2e19, math.inf, -math.inf, math.nan)] \
+        == [1, ULLONG_MAX, 10 ** 19, 0, 0, 1 << 63, 1 << 63]
 
 
 def test_memtoll():

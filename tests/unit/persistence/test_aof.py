@@ -107,8 +107,3 @@ def test_a_write_waits_two_seconds_for_a_running_fsync(aof_on, monkeypatch):
     aof.flushAppendOnlyFile(0)
     assert server.aof_buf == b"" and server.aof_delayed_fsync == 1
     os.close(fd)
-
-
-@pytest.mark.parametrize("text,value", [(b"3\r\n", 3), (b" -12x", -12), (b"", 0), (b"x", 0), (b"+7\r\n", 7), (b"1_0", 1)])
-def test_atoi(text, value):
-    assert aof.atoi(text) == value

@@ -114,6 +114,21 @@ def test_client_output_buffer_limit():
     assert (limits.hard_limit_bytes, limits.soft_limit_bytes, limits.soft_limit_seconds) == (512 << 20, 128 << 20, 120)
 
 
+def test_limits_are_unsigned(tmp_path):
+    """C keeps them in unsigned long long: -1 is never reached.  A rewritten file says -1 again."""
+    config.loadServerConfigFromString(b"client-output-buffer-limit normal -1 -1gb 0")
+    limits = server.client_obuf_limits[0]
+    assert (limits.hard_limit_bytes, limits.soft_limit_bytes) == ((1 << 64) - 1, (1 << 64) - (1 << 30))
+    assert b"client-output-buffer-limit normal -1 -1gb 0\n" in rewrite(tmp_path, b"")
+
+
+def test_numbers_that_are_cut(tmp_path):
+    """atoi, strtol into an int, mode_t: what C's variables hold of a number that is too large."""
+    config.loadServerConfigFromString(b"save 4294967297 4294967298\nreplicaof ::1 4294973675\nunixsocketperm -37777777001")
+    assert [(sp.seconds, sp.changes) for sp in server.saveparams] == [(1, 2)]
+    assert (server.masterport, server.unixsocketperm) == (6379, 0o777)
+
+
 def test_include_and_options(tmp_path):
     (tmp_path / "a.conf").write_bytes(b"port 7000\ninclude b.conf\n")
     (tmp_path / "b.conf").write_bytes(b"timeout 5\n")
@@ -170,12 +185,6 @@ def test_hook_runs_only_for_config_set_and_rolls_back(monkeypatch):
     assert set_(b"timeout", b"7", 1) == (1, None) and calls == [(7, 5)]
     assert set_(b"timeout", b"3", 1) == (0, b"no")
     assert server.maxidletime == 7
-
-
-def test_atoi_strtoll():
-    assert [config.atoi(s) for s in (b"12x", b" -7", b"", b"x", b"4294967297")] == [12, -7, 0, 0, 1]
-    assert config.strtoll(b"99999999999999999999") == ((1 << 63) - 1, b"")
-    assert config.strtoll(b"789", 8) == (7, b"89")
 
 
 # --- CONFIG REWRITE
