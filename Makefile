@@ -30,10 +30,11 @@ run: $(VENV)/.run
 debug: $(VENV)/.run
 	$(BIN)/python -m tests.support.debug --port $(PORT) $(ARGS)
 
-# The generated parts of docs/: pictures of the structures, the list of commands.
+# The generated parts of docs/: pictures of the structures, the list of commands, the fast path.
 docs: $(VENV)/.run
 	$(BIN)/python -m tests.support.pictures --write
 	$(BIN)/python -m tests.support.gencommands --write
+	$(BIN)/python -m tests.support.genfastpath --write
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)

@@ -161,6 +161,7 @@ config_table.removeSignalHandlers = server.removeSignalHandlers
 config_table.setOOMScoreAdj = server.setOOMScoreAdj
 config_table.setupSignalHandlers = server.setupSignalHandlers
 config_table.validateProcTitleTemplate = server.validateProcTitleTemplate
+config_table.switch_fast_path = server_main.switch_fast_path
 
 # server.admin.debug
 debug.flushAppendOnlyFile = aof.flushAppendOnlyFile

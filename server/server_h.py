@@ -860,7 +860,7 @@ class redisServer:
         "clients_to_close", "clients_pending_write", "clients_pending_read", "slaves", "monitors", "current_client",
         "clients_timeout_table", "fixed_time_expire", "in_nested_call", "clients_index", "client_pause_type",
         "paused_clients", "client_pause_end_time", "neterr", "migrate_cached_sockets", "next_client_id",
-        "protected_mode", "gopher_enabled", "io_threads_num", "io_threads_do_reads", "io_threads_active",
+        "protected_mode", "gopher_enabled", "io_threads_num", "io_threads_do_reads", "io_threads_active", "fast_path",
         "events_processed_while_blocked", "loading", "loading_total_bytes", "loading_rdb_used_mem",
         "loading_loaded_bytes", "loading_start_time", "loading_process_events_interval_bytes", "delCommand",
         "multiCommand", "lpushCommand", "lpopCommand", "rpopCommand", "zpopminCommand", "zpopmaxCommand",
@@ -1009,6 +1009,7 @@ class redisServer:
         self.io_threads_num = 0               # 1..128, main included
         self.io_threads_do_reads = 0          # 1 = they read and parse too
         self.io_threads_active = 0            # 1 = running
+        self.fast_path = 0                    # ours: 1 = server/fastpath is to be bound
         self.events_processed_while_blocked = 0  # counter of processEventsWhileBlocked
         # --- RDB / AOF loading information
         self.loading = 0                      # 1 = a data file is being loaded

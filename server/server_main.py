@@ -13,7 +13,7 @@ import random
 import sys
 import time
 
-from ae.ae import aeDeleteEventLoop, aeMain
+from ae.ae import AE_NOMORE, aeDeleteEventLoop, aeMain
 from ae.monotonic import ustime
 from cluster.cluster import verifyClusterConfigWithData
 from cluster.cluster_h import CLUSTER_NODE_SLAVE
@@ -181,6 +181,17 @@ def unexpected_exception(eventLoop, clientData, exc):
         freeClientAsync(c)
 
 
+def switch_fast_path(eventLoop, id, clientData):
+    """Bind or unbind the fast path as `fast-path` says.  Called at start-up, and as a time event after CONFIG SET."""
+    if server.fast_path:
+        from server import fastpath        # here and nowhere else: without it, and with `fast-path no`, all runs the same
+        fastpath.bind()
+    elif __package__ + ".fastpath" in sys.modules:
+        from server import fastpath
+        fastpath.unbind()
+    return AE_NOMORE
+
+
 def main(argv):
     """Start the server; `argv` as in C, argv[0] is the program.  Returns the exit code, if it returns."""
     if hasattr(sys, "getrefcount"):        # not where the collector is all there is (PyPy)
@@ -249,6 +260,7 @@ def main(argv):
         linuxMemoryWarnings()
         ACLLoadUsersAtStartup()
         InitServerLast()
+        switch_fast_path(server.el, 0, None)
         loadDataFromDisk()
         if server.cluster_enabled:
             if verifyClusterConfigWithData() == C_ERR:

@@ -16,7 +16,7 @@ import os
 import syslog
 from typing import TYPE_CHECKING
 
-from ae.ae import AE_ERR, aeGetSetSize, aeResizeSetSize
+from ae.ae import AE_ERR, aeCreateTimeEvent, aeGetSetSize, aeResizeSetSize
 from datastructs.util import (
     INT_MAX, INT_MIN, LLONG_MAX, LONG_MAX, UINT_MAX, ULLONG_MAX, memtoll, pathIsBaseName, string2ll,
 )
@@ -50,6 +50,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
         adjustOpenFilesLimit, changeListenPort, redisSetProcTitle, removeSignalHandlers, setOOMScoreAdj,
         setupSignalHandlers, validateProcTitleTemplate,
     )
+    from server.server_main import switch_fast_path
 
 # ---------------------------------------------------------------------------
 # Config file name-value maps
@@ -642,6 +643,13 @@ def updateOOMScoreAdj(val, prev):
     return 1, None
 
 
+def update_fast_path(val, prev):
+    """Ask for the switch between two turns: until then whatever runs now, a pipeline or a script, goes on as it began."""
+    if val != prev:
+        aeCreateTimeEvent(server.el, 0, switch_fast_path, None, None)
+    return 1, None
+
+
 def updateRequirePass(val, prev):
     # The directive is a password of the user `default`; the field only keeps the clear text for CONFIG GET.
     ACLUpdateDefaultUserPassword(val)
@@ -966,3 +974,8 @@ if USE_OPENSSL:
         createStringConfig(b"tls-ciphersuites", None, MODIFIABLE_CONFIG, EMPTY_STRING_IS_NULL,
                            server.tls_ctx_config, "ciphersuites", None, None, updateTlsCfg),
     ]
+
+# Ours
+configs += [
+    createBoolConfig(b"fast-path", None, MODIFIABLE_CONFIG, server, "fast_path", 1, None, update_fast_path),
+]

