@@ -150,7 +150,7 @@ def ACLListMatchSds(a, b):
     return a == b
 
 
-def ACLInitUser(u, name):
+def init_user(u, name):
     """Ours (C: part of ACLCreateUser).  Give `u` the state of a new user: off, no password, no permission."""
     u.name = name
     u.flags = USER_FLAG_DISABLED | server.acl_pubsub_default
@@ -169,7 +169,7 @@ def ACLCreateUser(name):
     if raxFind(Users, name) is not raxNotFound:
         return None
     u = user()
-    ACLInitUser(u, name)
+    init_user(u, name)
     raxInsert(Users, name, u)
     return u
 
@@ -177,7 +177,7 @@ def ACLCreateUser(name):
 def ACLCreateUnlinkedUser():
     """-> a user that is not in Users, to try rules on.  To be released with ACLFreeUser()."""
     u = user()
-    ACLInitUser(u, b"__fakeuser:0__")
+    init_user(u, b"__fakeuser:0__")
     return u
 
 
@@ -253,7 +253,7 @@ def ACLSetUserCommandBit(u, id_, value):
         u.flags &= ~USER_FLAG_ALLCOMMANDS
 
 
-def ACLCategoryBits(cflag):
+def category_bits(cflag):
     """Ours.  -> the bitmap of the commands in a category."""
     bits = 0
     for de in dict_entries(server.orig_commands):
@@ -267,7 +267,7 @@ def ACLSetUserCommandBitsForCategory(u, category, value):
     cflag = ACLGetCommandCategoryFlagByName(category)
     if not cflag:
         return C_ERR
-    bits = ACLCategoryBits(cflag)
+    bits = category_bits(cflag)
     if value:
         u.allowed_commands |= bits
     elif bits:
@@ -296,7 +296,7 @@ def ACLDescribeUserCommandRules(u):
         additive = 1
         rules = [b"-@all"]
 
-    categories = [(name, ACLCategoryBits(flag)) for name, flag in ACLCommandCategories]
+    categories = [(name, category_bits(flag)) for name, flag in ACLCommandCategories]
     tempbits = u.allowed_commands                   # what is left to be described, by categories
     applied = set()
     while 1:
@@ -570,7 +570,7 @@ def ACLSetUserStringError():
 
 def ACLInitDefaultUser(u):
     """Make `u` the default user as it is before any configuration: on, without password, everything allowed."""
-    ACLInitUser(u, b"default")
+    init_user(u, b"default")
     raxInsert(Users, b"default", u)
     ACLSetUser(u, b"+@all")
     ACLSetUser(u, b"~*")
@@ -819,7 +819,7 @@ def ACLLoadFromFile(filename):
     # so what is exchanged is its content (C exchanges the pointer).
     fakeuser = ACLCreateUnlinkedUser()
     old_users = raxNew()
-    ACLSwapUsers(old_users)
+    swap_users(old_users)
     new_default = user()
     ACLInitDefaultUser(new_default)
 
@@ -862,19 +862,19 @@ def ACLLoadFromFile(filename):
         raxRemove(old_users, b"default")
         ACLFreeUsersSet(old_users)
         return None
-    ACLSwapUsers(old_users)
+    swap_users(old_users)
     ACLFreeUsersSet(old_users)
     return errors + b"WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
 
 
-def ACLSwapUsers(other):
+def swap_users(other):
     """Ours.  Exchange the contents of the trees Users and `other`."""
     Users.head, other.head = other.head, Users.head
     Users.numele, other.numele = other.numele, Users.numele
     Users.numnodes, other.numnodes = other.numnodes, Users.numnodes
 
 
-def ACLUserLines():
+def user_lines():
     """Ours.  -> the users as list of config lines, "user <name> <rules>", in the order of their names."""
     lines = []
     ri = raxIterator()
@@ -889,7 +889,7 @@ def ACLUserLines():
 
 def ACLSaveToFile(filename):
     """Write the users into the file, by way of a temp file and rename.  -> C_OK, or C_ERR with a log line."""
-    acl = b"".join([line + b"\n" for line in ACLUserLines()])
+    acl = b"".join([line + b"\n" for line in user_lines()])
     tmpfilename = "%s.tmp-%d-%d" % (filename, os.getpid(), mstime())
     try:
         fd = os.open(tmpfilename, os.O_WRONLY | os.O_CREAT, 0o644)
@@ -1047,7 +1047,7 @@ def aclCommand(c):
     elif sub == b"getuser" and c.argc == 3:
         aclCommand_getuser(c)
     elif sub == b"list" and c.argc == 2:
-        lines = ACLUserLines()
+        lines = user_lines()
         addReplyArrayLen(c, len(lines))
         for line in lines:
             addReplyBulkSds(c, line)

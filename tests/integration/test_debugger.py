@@ -1,10 +1,13 @@
 """The server under tests/support/debug.py, with a scripted debugger session."""
+import json
 import os
 import re
 import subprocess
 import sys
 import threading
 import time
+
+import pytest
 
 from tests.support.genlink import ROOT
 from tests.support.resp import RespClient
@@ -67,6 +70,92 @@ def test_a_phase_stops_with_the_stack_that_c_has(tmp_path):
         wait_for(out, "Stopped.")
         say("q")
         assert p.wait(10) == 0
+    finally:
+        p.kill()
+        p.wait()
+
+
+def debugger(tmp_path, commands, *args):
+    """Run a whole debugger session with `commands` as its standard input -> its output"""
+    run = subprocess.run([sys.executable, "-m", "tests.support.debug", "--port", str(free_port()), "--save", "", "--dir", str(tmp_path), *args],
+                         input="\n".join(commands) + "\n", capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_names_at_the_prompt(tmp_path):
+    out = debugger(tmp_path, ["p server.hz, shared.ok.ptr", "b setCommand", "b lookupKeyReadOrReply", "b zsetAddd", "b call, c.cmd.name == b'get'",
+                              "phase flush", "q"])
+    assert "(10, b'+OK\\r\\n')" in out
+    assert re.search(r"Breakpoint \d+ at server/types/t_string.py:\d+ setCommand", out)
+    assert re.search(r"Breakpoint \d+ at server/keyspace/db.py:\d+ lookupKeyReadOrReply", out)
+    assert "no function zsetAddd in the project; did you mean zsetAdd" in out
+    assert "not reached: the append-only file is off" in out
+
+
+def test_break_without_a_name_is_explained():
+    for args in (["--break"], ["--break", "nowhere"]):
+        run = subprocess.run([sys.executable, "-m", "tests.support.debug", *args], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert run.returncode == 1 and "the phases: accept read parse" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_the_command_phase_and_a_stop_inside_call(tmp_path):
+    """The phase `command` stops in the command's function; a breakpoint at `call` stays at its first line after a Ctrl-C in it."""
+    from server.server import call
+    from tests.support.debug import PhasePdb, first_line
+    bp = PhasePdb().set_function_break(call)
+    assert bp.func_first_executable_line == first_line(call.__code__) > call.__code__.co_firstlineno
+    bp.deleteMe()
+
+    port = free_port()
+    out = str(tmp_path / "out")
+    with open(out, "w", encoding="utf-8") as f:
+        p = subprocess.Popen([sys.executable, "-m", "tests.support.debug", "--port", str(port), "--break", "command", "--save", "",
+                              "--dir", str(tmp_path)], stdin=subprocess.PIPE, stdout=f, stderr=f, text=True, cwd=ROOT)
+    try:
+        p.stdin.write("c\n")
+        p.stdin.flush()
+        wait_for(out, "aeMain()")
+        with RespClient(port, timeout=30) as c:
+            c.send("LPUSH", "list", "x")
+            wait_for(out, "lpushCommand()")
+            p.stdin.write("p c.argv[2].ptr\nc\n")
+            p.stdin.flush()
+            assert c.read() == 1
+        wait_for(out, "b'x'")
+    finally:
+        p.kill()
+        p.wait()
+
+
+def launch_configurations():
+    with open(os.path.join(ROOT, ".vscode", "launch.json"), encoding="utf-8") as f:
+        text = re.sub(r"^\s*//.*$", "", f.read(), flags=re.M)
+    return [c for c in json.loads(text)["configurations"] if c["module"] == "server"]
+
+
+@pytest.mark.parametrize("configuration", launch_configurations(), ids=lambda c: c["name"])
+def test_the_editors_configurations_start(configuration, tmp_path):
+    port = free_port()
+    args = [arg.replace("${workspaceFolder}", str(tmp_path)) for arg in configuration["args"]]
+    args[args.index("--port") + 1] = str(port)
+    if "--replicaof" in args:
+        args[args.index("--replicaof") + 2] = str(free_port())
+    if "--dir" in args:
+        os.makedirs(args[args.index("--dir") + 1])
+    p = subprocess.Popen([sys.executable, "-m", "server"] + args, cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT),
+                         stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            try:
+                with RespClient(port) as c:
+                    assert c.execute("PING") == b"PONG"
+                    break
+            except OSError:
+                assert p.poll() is None, "it does not start"
+                time.sleep(0.05)
+        else:
+            raise AssertionError("it does not answer")
     finally:
         p.kill()
         p.wait()

@@ -1,8 +1,12 @@
 """Pictures of a server that runs elsewhere: tests.support.pictures --port, against ours and against C's."""
+import subprocess
+import sys
+
 import pytest
 
+from tests.support.genlink import ROOT
 from tests.support.pictures import draw_remote
-from tests.support.server import real_server_path, start_server
+from tests.support.server import free_port, real_server_path, start_server
 
 
 @pytest.mark.parametrize("real", [False, True])
@@ -19,14 +23,36 @@ def test_drawn_from_outside(real):
         c.execute("XADD", "st", "5-1", "f", "v")
         c.execute("SADD", "ht", "m")
         c.execute("ZADD", "z", 1, "m" * 70)
-        h = draw_remote(s.port, "h")
+        h = draw_remote(c, "server", "h")
         assert h[0] == "# h: ziplist"
         assert [line.split(None, 3)[1] for line in h[-4:]] == ["03", "04", "74", "ff"]
         assert h[2].split() == ["0", "19", "00", "00", "00", "zlbytes", "25", "bytes", "in", "all"]
-        assert draw_remote(s.port, "i")[-1].split() == ["12", "70", "11", "01", "00", "contents[1]", "70000"]
-        assert '"x" "y"' in draw_remote(s.port, "l")[-1]
-        st = draw_remote(s.port, "st")
+        assert draw_remote(c, "server", "i")[-1].split() == ["12", "70", "11", "01", "00", "contents[1]", "70000"]
+        assert '"x" "y"' in draw_remote(c, "server", "l")[-1]
+        st = draw_remote(c, "server", "st")
         assert st[1].startswith("length=1 last_id=5-1, 1 listpacks") and "listpack of master ID 5-1:" in st
-        assert " number of elements: 1" in draw_remote(s.port, "ht")
-        assert "not in a payload" in draw_remote(s.port, "z")[1]
-        assert draw_remote(s.port, "none") == ["no such key: none"]
+        assert " number of elements: 1" in draw_remote(c, "server", "ht")
+        assert "not in a payload" in draw_remote(c, "server", "z")[1]
+        assert draw_remote(c, "server", "none") == ["no such key: none"]
+
+
+def run_tool(tool, *args):
+    return subprocess.run([sys.executable, "-m", "tests.support." + tool, *args], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("tool,what", [("backlog", []), ("pictures", ["k"])])
+def test_a_refused_or_protected_server_is_one_line(tool, what):
+    port = free_port()
+    run = run_tool(tool, "--port", str(port), *what)
+    assert run.returncode == 1 and run.stderr == "cannot connect to 127.0.0.1:%d: Connection refused\n" % port
+    with start_server("--requirepass", "secret") as s:
+        run = run_tool(tool, "--port", str(s.port), *what)
+        assert run.returncode == 1 and run.stderr.count("\n") == 1 and "NOAUTH" in run.stderr and "--password" in run.stderr
+        run = run_tool(tool, "--port", str(s.port), "--user", "nobody", "--password", "x", *what)
+        assert run.returncode == 1 and "WRONGPASS" in run.stderr and run.stderr.count("\n") == 1
+        with s.resp() as c:
+            c.execute("AUTH", "secret")
+            c.execute("SELECT", "3")
+            c.execute("SADD", "k", "7")
+        run = run_tool(tool, "--port", str(s.port), "--user", "default", "--password", "secret", "--db", "3", *what)
+        assert run.returncode == 0 and ("intset" in run.stdout or "no backlog" in run.stdout), run.stderr

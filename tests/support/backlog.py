@@ -1,6 +1,7 @@
 """backlog.py - the replication backlog of a server, drawn in plain text.
 
     python -m tests.support.backlog --port N         of any running server, a C one included, from INFO replication
+                                                (also --host, --user, --password, --db)
     python -m tests.support.pictures backlog         of a server in this process, with the ring as it lies in memory
 
 INFO has no repl_backlog_idx.  As long as the ring has not been full it is the same as histlen; after that only the order of
@@ -8,6 +9,8 @@ the bytes is known from outside, not where they lie, so the history is drawn as 
 """
 import argparse
 import sys
+
+from tests.support.remote import add_options, connect, info_fields
 
 CELLS = 64
 
@@ -61,7 +64,7 @@ def draw_ring(size, idx, histlen, first, offset, replicas=()):
 
 
 def draw_history(info):
-    """From the fields of INFO replication (redis-py's dict)."""
+    """From the fields of INFO replication (remote.info_fields)."""
     if not info["repl_backlog_active"]:
         return ["no backlog: nobody has replicated from this server yet, or not for repl-backlog-ttl"]
     size, histlen = info["repl_backlog_size"], info["repl_backlog_histlen"]
@@ -83,11 +86,10 @@ def draw_history(info):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True)
+    add_options(parser, required=True)
     args = parser.parse_args()
-    import redis
-    print("\n".join(draw_history(redis.Redis(args.host, args.port).info("replication"))))
+    with connect(args) as client:
+        print("\n".join(draw_history(info_fields(client, "%s:%d" % (args.host, args.port), "replication"))))
     return 0
 
 

@@ -3,6 +3,7 @@
     python -m tests.support.pictures NAME [...]        dict rehash skiplist ziplist cascade quicklist intset sds stream encodings
                                                    backlog
     python -m tests.support.pictures --port N KEY      draw a key of any running server, a C one included
+                                                   (also --host, --user, --password, --db)
     python -m tests.support.pictures --write           draw all pictures of docs/ anew (--check: do they still fit?)
 
 Without --port a server is started in this process (tests/support/live.py), gets a small data set by ordinary commands, and its
@@ -29,6 +30,7 @@ from server.server_h import (
     OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_STREAM,
     OBJ_ENCODING_ZIPLIST, server,
 )
+from tests.support.remote import add_options, ask, connect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOCS = os.path.join(ROOT, "docs")
@@ -494,28 +496,26 @@ def draw(s, name):
 
 # ------------------------------------------------------------------ a server that runs elsewhere
 
-def draw_remote(port, key):
+def draw_remote(c, where, key):
     """What a running server, ours or a C one, lets us see of `key`."""
     from server import link  # noqa: F401
     from persistence.rdb_load import rdbLoadObject, rdbLoadObjectType
     from persistence.rio import rio, rioInitWithBuffer
     from server.server import initServerConfig
-    from tests.support.resp import RespClient
     initServerConfig()
-    with RespClient(port) as c:
-        for name in ("list-max-ziplist-size", "list-compress-depth"):
-            reply = c.execute("CONFIG", "GET", name)
-            if reply:
-                setattr(server, name.replace("-", "_"), int(reply[1]))
-        encoding = c.execute("OBJECT", "ENCODING", key)
-        if not isinstance(encoding, bytes):
-            return ["no such key: %s" % key]
-        out = ["# %s: %s" % (key, encoding.decode())]
+    for name in ("list-max-ziplist-size", "list-compress-depth"):
+        reply = c.execute("CONFIG", "GET", name)
+        if isinstance(reply, list) and reply:              # not where the user may not run CONFIG
+            setattr(server, name.replace("-", "_"), int(reply[1]))
+    encoding = ask(c, where, "OBJECT", "ENCODING", key)
+    if encoding is None:
+        return ["no such key: %s" % key]
+    out = ["# %s: %s" % (key, encoding.decode())]
+    if encoding in (b"skiplist", b"hashtable"):
         if encoding == b"skiplist":
-            return out + ["The levels of a skiplist are not in a payload; its dict:"] + c.execute("DEBUG", "HTSTATS-KEY", key).decode().splitlines()
-        if encoding == b"hashtable":
-            return out + c.execute("DEBUG", "HTSTATS-KEY", key).decode().splitlines()
-        payload = c.execute("DUMP", key)
+            out.append("The levels of a skiplist are not in a payload; its dict:")
+        return out + ask(c, where, "DEBUG", "HTSTATS-KEY", key).decode().splitlines()
+    payload = ask(c, where, "DUMP", key)
     r = rio()
     rioInitWithBuffer(r, bytearray(payload[:-10]))
     rdbtype = rdbLoadObjectType(r, int.from_bytes(payload[-10:-8], "little"))
@@ -568,14 +568,15 @@ def renew(s, write):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int)
+    add_options(parser)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     if args.port:
-        for key in args.names:
-            print("\n".join(draw_remote(args.port, key)) + "\n")
+        with connect(args) as client:
+            for key in args.names:
+                print("\n".join(draw_remote(client, "%s:%d" % (args.host, args.port), key)) + "\n")
         return 0
     unknown = [n for n in args.names if n not in PICTURES]
     if unknown:
