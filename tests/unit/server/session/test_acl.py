@@ -36,7 +36,7 @@ TABLE = [
 def commands():
     acl.ACLClearCommandID()
     fresh = raxNew()
-    acl.ACLSwapUsers(fresh)
+    acl.swap_users(fresh)
     server.orig_commands = dictCreate(dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare))
     table = {}
     for name, proc, flags, firstkey in TABLE:
@@ -53,12 +53,12 @@ def commands():
     listEmpty(acl.ACLLog)
     acl.ACLInit()
     yield table
-    acl.ACLSwapUsers(fresh)
+    acl.swap_users(fresh)
 
 
 def new_user(*rules):
     u = user()
-    acl.ACLInitUser(u, b"alice")
+    acl.init_user(u, b"alice")
     for rule in rules:
         assert acl.ACLSetUser(u, rule) == C_OK, (rule, acl.ACLSetUserStringError())
     return u
@@ -200,11 +200,11 @@ def test_aclfile(tmp_path):
     assert acl.ACLLoadFromFile(str(path)) is None
     assert acl.DefaultUser is default and acl.ACLGetUserByName(b"default") is default
     assert acl.ACLGetUserByName(b"gone") is None
-    lines = acl.ACLUserLines()
+    lines = acl.user_lines()
     assert [line.split()[1] for line in lines] == [b"ann", b"default", b"zoe"]
     assert acl.ACLSaveToFile(str(path)) == C_OK
     assert path.read_bytes() == b"\n".join(lines) + b"\n"
-    assert acl.ACLLoadFromFile(str(path)) is None and acl.ACLUserLines() == lines
+    assert acl.ACLLoadFromFile(str(path)) is None and acl.user_lines() == lines
 
     path.write_bytes(b"user eve on +nosuch\n# comment\nuser e\x0bve on\n")
     err = acl.ACLLoadFromFile(str(path))
@@ -214,7 +214,7 @@ def test_aclfile(tmp_path):
         b"%s:2 should start with user keyword followed by the username. "
         b"'%s:3: username 'e\x0bve' contains invalid characters. "
         b"WARNING: ACL errors detected, no change to the previously active ACL rules was performed" % (name, name, name))
-    assert acl.ACLUserLines() == lines
+    assert acl.user_lines() == lines
     assert acl.ACLLoadFromFile("/nonexistent/x") == \
         b"Error loading ACLs, opening file '/nonexistent/x': No such file or directory"
 
