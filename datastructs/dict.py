@@ -8,8 +8,9 @@ State        dict_can_resize, dict_force_resize_ratio: one policy for all dicts 
 Invariant    rehashidx == -1  <=>  ht[1] is empty and unused; buckets of ht[0] below rehashidx are empty.
 Rules for callers  A dictType field that is None means: builtin hash, ==, nothing to destroy.  Never insert, find or
              delete while an unsafe iterator runs.  de.val holds the C union's pointer, integer or double.
-Departures   the hash is Python's seeded SipHash, so hashes are signed: only `h & sizemask` is used.  privdata is gone.
-             dictFindEntryRefByPtrAndHash (active defragmentation) does not exist.
+Departures   the hash is Python's seeded SipHash (D-13), so hashes are signed: only `h & sizemask` is used.  privdata is gone.
+             The macros dictSize, dictIsRehashing and dictHashKey are written out where a tail comment names them.
+             Names of dict.c that do not exist here: D-28.
 """
 import random
 import time
@@ -55,7 +56,7 @@ class dictType:
         self.keyDestructor = keyDestructor    # f(key)
         self.valDestructor = valDestructor    # f(val)
         self.expandAllowed = expandAllowed    # f(bytes of the new table, used/size) -> true if it may grow
-        self.builtin = hashFunction is None and keyCompare is None          # ours: keys hash and compare by themselves
+        self.builtin = hashFunction is None and keyCompare is None          # keys hash and compare by themselves (ours)
 
 
 class dictht:
@@ -100,39 +101,20 @@ class dictIterator:
 # hash functions
 # ----------------------------------------------------------------------------
 
-_dict_hash_function_seed = b"\0" * 16
-
-
-def dictSetHashFunctionSeed(seed):
-    """Remember `seed`.  C: ours does not reach the hash, the interpreter seeds its SipHash at start-up."""
-    global _dict_hash_function_seed
-    _dict_hash_function_seed = bytes(seed)
-
-
-def dictGetHashFunctionSeed():
-    return _dict_hash_function_seed
-
-
 def dictGenHashFunction(key):
+    """Hash a byte string of any type: bytes and a bytearray with the same content meet."""
     return hash(bytes(key))
 
 
 def dictGenCaseHashFunction(key):
-    return hash(bytes(key).lower())
+    """Hash a byte string whatever the case of its letters."""
+    return hash(key.lower())
 
 
 # C: the functions and dictTypes below stand in server.c; here they are at hand for the lower layers too.
 
-def dictSdsHash(key):
-    return hash(key)
-
-
 def dictSdsCaseHash(key):
-    return hash(key.lower())
-
-
-def dictSdsKeyCompare(key1, key2):
-    return key1 == key2
+    return dictGenCaseHashFunction(key)
 
 
 def dictSdsKeyCaseCompare(key1, key2):
@@ -140,8 +122,8 @@ def dictSdsKeyCaseCompare(key1, key2):
 
 
 def dictObjHash(key):
-    """Hash of a string object that is never INT encoded, an argument of a command for instance."""
-    return hash(key.ptr)
+    """Hash a string object that is never INT encoded, for instance an argument of a command."""
+    return dictGenHashFunction(key.ptr)
 
 
 def dictObjKeyCompare(key1, key2):
@@ -149,11 +131,11 @@ def dictObjKeyCompare(key1, key2):
 
 
 def dictEncObjHash(key):
-    """Hash of a string object in any encoding: 12 and "12" must meet in one bucket."""
+    """Hash a string object in any encoding: 12 and "12" must meet in one bucket."""
     ptr = key.ptr
-    if ptr.__class__ is int:
-        return hash(b"%d" % ptr)
-    return hash(bytes(ptr))
+    if ptr.__class__ is int:                                # OBJ_ENCODING_INT
+        return dictGenHashFunction(b"%d" % ptr)
+    return dictGenHashFunction(ptr)
 
 
 def dictEncObjKeyCompare(key1, key2):
@@ -218,14 +200,6 @@ def dictHashKey(d, key):
     return hash(key)
 
 
-def dictGetKey(he):
-    return he.key
-
-
-def dictGetVal(he):
-    return he.val
-
-
 def dictSlots(d):
     return d.ht[0].size + d.ht[1].size
 
@@ -266,8 +240,8 @@ def dictCreate(type_):
 
 
 def dictResize(d):
-    """Shrink (or grow) the table to the smallest power of two that holds the elements."""
-    if dict_can_resize != DICT_RESIZE_ENABLE or d.rehashidx != -1:
+    """Shrink (or grow) the table to the smallest power of two that holds the elements -> DICT_OK or DICT_ERR."""
+    if dict_can_resize != DICT_RESIZE_ENABLE or dictIsRehashing(d):
         return DICT_ERR
     minimal = d.ht[0].used
     if minimal < DICT_HT_INITIAL_SIZE:
@@ -276,11 +250,11 @@ def dictResize(d):
 
 
 def _dictExpand(d, size):
-    """Create the first table, or a second one to rehash into.  Returns (DICT_OK/DICT_ERR, malloc_failed)."""
-    if d.rehashidx != -1 or d.ht[0].used > size:
+    """Create the first table, or a second one to rehash into -> (DICT_OK or DICT_ERR, malloc_failed)."""
+    if dictIsRehashing(d) or d.ht[0].used > size:
         return DICT_ERR, 0
     realsize = _dictNextPower(size)
-    if realsize < size or realsize * 8 > ULONG_MASK:
+    if realsize < size or realsize * 8 > ULONG_MASK:        # overflow
         return DICT_ERR, 0
     if realsize == d.ht[0].size:
         return DICT_ERR, 0
@@ -300,7 +274,7 @@ def _dictExpand(d, size):
 
 
 def dictExpand(d, size):
-    """DICT_ERR if nothing was done; a failed allocation raises, as zcalloc() aborts."""
+    """Create the first or second table -> DICT_OK, or DICT_ERR if nothing was done.  MemoryError where zcalloc() aborts."""
     ok, malloc_failed = _dictExpand(d, size)
     if malloc_failed:
         raise MemoryError("dictExpand: out of memory for %d buckets" % size)
@@ -308,18 +282,18 @@ def dictExpand(d, size):
 
 
 def dictTryExpand(d, size):
-    """DICT_ERR only if the memory was not there."""
+    """Create the first or second table -> DICT_OK, or DICT_ERR if the memory was not there."""
     _, malloc_failed = _dictExpand(d, size)
     return DICT_ERR if malloc_failed else DICT_OK
 
 
 def dictRehash(d, n):
-    """Move `n` buckets to the new table.  HOT.  Returns 1 while keys remain to be moved, else 0.
+    """Move `n` buckets to the new table -> 1 while keys remain to be moved, else 0.  HOT
 
     At most n*10 empty buckets are visited, so that a step stays short in a sparse table.
     """
     ht0, ht1 = d.ht
-    if dict_can_resize == DICT_RESIZE_FORBID or d.rehashidx == -1:
+    if dict_can_resize == DICT_RESIZE_FORBID or not dictIsRehashing(d):
         return 0
     if dict_can_resize == DICT_RESIZE_AVOID:
         s0 = ht0.size
@@ -371,7 +345,7 @@ def timeInMilliseconds():
 
 
 def dictRehashMilliseconds(d, ms):
-    """Rehash for about `ms` milliseconds.  Returns the number of buckets asked for."""
+    """Rehash for about `ms` milliseconds -> number of buckets asked for."""
     if d.pauserehash > 0:
         return 0
     start = timeInMilliseconds()
@@ -389,115 +363,89 @@ def _dictRehashStep(d):
 
 
 def dictAdd(d, key, val):
-    """DICT_ERR if the key exists already."""
+    """Add `key` with `val` -> DICT_OK, or DICT_ERR if the key is there already."""
     entry, _ = dictAddRaw(d, key)
     if entry is None:
         return DICT_ERR
-    valDup = d.type.valDup                                  # dictSetVal
-    entry.val = val if valDup is None else valDup(val)
+    dictSetVal(d, entry, val)
     return DICT_OK
 
 
 def dictAddRaw(d, key):
-    """Add `key` without a value.  Returns (entry, None), or (None, existing entry).  HOT.
+    """Add `key` without a value -> (entry, None), or (None, the entry that has the key).  HOT
 
     A new entry goes to the head of its bucket: what was added last is likely to be used next.
     """
-    if d.rehashidx != -1 and d.pauserehash == 0:            # _dictRehashStep
-        dictRehash(d, 1)
-    type_ = d.type
-    hashFunction = type_.hashFunction
-    h = hash(key) if hashFunction is None else hashFunction(key)
-
-    # _dictKeyIndex
-    if d.rehashidx == -1:
-        ht0 = d.ht[0]
-        if ht0.used >= ht0.size:                            # else _dictExpandIfNeeded has nothing to do
-            if _dictExpandIfNeeded(d) == DICT_ERR:
-                return None, None
-    keyCompare = type_.keyCompare
-    ht, ht1 = d.ht
-    idx = h & ht.sizemask
-    he = ht.table[idx]
-    while he is not None:
-        if (he.key == key) if keyCompare is None else (he.key is key or keyCompare(key, he.key)):
-            return None, he
-        he = he.next
-    if d.rehashidx != -1:
-        ht = ht1
-        idx = h & ht.sizemask
-        he = ht.table[idx]
-        while he is not None:
-            if (he.key == key) if keyCompare is None else (he.key is key or keyCompare(key, he.key)):
-                return None, he
-            he = he.next
-
+    if d.rehashidx != -1:                                   # dictIsRehashing
+        _dictRehashStep(d)
+    index, existing = _dictKeyIndex(d, key, dictHashKey(d, key))
+    if index == -1:
+        return None, existing
+    ht = d.ht[1] if d.rehashidx != -1 else d.ht[0]          # dictIsRehashing
     table = ht.table
-    entry = dictEntry(key if type_.keyDup is None else type_.keyDup(key), table[idx])
-    table[idx] = entry
+    entry = table[index] = dictEntry(None, table[index])
     ht.used += 1
+    dictSetKey(d, entry, key)
     return entry, None
 
 
 def dictReplace(d, key, val):
-    """Add, or overwrite the value.  Returns 1 if the key is new, 0 if a value was replaced (and destroyed)."""
+    """Add `key`, or overwrite its value -> 1 if the key is new, 0 if a value was replaced (and destroyed).  Not called here."""
     entry, existing = dictAddRaw(d, key)
     if entry is not None:
         dictSetVal(d, entry, val)
         return 1
-    oldval = existing.val
+    auxentry = dictEntry(existing.key, None)
+    auxentry.val = existing.val
+    # ORDER: set the new value, then free the old one; both may be the same object.
     dictSetVal(d, existing, val)
-    if d.type.valDestructor is not None:                    # ORDER: after the set, both may be the same object
-        d.type.valDestructor(oldval)
+    dictFreeVal(d, auxentry)
     return 0
 
 
 def dictAddOrFind(d, key):
+    """Add `key` if it is not there -> its entry, new or old."""
     entry, existing = dictAddRaw(d, key)
     return entry if entry is not None else existing
 
 
 def dictGenericDelete(d, key, nofree):
-    """Unlink the entry of `key` and return it, or None.  HOT.  nofree = 1: the destructors are not called."""
+    """Unlink the entry of `key` -> the entry or None.  nofree = 1: the destructors are not called.  HOT"""
     ht0, ht1 = d.ht
     if ht0.used == 0 and ht1.used == 0:
         return None
-    if d.rehashidx != -1 and d.pauserehash == 0:            # _dictRehashStep
-        dictRehash(d, 1)
-    type_ = d.type
-    hashFunction = type_.hashFunction
-    h = hash(key) if hashFunction is None else hashFunction(key)
-    keyCompare = type_.keyCompare
+    if d.rehashidx != -1:                                   # dictIsRehashing
+        _dictRehashStep(d)
+    h = dictHashKey(d, key)
     for ht in d.ht:
         idx = h & ht.sizemask
         he = ht.table[idx]
         prevHe = None
         while he is not None:
-            if (he.key == key) if keyCompare is None else (he.key is key or keyCompare(key, he.key)):
+            if he.key is key or dictCompareKeys(d, key, he.key):
                 if prevHe is not None:
                     prevHe.next = he.next
                 else:
                     ht.table[idx] = he.next
-                ht.used -= 1
                 if not nofree:
-                    if type_.keyDestructor is not None:
-                        type_.keyDestructor(he.key)
-                    if type_.valDestructor is not None:
-                        type_.valDestructor(he.val)
+                    dictFreeKey(d, he)
+                    dictFreeVal(d, he)
+                ht.used -= 1
                 return he
             prevHe = he
             he = he.next
-        if d.rehashidx == -1:
+        if d.rehashidx == -1:                               # dictIsRehashing
             break
     return None
 
 
 def dictDelete(d, key):
+    """Delete `key` and destroy its entry -> DICT_OK, or DICT_ERR if it is not there."""
     return DICT_ERR if dictGenericDelete(d, key, 0) is None else DICT_OK
 
 
 def dictUnlink(d, key):
-    """Take the entry out and return it alive, or None; the caller ends with dictFreeUnlinkedEntry()."""
+    """Unlink the entry of `key` without destroying it -> the entry or None; the caller ends with dictFreeUnlinkedEntry()."""
     return dictGenericDelete(d, key, 1)
 
 
@@ -509,94 +457,63 @@ def dictFreeUnlinkedEntry(d, he):
 
 
 def _dictClear(d, ht, callback):
-    """Destroy all entries; `callback(None)` is called every 65536 buckets."""
-    keyDestructor = d.type.keyDestructor
-    valDestructor = d.type.valDestructor
-    table = ht.table
-    i = 0
-    while i < ht.size and ht.used > 0:
-        if callback is not None and (i & 65535) == 0:
-            callback(None)
-        he = table[i]
-        if he is not None:
-            table[i] = None                                 # C: the entries die here, not all at the end
+    """Destroy all entries of one table -> DICT_OK; `callback(None)` is called every 65536 buckets.
+
+    C: entries that have no destructors, in a table that holds no cycles, die with the table.
+    """
+    if callback is not None or d.type.keyDestructor is not None or d.type.valDestructor is not None:
+        i = 0
+        while i < ht.size and ht.used > 0:
+            if callback is not None and (i & 65535) == 0:
+                callback(None)
+            he = ht.table[i]
+            ht.table[i] = None                              # the entries of a bucket die here, not all at the end
             while he is not None:
                 nextHe = he.next
-                if keyDestructor is not None:
-                    keyDestructor(he.key)
-                if valDestructor is not None:
-                    valDestructor(he.val)
+                dictFreeKey(d, he)
+                dictFreeVal(d, he)
                 ht.used -= 1
                 he = nextHe
-        i += 1
+            i += 1
     _dictReset(ht)
     return DICT_OK
 
 
 def dictRelease(d):
-    """Destroy all entries.  Without destructors it is enough to drop the dict: it holds no cycles."""
-    type_ = d.type
-    if type_.keyDestructor is None and type_.valDestructor is None:
-        _dictReset(d.ht[0])
-        _dictReset(d.ht[1])
-    else:
-        _dictClear(d, d.ht[0], None)
-        _dictClear(d, d.ht[1], None)
+    """Destroy all entries."""
+    _dictClear(d, d.ht[0], None)
+    _dictClear(d, d.ht[1], None)
     d.rehashidx = -1
 
 
 def dictFind(d, key):
-    """The entry of `key`, or None.  HOT.  Does one step of rehashing on the way."""
-    # Fast lane: one table, whose keys the builtin hash and == are for.
-    if d.rehashidx == -1 and d.type.builtin:
-        ht0 = d.ht[0]
-        if not ht0.used:
-            return None
-        he = ht0.table[hash(key) & ht0.sizemask]
-        while he is not None:
-            if he.key == key:
-                return he
-            he = he.next
-        return None
+    """Look up `key` -> its entry or None.  Does one step of rehashing on the way.  HOT"""
     ht0, ht1 = d.ht
-    if ht0.used + ht1.used == 0:
+    if ht0.used + ht1.used == 0:                            # dictSize
         return None
-    type_ = d.type
-    hashFunction = type_.hashFunction
-    keyCompare = type_.keyCompare
-    h = hash(key) if hashFunction is None else hashFunction(key)
-    if d.rehashidx != -1:
-        if d.pauserehash == 0:                              # _dictRehashStep
-            dictRehash(d, 1)
-            ht0, ht1 = d.ht
-    he = ht0.table[h & ht0.sizemask]
-    if keyCompare is None:
+    if d.rehashidx != -1:                                   # dictIsRehashing
+        _dictRehashStep(d)
+    hashFunction = d.type.hashFunction
+    h = hash(key) if hashFunction is None else hashFunction(key)        # dictHashKey
+    for ht in d.ht:
+        he = ht.table[h & ht.sizemask]
         while he is not None:
-            if he.key == key:
+            if he.key is key or dictCompareKeys(d, key, he.key):
                 return he
             he = he.next
-    else:
-        while he is not None:
-            if he.key is key or keyCompare(key, he.key):
-                return he
-            he = he.next
-    if d.rehashidx == -1:
-        return None
-    he = ht1.table[h & ht1.sizemask]
-    while he is not None:
-        if (he.key == key) if keyCompare is None else (he.key is key or keyCompare(key, he.key)):
-            return he
-        he = he.next
+        if d.rehashidx == -1:                               # dictIsRehashing
+            return None
     return None
 
 
 def dictFetchValue(d, key):
+    """Look up `key` -> its value or None."""
     he = dictFind(d, key)
     return he.val if he is not None else None
 
 
 def dictFingerprint(d):
-    """State of the dict at this moment; two different ones mean that an unsafe iterator was misused.
+    """Take the state of the dict -> tuple; two different ones mean that an unsafe iterator was misused.
 
     C: folds the six numbers into 64 bits; a tuple is quicker here and never collides.
     """
@@ -609,25 +526,25 @@ def dictGetIterator(d):
 
 
 def dictGetSafeIterator(d):
-    i = dictIterator(d)
+    i = dictGetIterator(d)
     i.safe = 1
     return i
 
 
 def dictNext(iter_):
-    """The next entry, or None at the end."""
+    """Step to the next entry -> the entry, or None at the end."""
     while 1:
         if iter_.entry is None:
             d = iter_.d
             ht = d.ht[iter_.table]
             if iter_.index == -1 and iter_.table == 0:
                 if iter_.safe:
-                    d.pauserehash += 1
+                    dictPauseRehashing(d)
                 else:
                     iter_.fingerprint = dictFingerprint(d)
             iter_.index += 1
             if iter_.index >= ht.size:
-                if d.rehashidx != -1 and iter_.table == 0:
+                if dictIsRehashing(d) and iter_.table == 0:
                     iter_.table += 1
                     iter_.index = 0
                     ht = d.ht[1]
@@ -645,14 +562,14 @@ def dictNext(iter_):
 def dictReleaseIterator(iter_):
     if not (iter_.index == -1 and iter_.table == 0):
         if iter_.safe:
-            iter_.d.pauserehash -= 1
+            dictResumeRehashing(iter_.d)
         elif iter_.fingerprint != dictFingerprint(iter_.d):
             raise AssertionError("iter->fingerprint == dictFingerprint(iter->d)")
     iter_.entry = iter_.nextEntry = None
 
 
 def dict_entries(d):
-    """Generate all entries (ours): an unsafe iterator for plain `for` loops.  The body must not touch `d`."""
+    """Generate all entries: an unsafe iterator for plain `for` loops, whose body must not touch `d` (ours)."""
     fingerprint = dictFingerprint(d)
     for ht in d.ht:
         if ht.used == 0:
@@ -667,87 +584,65 @@ def dict_entries(d):
 
 
 def dictGetRandomKey(d):
-    """A random entry, or None.  Buckets are drawn evenly, so entries of long chains come less often."""
-    ht0, ht1 = d.ht
-    if ht0.used + ht1.used == 0:
+    """Draw an entry -> the entry, or None if there is none.  Buckets are drawn evenly, so entries of long chains come less often."""
+    if dictSize(d) == 0:
         return None
-    if d.rehashidx != -1:
+    if dictIsRehashing(d):
         _dictRehashStep(d)
-        ht0, ht1 = d.ht
+    ht0, ht1 = d.ht
     he = None
-    if d.rehashidx != -1:
-        rehashidx = d.rehashidx
-        size0 = ht0.size
-        slots = size0 + ht1.size - rehashidx
+    if dictIsRehashing(d):
         while he is None:
-            h = rehashidx + randomULong() % slots           # below rehashidx there is nothing
-            he = ht1.table[h - size0] if h >= size0 else ht0.table[h]
+            h = d.rehashidx + randomULong() % (dictSlots(d) - d.rehashidx)      # below rehashidx there is nothing
+            he = ht1.table[h - ht0.size] if h >= ht0.size else ht0.table[h]
     else:
-        table = ht0.table
-        sizemask = ht0.sizemask
-        getrandbits = random.getrandbits
         while he is None:
-            he = table[getrandbits(64) & sizemask]
+            h = randomULong() & ht0.sizemask
+            he = ht0.table[h]
 
-    if he.next is None:
-        return he
-    chain = []
+    # A bucket is a linked list: count its entries, then walk to the one drawn.
+    listlen = 0
+    orighe = he
     while he is not None:
-        chain.append(he)
         he = he.next
-    return chain[randomULong() % len(chain)]
+        listlen += 1
+    listele = randomULong() % listlen
+    he = orighe
+    while listele:
+        he = he.next
+        listele -= 1
+    return he
 
 
 def dictGetSomeKeys(d, count):
-    """A list of up to `count` entries of neighbouring buckets from a random place on; duplicates may occur.
+    """Collect entries of neighbouring buckets from a random place on -> list of up to `count` entries, with duplicates.
 
     For sampling (eviction), not for an even distribution.  It gives up after count*10 buckets, so it may return
     fewer entries than asked for, even none.
     """
-    size = d.ht[0].used + d.ht[1].used
-    if size < count:
-        count = size
+    if dictSize(d) < count:
+        count = dictSize(d)
     maxsteps = count * 10
-    for _ in range(count):
-        if d.rehashidx == -1:
+    for j in range(count):
+        if dictIsRehashing(d):
+            _dictRehashStep(d)
+        else:
             break
-        _dictRehashStep(d)
 
-    ht0, ht1 = d.ht
-    tables = 2 if d.rehashidx != -1 else 1
-    maxsizemask = ht0.sizemask
-    if tables > 1 and maxsizemask < ht1.sizemask:
-        maxsizemask = ht1.sizemask
+    tables = 2 if dictIsRehashing(d) else 1
+    maxsizemask = d.ht[0].sizemask
+    if tables > 1 and maxsizemask < d.ht[1].sizemask:
+        maxsizemask = d.ht[1].sizemask
 
     des = []
-    i = random.getrandbits(64) & maxsizemask
+    i = randomULong() & maxsizemask                         # a random place in the larger table
     emptylen = 0                                            # empty buckets in a row
-    # Fast lane: one table, so none of the corner cases of two.
-    if tables == 1 and count:
-        table = ht0.table
-        while maxsteps:
-            maxsteps -= 1
-            he = table[i]
-            if he is None:
-                emptylen += 1
-                if emptylen > count and emptylen >= 5:
-                    i = random.getrandbits(64) & maxsizemask
-                    emptylen = 0
-            else:
-                emptylen = 0
-                while he is not None:
-                    des.append(he)
-                    he = he.next
-                    if len(des) == count:
-                        return des
-            i = (i + 1) & maxsizemask
-        return des
     while len(des) < count and maxsteps:
         maxsteps -= 1
         for j in range(tables):
             if tables == 2 and j == 0 and i < d.rehashidx:
                 # Nothing below rehashidx in ht[0]; beyond the end of a smaller ht[1] neither, so jump.
-                if i >= ht1.size:
+                if i >= d.ht[1].size:
                     i = d.rehashidx
                 else:
                     continue
@@ -758,7 +653,7 @@ def dictGetSomeKeys(d, count):
             if he is None:
                 emptylen += 1
                 if emptylen >= 5 and emptylen > count:
-                    i = random.getrandbits(64) & maxsizemask
+                    i = randomULong() & maxsizemask
                     emptylen = 0
             else:
                 emptylen = 0
@@ -775,106 +670,26 @@ GETFAIR_NUM_ENTRIES = 15
 
 
 def dictGetFairRandomKey(d):
-    """Like dictGetRandomKey() with a better distribution: draws among the entries of a range of buckets.
-
-    Fast lane, for one table with 15 entries or more: C collects 15 entries, fewer if its steps run out, and draws one.
-    Here the draw comes first, and the walk ends at the entry drawn: half the way.  A draw that is too high for what there
-    is to collect is repeated among that, so each of n entries has the chance 1/15 + (15-n)/15 * 1/n = 1/n, as in C.
-    """
-    ht0 = d.ht[0]
-    if d.rehashidx != -1 or ht0.used < GETFAIR_NUM_ENTRIES:
-        entries = dictGetSomeKeys(d, GETFAIR_NUM_ENTRIES)
-        if not entries:
-            return dictGetRandomKey(d)
-        return entries[int(random.random() * len(entries))]
-    table = ht0.table
-    sizemask = ht0.sizemask
-    i = random.getrandbits(64) & sizemask
-    jumps = [i]                                             # where the walk begins, and where it goes on after a gap
-    left = int(random.random() * GETFAIR_NUM_ENTRIES)
-    emptylen = 0                                            # empty buckets in a row
-    for _ in range(GETFAIR_NUM_ENTRIES * 10):
-        he = table[i]
-        if he is None:
-            emptylen += 1
-            if emptylen > GETFAIR_NUM_ENTRIES:
-                i = random.getrandbits(64) & sizemask
-                jumps.append(i)
-                emptylen = 0
-        else:
-            emptylen = 0
-            while he is not None:
-                if left == 0:
-                    return he
-                left -= 1
-                he = he.next
-        i = (i + 1) & sizemask
-    # Rare: a table almost empty. Walk the same way again to see what there was.
-    passed = []
-    jumps = iter(jumps)
-    i = next(jumps)
-    emptylen = 0
-    for _ in range(GETFAIR_NUM_ENTRIES * 10):
-        he = table[i]
-        if he is None:
-            emptylen += 1
-            if emptylen > GETFAIR_NUM_ENTRIES:
-                i = next(jumps)
-                emptylen = 0
-        else:
-            emptylen = 0
-            while he is not None:
-                passed.append(he)
-                he = he.next
-        i = (i + 1) & sizemask
-    if not passed:
+    """Draw an entry with a better distribution than dictGetRandomKey(): among the entries of a range of buckets -> entry or None."""
+    entries = dictGetSomeKeys(d, GETFAIR_NUM_ENTRIES)
+    # dictGetSomeKeys may come back with nothing even if the dict is not empty.
+    if not entries:
         return dictGetRandomKey(d)
-    return passed[int(random.random() * len(passed))]
+    idx = randomULong() % len(entries)
+    return entries[idx]
 
 
-def dict_pop_fair_random_key(d):
-    """Ours: dictGetFairRandomKey() and dictDelete() in one, for a dict that is not empty and whose type has no destructors.
-    Returns the key."""
-    he = dictGetFairRandomKey(d)
-    key = he.key
-    # Fast lane: one table, and the entry is the head of its bucket, so that nothing has to be searched.
-    if d.rehashidx == -1 and d.type.builtin:
-        ht0 = d.ht[0]
-        idx = hash(key) & ht0.sizemask
-        if ht0.table[idx] is he:
-            ht0.table[idx] = he.next
-            ht0.used -= 1
-            return key
-    dictGenericDelete(d, key, 0)
-    return key
+#: Each byte with its bits reversed.
+reversed_bytes = bytes(int("{:08b}".format(byte)[::-1], 2) for byte in range(256))
 
 
 def rev(v):
-    """Reverse the 64 bits of `v` (the classic swap of halves, quarters, ...)."""
-    v = ((v >> 32) & 0x00000000ffffffff) | ((v << 32) & 0xffffffff00000000)
-    v = ((v >> 16) & 0x0000ffff0000ffff) | ((v << 16) & 0xffff0000ffff0000)
-    v = ((v >> 8) & 0x00ff00ff00ff00ff) | ((v << 8) & 0xff00ff00ff00ff00)
-    v = ((v >> 4) & 0x0f0f0f0f0f0f0f0f) | ((v << 4) & 0xf0f0f0f0f0f0f0f0)
-    v = ((v >> 2) & 0x3333333333333333) | ((v << 2) & 0xcccccccccccccccc)
-    return ((v >> 1) & 0x5555555555555555) | ((v << 1) & 0xaaaaaaaaaaaaaaaa)
-
-
-def reverse_increment(v, mask):
-    """Add one to cursor `v` from its highest bit under `mask` downwards (ours: C writes it out three times).
-
-    C sets all bits above the mask, reverses, adds one and reverses back.  The carry runs from the highest masked
-    bit downwards, so it is the same to clear the leading ones under the mask and to set the first zero below them.
-    """
-    bit = (mask + 1) >> 1
-    v &= mask
-    while bit and v & bit:
-        v ^= bit
-        bit >>= 1
-    return v | bit
+    """Reverse the 64 bits of `v`: the bits of each byte by a table, then the order of the bytes."""
+    return int.from_bytes(v.to_bytes(8, "little").translate(reversed_bytes), "big")
 
 
 def dictScan(d, v, fn, bucketfn, privdata):
-    """Call fn(privdata, de) for the entries of one cursor position; return the next cursor, 0 at the end.
+    """Call fn(privdata, de) for the entries of one cursor position -> the next cursor, 0 at the end.
 
     What is promised?  Every entry that is there from the first call (cursor 0) to the last is reported at least
     once.  Entries may be reported twice.  No state is kept between the calls, whatever happens to the table.
@@ -894,24 +709,28 @@ def dictScan(d, v, fn, bucketfn, privdata):
 
     Weak points: duplicates; a whole bucket (with all its expansions) must be delivered in one call.
     """
-    ht0, ht1 = d.ht
-    if ht0.used + ht1.used == 0:
+    if dictSize(d) == 0:
         return 0
-    d.pauserehash += 1                                      # fn may call dictFind
+    dictPauseRehashing(d)                                   # fn may call dictFind
 
-    if d.rehashidx == -1:
-        m0 = ht0.sizemask
+    if not dictIsRehashing(d):
+        t0 = d.ht[0]
+        m0 = t0.sizemask
         idx = v & m0
         if bucketfn is not None:
-            bucketfn(privdata, ht0.table, idx)
-        de = ht0.table[idx]
+            bucketfn(privdata, t0.table, idx)
+        de = t0.table[idx]
         while de is not None:
             next_ = de.next
             fn(privdata, de)
             de = next_
-        v = reverse_increment(v, m0)
+        # Set the bits above the mask, so that the increment of the reversed cursor carries through them.
+        v |= ~m0 & ULONG_MASK
+        v = rev(v)
+        v = (v + 1) & ULONG_MASK
+        v = rev(v)
     else:
-        t0, t1 = ht0, ht1
+        t0, t1 = d.ht
         if t0.size > t1.size:
             t0, t1 = t1, t0
         m0 = t0.sizemask
@@ -933,11 +752,14 @@ def dictScan(d, v, fn, bucketfn, privdata):
                 next_ = de.next
                 fn(privdata, de)
                 de = next_
-            v = reverse_increment(v, m1)
+            v |= ~m1 & ULONG_MASK
+            v = rev(v)
+            v = (v + 1) & ULONG_MASK
+            v = rev(v)
             if not v & (m0 ^ m1):                           # all expansions of the small bucket are done
                 break
 
-    d.pauserehash -= 1
+    dictResumeRehashing(d)
     return v
 
 
@@ -946,22 +768,23 @@ def dictScan(d, v, fn, bucketfn, privdata):
 # ----------------------------------------------------------------------------
 
 def dictTypeExpandAllowed(d):
-    """Ask the type, since growing allocates a big table at once (maxmemory may not allow that)."""
+    """Ask the type whether the dict may grow -> true if so: a big table is allocated at once, and maxmemory may not allow it."""
     if d.type.expandAllowed is None:
         return 1
     return d.type.expandAllowed(_dictNextPower(d.ht[0].used + 1) * 8, d.ht[0].used / d.ht[0].size)
 
 
 def _dictExpandIfNeeded(d):
-    if d.rehashidx != -1:
+    """Create the first table, or start to grow if the dict is full -> DICT_OK, or DICT_ERR if it could not."""
+    if d.rehashidx != -1:                                   # dictIsRehashing
         return DICT_OK
     ht0 = d.ht[0]
     if ht0.size == 0:
         return dictExpand(d, DICT_HT_INITIAL_SIZE)
-    if not dictTypeExpandAllowed(d):
-        return DICT_OK
-    if ((dict_can_resize == DICT_RESIZE_ENABLE and ht0.used >= ht0.size) or
-            (dict_can_resize != DICT_RESIZE_FORBID and ht0.used // ht0.size > dict_force_resize_ratio)):
+    if (ht0.used >= ht0.size and
+            (dict_can_resize == DICT_RESIZE_ENABLE or
+             (dict_can_resize != DICT_RESIZE_FORBID and ht0.used // ht0.size > dict_force_resize_ratio)) and
+            dictTypeExpandAllowed(d)):
         return dictExpand(d, ht0.used + 1)
     return DICT_OK
 
@@ -974,13 +797,29 @@ def _dictNextPower(size):
     return 1 << (size - 1).bit_length()
 
 
+def _dictKeyIndex(d, key, hash_):
+    """Find the bucket for a new `key` -> (index, None), or (-1, its entry) if it is there, or (-1, None) if growing failed.
+
+    While the dict is rehashed the index is one of ht[1].
+    """
+    if _dictExpandIfNeeded(d) == DICT_ERR:
+        return -1, None
+    for ht in d.ht:
+        idx = hash_ & ht.sizemask
+        he = ht.table[idx]
+        while he is not None:
+            if he.key is key or dictCompareKeys(d, key, he.key):
+                return -1, he
+            he = he.next
+        if d.rehashidx == -1:                               # dictIsRehashing
+            break
+    return idx, None
+
+
 def dictEmpty(d, callback=None):
-    if callback is None and d.type.keyDestructor is None and d.type.valDestructor is None:
-        _dictReset(d.ht[0])
-        _dictReset(d.ht[1])
-    else:
-        _dictClear(d, d.ht[0], callback)
-        _dictClear(d, d.ht[1], callback)
+    """Destroy all entries; the dict lives on."""
+    _dictClear(d, d.ht[0], callback)
+    _dictClear(d, d.ht[1], callback)
     d.rehashidx = -1
     d.pauserehash = 0
 
@@ -988,10 +827,6 @@ def dictEmpty(d, callback=None):
 def dictSetResizeEnabled(enable):
     global dict_can_resize
     dict_can_resize = enable
-
-
-def dictGetHash(d, key):
-    return dictHashKey(d, key)
 
 
 # ----------------------------------------------------------------------------
@@ -1039,8 +874,8 @@ def _dictGetStatsHt(ht, tableid):
 
 
 def dictGetStats(d):
-    """The statistics of DEBUG HTSTATS, bytes."""
+    """Write the statistics of DEBUG HTSTATS -> bytes."""
     text = _dictGetStatsHt(d.ht[0], 0)
-    if d.rehashidx != -1:
+    if dictIsRehashing(d):
         text += _dictGetStatsHt(d.ht[1], 1)
     return text.encode()

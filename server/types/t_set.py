@@ -11,20 +11,20 @@ import functools
 from typing import TYPE_CHECKING
 
 from datastructs.dict import (
-    DICT_OK, dict_entries, dict_pop_fair_random_key, dictAdd, dictAddRaw, dictCreate, dictDelete, dictExpand, dictFind,
+    DICT_OK, dict_entries, dictAdd, dictAddRaw, dictCreate, dictDelete, dictExpand, dictFind,
     dictGetFairRandomKey, dictGetIterator, dictGetRandomKey, dictNext, dictReleaseIterator, dictResize, dictSize,
     dictUnlink, sdsReplyDictType, setDictType,
 )
 from datastructs.intset import intsetAdd, intsetFind, intsetGet, intsetLen, intsetRandom, intsetRemove
-from datastructs.util import LONG_MAX, string2ll
+from datastructs.util import LONG_MAX
 from server.client.networking import rewriteClientCommandVector
 from server.client.networking_reply import (
-    addReply, addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyBulkSds,
+    addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyBulkSds,
     addReplyDeferredLen, addReplyErrorObject, addReplyLongLong, addReplySetLen, setDeferredSetLen,
 )
 from server.keyspace.db import (
-    LOOKUP_NONE, SentReplyOnKeyMiss, dbAdd, dbDelete, dbOverwrite, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite,
-    lookupKeyWriteOrReply, lookupKeyWriteWithFlags, parseScanCursorOrReply, scanGenericCommand, setKey, signalModifiedKey,
+    dbAdd, dbDelete, dbOverwrite, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite,
+    lookupKeyWriteOrReply, parseScanCursorOrReply, scanGenericCommand, setKey, signalModifiedKey,
 )
 from server.keyspace.lazyfree import freeObjAsync
 from server.keyspace.notify import notifyKeyspaceEvent
@@ -32,9 +32,10 @@ from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.object import (
     checkType, createIntsetObject, createObject, createSetObject, createStringObject,
     createStringObjectFromLongLong, getPositiveLongFromObjectOrReply, getRangeLongFromObjectOrReply,
+    isSdsRepresentableAsLongLong,
 )
 from server.server_h import (
-    C_ERR, C_OK, CLIENT_CLOSE_ASAP, CLIENT_LUA, NOTIFY_GENERIC, NOTIFY_SET, OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_SET,
+    C_ERR, C_OK, CLIENT_CLOSE_ASAP, NOTIFY_GENERIC, NOTIFY_SET, OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_SET,
     PROPAGATE_AOF, PROPAGATE_REPL, SET_OP_DIFF, SET_OP_UNION, server, shared,
 )
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
@@ -53,8 +54,8 @@ class setTypeIterator:
 
 
 def setTypeCreate(value):
-    """Return an empty set that can hold `value`: an intset if it is an integer."""
-    if string2ll(value)[0]:
+    """Create an empty set that can hold `value`: an intset if it is an integer -> object."""
+    if isSdsRepresentableAsLongLong(value)[0] == C_OK:
         return createIntsetObject()
     return createSetObject()
 
@@ -65,8 +66,8 @@ def setTypeAdd(subject, value):
         de, _ = dictAddRaw(subject.ptr, value)
         return 1 if de is not None else 0
     if subject.encoding == OBJ_ENCODING_INTSET:
-        ok, llval = string2ll(value)
-        if ok:
+        retval, llval = isSdsRepresentableAsLongLong(value)
+        if retval == C_OK:
             subject.ptr, success = intsetAdd(subject.ptr, llval)
             if success:
                 # An intset cannot have more than 1G entries, whatever the config says.
@@ -89,8 +90,8 @@ def setTypeRemove(setobj, value):
             return 1
         return 0
     if setobj.encoding == OBJ_ENCODING_INTSET:
-        ok, llval = string2ll(value)
-        if ok:
+        retval, llval = isSdsRepresentableAsLongLong(value)
+        if retval == C_OK:
             setobj.ptr, success = intsetRemove(setobj.ptr, llval)
             return 1 if success else 0
         return 0
@@ -101,8 +102,8 @@ def setTypeIsMember(subject, value):
     if subject.encoding == OBJ_ENCODING_HT:
         return 1 if dictFind(subject.ptr, value) is not None else 0
     if subject.encoding == OBJ_ENCODING_INTSET:
-        ok, llval = string2ll(value)
-        return intsetFind(subject.ptr, llval) if ok else 0
+        retval, llval = isSdsRepresentableAsLongLong(value)
+        return intsetFind(subject.ptr, llval) if retval == C_OK else 0
     return serverPanic("Unknown set encoding")
 
 
@@ -187,8 +188,12 @@ def setTypeDup(o):
     if o.encoding == OBJ_ENCODING_HT:
         set_ = createSetObject()
         dictExpand(set_.ptr, dictSize(o.ptr))
-        for de in dict_entries(o.ptr):
-            dictAdd(set_.ptr, de.key, None)
+        si = setTypeInitIterator(o)
+        encoding, elesds, _ = setTypeNext(si)
+        while encoding != -1:
+            setTypeAdd(set_, elesds)
+            encoding, elesds, _ = setTypeNext(si)
+        setTypeReleaseIterator(si)
         return set_
     return serverPanic("Unknown set encoding")
 
@@ -202,32 +207,22 @@ def reply_member(c, encoding, sdsele, llele):
 
 
 def saddCommand(c):
-    """SADD key member [member ...] -> int   [write, denyoom, fast]
-
-    HOT.
-    """
-    argv = c.argv
-    key = argv[1]
-    db = c.db
-    set_ = lookupKeyWriteWithFlags(db, key, LOOKUP_NONE)
-    if set_ is None:
-        set_ = setTypeCreate(argv[2].ptr)
-        dbAdd(db, key, set_)
-    elif checkType(c, set_, OBJ_SET):
+    """SADD key member [member ...] -> int   [write, denyoom, fast]"""
+    key = c.argv[1]
+    set_ = lookupKeyWrite(c.db, key)
+    if checkType(c, set_, OBJ_SET):
         return
-    # Fast lane: one member for a hash table (setTypeAdd).
-    if c.argc == 3 and set_.encoding == OBJ_ENCODING_HT:
-        added = 0 if dictAddRaw(set_.ptr, argv[2].ptr)[0] is None else 1
-    else:
-        added = 0
-        for j in range(2, c.argc):
-            if setTypeAdd(set_, argv[j].ptr):
-                added += 1
+    if set_ is None:
+        set_ = setTypeCreate(c.argv[2].ptr)
+        dbAdd(c.db, key, set_)
+    added = 0
+    for j in range(2, c.argc):
+        if setTypeAdd(set_, c.argv[j].ptr):
+            added += 1
     if added:
-        signalModifiedKey(c, db, key)
-        if server.notify_keyspace_events & NOTIFY_SET:
-            notifyKeyspaceEvent(NOTIFY_SET, b"sadd", key, db.id)
-        server.dirty += added
+        signalModifiedKey(c, c.db, key)
+        notifyKeyspaceEvent(NOTIFY_SET, b"sadd", key, c.db.id)
+    server.dirty += added
     addReplyLongLong(c, added)
 
 
@@ -385,51 +380,33 @@ def spopWithCountCommand(c):
 
 
 def spopCommand(c):
-    """SPOP key [count] -> bulk|nil, or set   [write, random, fast]
-
-    HOT.
-    """
-    key = c.argv[1]
+    """SPOP key [count] -> bulk|nil, or set   [write, random, fast]"""
     if c.argc == 3:
         spopWithCountCommand(c)
         return
     if c.argc > 3:
         addReplyErrorObject(c, shared.syntaxerr)
         return
-    db = c.db
-    set_ = lookupKeyWriteWithFlags(db, key, LOOKUP_NONE)
-    if set_ is None:
-        SentReplyOnKeyMiss(c, shared.null[c.resp])
+    key = c.argv[1]
+    set_ = lookupKeyWriteOrReply(c, key, shared.null[c.resp])
+    if set_ is None or checkType(c, set_, OBJ_SET):
         return
-    if checkType(c, set_, OBJ_SET):
-        return
-    if set_.encoding == OBJ_ENCODING_HT:
-        d = set_.ptr
-        sdsele = dict_pop_fair_random_key(d)                # setTypeRandomElement, setTypeRemove
-        # With one table htNeedsResize says no, unless ten buckets are there for an entry.
-        ht0 = d.ht[0]
-        if (d.rehashidx != -1 or ht0.used * 10 < ht0.size) and htNeedsResize(d):
-            dictResize(d)
-        size = dictSize(d)
-    else:
-        llele = setTypeRandomElement(set_)[2]
-        sdsele = b"%d" % llele
+    encoding, sdsele, llele = setTypeRandomElement(set_)
+    if encoding == OBJ_ENCODING_INTSET:
+        ele = createStringObjectFromLongLong(llele)
         set_.ptr, _ = intsetRemove(set_.ptr, llele)
-        size = intsetLen(set_.ptr)
-    if server.notify_keyspace_events & NOTIFY_SET:
-        notifyKeyspaceEvent(NOTIFY_SET, b"spop", key, db.id)
-    # What was random is now told.  HOT: the new words are read by propagate() only, which call() leaves out when it
-    # reaches nobody; the slow log and MONITOR want the old ones.
-    srv = server
-    if (srv.aof_state or srv.repl_backlog is not None or srv.slaves.len or srv.in_exec or srv.client_pause_type
-            or c.flags & CLIENT_LUA):
-        rewriteClientCommandVector(c, shared.srem, key, createStringObject(sdsele))
-    addReplyBulkCBuffer(c, sdsele)
-    if size == 0:
-        dbDelete(db, key)
-        notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", key, db.id)
-    signalModifiedKey(c, db, key)
-    srv.dirty += 1
+    else:
+        ele = createStringObject(sdsele)
+        setTypeRemove(set_, sdsele)
+    notifyKeyspaceEvent(NOTIFY_SET, b"spop", key, c.db.id)
+    # Propagate the chosen member as SREM.
+    rewriteClientCommandVector(c, shared.srem, key, ele)
+    addReplyBulk(c, ele)
+    if setTypeSize(set_) == 0:
+        dbDelete(c.db, key)
+        notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", key, c.db.id)
+    signalModifiedKey(c, c.db, key)
+    server.dirty += 1
 
 
 # A set smaller than this many times the wanted count is thinned out instead of sampled.
