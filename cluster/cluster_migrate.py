@@ -28,14 +28,15 @@ from server.client.syncio import sync_errno
 from server.client.tls import connCreateTLS
 from server.keyspace.db import (dbAdd, dbDelete, getExpire, lookupKeyRead, lookupKeyWrite, setExpire,
                                 signalModifiedKey)
-from server.keyspace.evict import LRU_CLOCK
 from server.keyspace.expire import checkAlreadyExpired
 from server.keyspace.notify import notifyKeyspaceEvent
 from server.keyspace.object_command import objectSetLRUOrLFU
 from server.log import serverLog
+from server.lru import LRU_CLOCK
 from server.object import (createStringObject, getLongFromObjectOrReply, getLongLongFromObjectOrReply,
                            object_get_bytes)
 from server.server_h import C_ERR, C_OK, LL_VERBOSE, NOTIFY_GENERIC, server, shared
+
 
 # -----------------------------------------------------------------------------
 # DUMP, RESTORE and MIGRATE commands

@@ -1,135 +1,43 @@
 """aof.py - the append only file: writing, loading.        Mirrors src/aof.c 1-1035 (6.2.14)
 
-Lives here   the rewrite buffer; flushing and fsync; turning the AOF on and off; translating commands; loading.
-             aof_rewrite.py (C: 1036-2010): the rewrite in a child, its pipes and its end, BGREWRITEAOF.
+Lives here   flushing and fsync; turning the AOF on and off; translating commands; loading.
+             aof_buffer.py (C: 40-210): the rewrite buffer.  aof_rewrite.py (C: 1036-2010): the rewrite in a child, its pipes and its end, BGREWRITEAOF.
 Called from  propagate [command]; beforeSleep, serverCron: flushAppendOnlyFile [before, cron]; CONFIG SET appendonly;
              main: loadAppendOnlyFile [startup].
 Calls out    bio (fsync in the background), rdbLoadRio (preamble), the command procs (loading).
-State        server.aof_buf: commands not written yet.  server.aof_rewrite_buf_blocks: list_ of bytearray, what the parent
-             did since the child of a rewrite was forked.  _flushAppendOnlyFile_last_write_error_log: C's static local.
+State        server.aof_buf: commands not written yet.  _flushAppendOnlyFile_last_write_error_log: C's static local.
 ORDER        aof_buf is written before the replies are (beforeSleep): who has an answer has his write in the file.
-Departures   a block of the rewrite buffer is a bytearray (C: a struct of 10 MB with used and free).
+Departures   none.
 """
 import errno
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
 
-from ae.ae import aeCreateFileEvent, aeDeleteFileEvent, aeGetFileEvents, AE_WRITABLE
 from ae.monotonic import mstime
-from datastructs.adlist import (listAddNodeTail, listCreate, listDelNode, listFirst, listLast, listLength, listRelease)
+from datastructs.adlist import listCreate, listRelease
 from datastructs.util import atoi, strtol, strtoll, to_llong
-from persistence.aof_rewrite import (  # noqa: F401  (half of aof.c: importers find all of it here)
-    aofReadDiffFromParent, aofRemoveTempFile, backgroundRewriteDoneHandler, bgrewriteaofCommand, killAppendOnlyChild,
-    rewriteAppendOnlyFileBackground, rioWriteBulkObject)
+from persistence.aof_buffer import aof_background_fsync, aofRewriteBufferAppend, aofUpdateCurrentSize
+from persistence.aof_rewrite import killAppendOnlyChild, rewriteAppendOnlyFileBackground
 from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
-from persistence.rdb_load import (
-    debugDelay, loadingProgress, rdb_load_errno, rdbLoadRio, startLoadingFile, stopLoading)
+from persistence.rdb_load import loadingProgress, rdb_load_errno, rdbLoadRio, startLoadingFile, stopLoading
+from persistence.rdb_save import debugDelay
 from persistence.rio import rio, rioInitWithFile, rioTell
-from server.admin.latency import latencyAddSample
-from server.bio import bioCreateFsyncJob, bioPendingJobsOfType
+from server.bio import BIO_AOF_FSYNC, bioPendingJobsOfType
 from server.client.networking import freeClientOriginalArgv, processEventsWhileBlocked
+from server.command_lookup import lookupCommand
 from server.keyspace.db import selectDb
 from server.keyspace.expire import expireCommand, expireatCommand, pexpireCommand
+from server.latency_samples import latencyAddSample
 from server.log import serverAssert, serverLog
 from server.object import createObject, object_get_bytes
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, BLOCKED_NONE, C_ERR, C_OK,
     CHILD_TYPE_AOF, CLIENT_BLOCKED, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_MULTI, client, LL_NOTICE, LL_WARNING,
     OBJ_STRING, server, SLAVE_STATE_WAIT_BGSAVE_START)
+from server.server_state import hasActiveChildProcess
 from server.session.multi import execCommand, freeClientMultiState, initClientMultiState, queueMultiCommand
 from server.types.t_string import psetexCommand, setCommand, setexCommand
-
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import hasActiveChildProcess, lookupCommand
-
-# ----------------------------------------------------------------------------
-# AOF rewrite buffer implementation.
-#
-# What the parent executes while a child rewrites goes into blocks of 10 MB: appending never moves old data, and what
-# the child has been sent is dropped block by block.
-# -------------------------------------------------------------------------
-
-BIO_AOF_FSYNC = 1                       # (C: bio.h)
-AOF_RW_BUF_BLOCK_SIZE = (1024 * 1024 * 10)
-
-
-def aofRewriteBufferReset():
-    """Drop what was collected; also the first initialization."""
-    if server.aof_rewrite_buf_blocks is not None:
-        listRelease(server.aof_rewrite_buf_blocks)
-    server.aof_rewrite_buf_blocks = listCreate()
-
-
-def aofRewriteBufferSize():
-    """Return the bytes in the rewrite buffer."""
-    size = 0
-    ln = listFirst(server.aof_rewrite_buf_blocks)
-    while ln is not None:
-        size += len(ln.value)
-        ln = ln.next
-    return size
-
-
-def aofChildWriteDiffData(el, fd, privdata, mask):
-    """Writable pipe to the child: send it what we did since the fork, so that little is left for the end."""
-    while True:
-        ln = listFirst(server.aof_rewrite_buf_blocks)
-        block = ln.value if ln is not None else None
-        if server.aof_stop_sending_diff or block is None:
-            aeDeleteFileEvent(server.el, server.aof_pipe_write_data_to_child, AE_WRITABLE)
-            return
-        if block:
-            try:
-                nwritten = os.write(server.aof_pipe_write_data_to_child, block[:1024 * 1024])
-            except OSError:
-                return
-            if nwritten <= 0:
-                return
-            del block[:nwritten]
-        if not block:
-            listDelNode(server.aof_rewrite_buf_blocks, ln)
-
-
-def aofRewriteBufferAppend(s):
-    """Append `s`, and see to it that the child gets it."""
-    ln = listLast(server.aof_rewrite_buf_blocks)
-    block = ln.value if ln is not None else None
-
-    pos, end = 0, len(s)
-    while pos < end:
-        if block is not None:
-            thislen = min(AOF_RW_BUF_BLOCK_SIZE - len(block), end - pos)
-            if thislen:
-                block += s[pos:pos + thislen]
-                pos += thislen
-        if pos < end:
-            block = bytearray()
-            listAddNodeTail(server.aof_rewrite_buf_blocks, block)
-            # Say so at every 10 blocks; louder at every 100.
-            numblocks = listLength(server.aof_rewrite_buf_blocks)
-            if (numblocks + 1) % 10 == 0:
-                level = LL_WARNING if (numblocks + 1) % 100 == 0 else LL_NOTICE
-                serverLog(level, "Background AOF buffer size: %d MB", aofRewriteBufferSize() // (1024 * 1024))
-
-    if not server.aof_stop_sending_diff and aeGetFileEvents(server.el, server.aof_pipe_write_data_to_child) == 0:
-        aeCreateFileEvent(server.el, server.aof_pipe_write_data_to_child, AE_WRITABLE, aofChildWriteDiffData, None)
-
-
-def aofRewriteBufferWrite(fd):
-    """Write the whole buffer to `fd` -> bytes written; OSError when that cannot be done (C: -1 and errno)."""
-    count = 0
-    ln = listFirst(server.aof_rewrite_buf_blocks)
-    while ln is not None:
-        block = ln.value
-        if block:
-            nwritten = os.write(fd, block)
-            if nwritten != len(block):
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
-            count += nwritten
-        ln = ln.next
-    return count
 
 
 # ----------------------------------------------------------------------------
@@ -139,10 +47,6 @@ def aofRewriteBufferWrite(fd):
 def aofFsyncInProgress():
     """True while a bio thread runs an fsync of the AOF."""
     return bioPendingJobsOfType(BIO_AOF_FSYNC) != 0
-
-
-def aof_background_fsync(fd):
-    bioCreateFsyncJob(fd)
 
 
 def stopAppendOnly():
@@ -651,14 +555,3 @@ def loadAppendOnlyFile_truncate(filename, valid_up_to):
             return 0
     serverLog(LL_WARNING, "AOF loaded anyway because aof-load-truncated is enabled")
     return 1
-
-
-def aofUpdateCurrentSize():
-    """Set server.aof_current_size from the file itself: after a load and after a rewrite."""
-    latency = mstime() if server.latency_monitor_threshold else 0
-    try:
-        server.aof_current_size = os.fstat(server.aof_fd).st_size
-    except OSError as e:
-        serverLog(LL_WARNING, "Unable to obtain the AOF file length. stat: %s", e.strerror)
-    if latency and mstime() - latency >= server.latency_monitor_threshold:
-        latencyAddSample("aof-fstat", mstime() - latency)

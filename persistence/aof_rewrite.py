@@ -24,23 +24,31 @@ from datastructs.quicklist import (AL_START_HEAD, quicklistGetIterator, quicklis
                                    quicklistEntry)
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
 from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext
+from persistence.aof_buffer import (
+    aof_background_fsync, aofRewriteBufferReset, aofRewriteBufferSize, aofRewriteBufferWrite, aofUpdateCurrentSize,
+)
 from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
 from persistence.rio import (
     rio, rioFlush, rioGetWriteError, rioInitWithFile, rio_processed_bytes, rioSetAutoSync, rioWrite, rioWriteBulkCount,
     rioWriteBulkLongLong, rioWriteBulkString)
-from server.admin.latency import latencyAddSample
+from replication.script_cache import replicationScriptCacheFlush
 from server.bio import bioCreateCloseJob
 from server.client.networking_reply import addReplyError, addReplyStatus
 from server.keyspace.db import dbTotalServerKeyCount, getExpire
+from server.latency_samples import latencyAddSample
 from server.log import serverLog, serverPanic
 from server.object import createObject, object_get_bytes
+from server.os_process import (
+    exitFromChild, redisFork, redisSetCpuAffinity, redisSetProcTitle, sendChildCowInfo, sendChildInfo,
+)
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_ON, AOF_READ_DIFF_INTERVAL_BYTES, AOF_REWRITE_ITEMS_PER_CMD,
     AOF_WAIT_REWRITE, C_ERR, C_OK, CHILD_INFO_TYPE_AOF_COW_SIZE, CHILD_INFO_TYPE_CURRENT_INFO, CHILD_TYPE_AOF,
     LL_NOTICE, LL_VERBOSE, LL_WARNING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET,
     OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_HASH_KEY,
     OBJ_HASH_VALUE, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, REDIS_AUTOSYNC_BYTES, server)
+from server.server_state import hasActiveChildProcess, resetChildState
 from server.types.t_hash import (hashTypeCurrentFromHashTable, hashTypeCurrentFromZiplist, hashTypeInitIterator,
                                  hashTypeLength, hashTypeNext, hashTypeReleaseIterator)
 from server.types.t_list import listTypeLength
@@ -51,12 +59,7 @@ from server.types.t_zset import zsetLength, zzlGetScore, zzlNext
 
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from persistence.aof import (
-        aofRewriteBufferReset, aofRewriteBufferSize, aofRewriteBufferWrite, aofUpdateCurrentSize, aof_background_fsync)
-    from replication.replication import bg_unlink, replicationScriptCacheFlush
-    from server.server import (
-        exitFromChild, hasActiveChildProcess, redisFork, redisSetCpuAffinity, redisSetProcTitle, resetChildState,
-        sendChildCowInfo, sendChildInfo)
+    from replication.replication_master import bg_unlink
 
 
 def killAppendOnlyChild():

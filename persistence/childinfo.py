@@ -17,7 +17,7 @@ from server.server_h import (
 from server.zmalloc import zmalloc_get_private_dirty
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import exitFromChild
+    from server.os_process import exitFromChild
 
 #: C: child_info_data: keys, cow, cow_updated, progress, information_type
 child_info_data = struct.Struct("<QQQdi4x")

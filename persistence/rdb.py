@@ -17,33 +17,24 @@ from typing import TYPE_CHECKING
 from ae.ae import AE_ERR, AE_READABLE, aeCreateFileEvent, aeDeleteFileEvent
 from ae.monotonic import mstime
 from datastructs.util import getRandomHexChars
-from persistence.rdb_h import *  # noqa: F401,F403
 from persistence.rdb_h import RDBFLAGS_NONE, RDBFLAGS_REPLICATION
-from persistence.rdb_load import (  # noqa: F401
-    loadingProgress, rdbGenericLoadStringObject, rdbLoad, rdbLoadBinaryDoubleValue, rdbLoadBinaryFloatValue,
-    rdbLoadCheckModuleValue, rdb_load_errno, rdbLoadLen, rdbLoadLenByRef, rdbLoadMillisecondTime, rdbLoadObject,
-    rdbLoadObjectType, rdbLoadProgressCallback, rdbLoadRio, rdbLoadStringObject, rdbLoadTime, rdbLoadType,
-    rdbReportError, startLoading, startLoadingFile, stopLoading)
-from persistence.rdb_load_stream import rdbLoadObject_stream  # noqa: F401
-from persistence.rdb_save import (  # noqa: F401
-    debugDelay, rdbSaveBinaryDoubleValue, rdbSaveBinaryFloatValue, rdbSaveKeyValuePair, rdbSaveLen,
-    rdbSaveMillisecondTime, rdbSaveObject, rdbSaveObjectType, rdbSaveRawString, rdbSaveRio, rdbSaveSingleModuleAux,
-    rdbSaveStringObject, rdbSaveType, rdbSavedObjectLen, startSaving, stopSaving)
+from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
 from persistence.rio import rio, rioFlush, rioFreeFd, rioInitWithFd, rioInitWithFile, rioSetAutoSync, rioWrite
-from server.admin.latency import latencyAddSample
 from server.client.networking_reply import (addReply, addReplyError, addReplyErrorObject, addReplyStatus)
+from server.latency_samples import latencyAddSample
 from server.log import serverLog, serverPanic
+from server.os_process import exitFromChild, redisFork, redisSetCpuAffinity, redisSetProcTitle, sendChildCowInfo
 from server.server_h import (
     C_ERR, C_OK, CHILD_INFO_TYPE_RDB_COW_SIZE, CHILD_TYPE_RDB, LL_NOTICE, LL_WARNING, RDB_CHILD_TYPE_DISK,
     RDB_CHILD_TYPE_NONE, RDB_CHILD_TYPE_SOCKET, RDB_EOF_MARK_SIZE, REDIS_AUTOSYNC_BYTES, SLAVE_STATE_WAIT_BGSAVE_END,
     SLAVE_STATE_WAIT_BGSAVE_START, rdbSaveInfo, server, shared)
+from server.server_state import hasActiveChildProcess
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from replication.replication import (
+    from replication.replication_master import (
         bg_unlink, getPsyncInitialOffset, rdbPipeReadHandler, replicationSetupSlaveForFullResync,
-        updateSlavesWaitingBgsave)
-    from server.server import (
-        exitFromChild, hasActiveChildProcess, redisFork, redisSetCpuAffinity, redisSetProcTitle, sendChildCowInfo)
+        updateSlavesWaitingBgsave,
+    )
 
 
 def rdbSaveRioWithEOFMark(rdb, rsi):

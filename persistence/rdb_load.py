@@ -48,9 +48,9 @@ from persistence.rio import (
     NO_LIMIT, rio, rioGenericUpdateChecksum, rioGetReadError, rioInitWithFile, rioRead, rio_settle)
 from server.client.networking import processEventsWhileBlocked
 from server.keyspace.db import dbAddRDBLoad, dbSyncDelete, setExpire
-from server.keyspace.evict import LRU_CLOCK
 from server.keyspace.object_command import objectSetLRUOrLFU
 from server.log import serverLog, serverPanic
+from server.lru import LRU_CLOCK
 from server.object import (
     createHashObject, createIntsetObject, createObject, createQuicklistObject, createRawStringObject, createSetObject,
     createStringObject, createStringObjectFromLongLongForValue, createZsetObject, tryObjectEncoding)
@@ -61,6 +61,7 @@ from server.server_h import (
     OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, robj, SANITIZE_DUMP_CLIENTS,
     SANITIZE_DUMP_YES, server, USER_FLAG_SANITIZE_PAYLOAD_SKIP,
 )
+from server.server_state import blockingOperationEnds, blockingOperationStarts, iAmMaster
 from server.types.t_hash import hashTypeConvert, hashTypeLength, hashZiplistValidateIntegrity
 from server.types.t_set import setTypeConvert
 from server.types.t_zset import zsetConvert, zsetLength, zsetZiplistValidateIntegrity
@@ -70,8 +71,7 @@ from server.zmalloc import zmalloc_used_memory
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from persistence.rdb_load_stream import rdbLoadObject_stream
     from persistence.redis_check_rdb import rdbCheckError, redis_check_rdb_main
-    from replication.replication import replicationSendNewlineToMaster
-    from server.server import blockingOperationEnds, blockingOperationStarts, iAmMaster
+    from replication.replication_slave import replicationSendNewlineToMaster
 
 rdbFileBeingLoaded = None               # str while a file is loaded
 rdbCheckMode = 0                        # 1 = we are aeredis-check-rdb, or the check after an error

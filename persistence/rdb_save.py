@@ -27,8 +27,9 @@ from persistence.rdb_h import (
 from persistence.rio import (
     RIO_CHUNK, RIO_FLAG_WRITE_ERROR, rio, rioGenericUpdateChecksum, rioGetWriteError, rioInitWithBuffer,
     rio_processed_bytes, rioWrite, rio_write_out)
-from server.keyspace.evict import LFUDecrAndReturn, estimateObjectIdleTime
 from server.log import serverPanic
+from server.lru import estimateObjectIdleTime, LFUDecrAndReturn
+from server.os_process import sendChildInfo
 from server.server_h import (
     AOF_READ_DIFF_INTERVAL_BYTES, C_ERR, C_OK, CHILD_INFO_TYPE_CURRENT_INFO, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_LRU,
     OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_SKIPLIST,
@@ -38,7 +39,6 @@ from server.zmalloc import zmalloc_used_memory
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from persistence.aof_rewrite import aofReadDiffFromParent
-    from server.server import sendChildInfo
 
 #: One byte b"\x00" .. b"\xff": types, opcodes, short lengths.
 ONE_BYTE = [bytes((n,)) for n in range(256)]

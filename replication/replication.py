@@ -12,28 +12,19 @@ Invariant    client in server.clients_waiting_acks  <=>  blocked with BLOCKED_WA
 """
 import os
 import time
-from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
-from datastructs.adlist import listAddNodeHead, listCreate, listDelNode, listRelease, listSearchKey
-from datastructs.dict import DICT_OK, dictAdd, dictCreate, dictDelete, dictEmpty, dictFind
+from datastructs.adlist import listAddNodeHead, listDelNode, listSearchKey
 from datastructs.util import LLONG_MAX
-from replication.replication_master import (  # noqa: F401 (see above)
-    addReplyReplicationBacklog, bg_unlink, canFeedReplicaReplBuffer, changeReplicationId, clearReplicationId2,
-    createReplicationBacklog, feedReplicationBacklog, feedReplicationBacklogWithObject, freeReplicationBacklog,
-    getPsyncInitialOffset, masterTryPartialResynchronization, putSlaveOnline, rdbPipeReadHandler, rdbPipeWriteHandler,
-    rdbPipeWriteHandlerConnRemoved, removeRDBUsedToSyncReplicas, replconfCommand, replicationFeedMonitors,
-    replicationFeedSlaves, replicationFeedSlavesFromMasterStream, replicationGetSlaveName,
-    replicationSetupSlaveForFullResync, resizeReplicationBacklog, sendBulkToSlave, shiftReplicationId,
-    showLatestBacklog, startBgsaveForReplication, syncCommand, updateSlavesWaitingBgsave,
+from replication.replication_master import (
+    changeReplicationId, clearReplicationId2, freeReplicationBacklog, removeRDBUsedToSyncReplicas,
+    replicationFeedSlaves, replicationGetSlaveName, startBgsaveForReplication,
 )
-from replication.replication_slave import (  # noqa: F401 (see above)
-    cancelReplicationHandshake, connectWithMaster, readSyncBulkPayload, replicaofCommand, replicationCacheMaster,
-    replicationCacheMasterUsingMyself, replicationCreateMasterClient, replicationDiscardCachedMaster,
-    replicationHandleMasterDisconnection, replicationResurrectCachedMaster, replicationSendAck,
-    replicationSendNewlineToMaster, replicationSetMaster, replicationUnsetMaster, restartAOFAfterSYNC, roleCommand,
-    slaveIsInHandshakeState, slaveTryPartialResynchronization, syncWithMaster,
+from replication.replication_slave import (
+    cancelReplicationHandshake, connectWithMaster, replicationSendAck, replicationSetMaster, replicationUnsetMaster,
+    slaveIsInHandshakeState,
 )
+from replication.script_cache import replicationScriptCacheFlush
 from server.client.connection import connPeerToString, connWrite
 from server.client.networking import (
     checkClientPauseTimeoutAndReturnIfPaused, freeClient, pauseClients, unpauseClients,
@@ -47,10 +38,10 @@ from server.server_h import (
     REPL_STATE_CONNECTED, REPL_STATE_CONNECTING, REPL_STATE_TRANSFER, SLAVE_STATE_ONLINE, SLAVE_STATE_WAIT_BGSAVE_END,
     SLAVE_STATE_WAIT_BGSAVE_START, UNIT_MILLISECONDS, server, shared,
 )
+from server.server_state import hasActiveChildProcess
 from server.session.blocked import blockClient, unblockClient
 from server.session.timeout import getTimeoutFromObjectOrReply
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import hasActiveChildProcess, replScriptCacheDictType
+
 
 # ------------------------- MIN-SLAVES-TO-WRITE  ---------------------------
 
@@ -68,42 +59,6 @@ def refreshGoodSlavesCount():
         if slave.replstate == SLAVE_STATE_ONLINE and lag <= server.repl_min_slaves_max_lag:
             good += 1
     server.repl_good_slaves_count = good
-
-# ----------------------- REPLICATION SCRIPT CACHE --------------------------
-#
-# The SHA1s of scripts that all replicas (and the AOF) have got: these may be replicated as EVALSHA, others go as EVAL
-# and enter here.  A dict for the look-up, a list to drop the oldest.  When in doubt it is emptied: a new replica, an
-# AOF rewrite; all that costs is sending a script again.
-
-
-def replicationScriptCacheInit():
-    server.repl_scriptcache_size = 10000
-    server.repl_scriptcache_dict = dictCreate(replScriptCacheDictType)
-    server.repl_scriptcache_fifo = listCreate()
-
-
-def replicationScriptCacheFlush():
-    """Somebody may miss some of the scripts: forget what was sent."""
-    dictEmpty(server.repl_scriptcache_dict)
-    listRelease(server.repl_scriptcache_fifo)
-    server.repl_scriptcache_fifo = listCreate()
-
-
-def replicationScriptCacheAdd(sha1):
-    """Everybody has got this script from now on.  It must not be in the cache."""
-    if server.repl_scriptcache_fifo.len == server.repl_scriptcache_size:
-        ln = server.repl_scriptcache_fifo.tail
-        retval = dictDelete(server.repl_scriptcache_dict, ln.value)
-        serverAssert(retval == DICT_OK)
-        listDelNode(server.repl_scriptcache_fifo, ln)
-
-    retval = dictAdd(server.repl_scriptcache_dict, sha1, None)
-    listAddNodeHead(server.repl_scriptcache_fifo, sha1)
-    serverAssert(retval == DICT_OK)
-
-
-def replicationScriptCacheExists(sha1):
-    return dictFind(server.repl_scriptcache_dict, sha1) is not None
 
 # ----------------------- SYNCHRONOUS REPLICATION --------------------------
 #

@@ -24,6 +24,7 @@ from datastructs.adlist import listAddNodeTail, listDelNode
 from datastructs.sds import sdscatrepr
 from datastructs.util import getRandomHexChars
 from persistence.rdb import killRDBChild, rdbPopulateSaveInfo, rdbSaveBackground, rdbSaveToSlavesSockets
+from replication.script_cache import replicationScriptCacheFlush
 from server.bio import bioCreateCloseJob
 from server.client.connection import (
     CONN_STATE_CONNECTED, connDisableTcpNoDelay, connGetLastError, connGetPrivateData, connGetState,
@@ -49,10 +50,11 @@ from server.server_h import (
     SLAVE_CAPA_EOF, SLAVE_CAPA_PSYNC2, SLAVE_STATE_ONLINE, SLAVE_STATE_SEND_BULK, SLAVE_STATE_WAIT_BGSAVE_END,
     SLAVE_STATE_WAIT_BGSAVE_START, server, shared,
 )
+from server.server_state import allPersistenceDisabled, hasActiveChildProcess
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from replication.replication import refreshGoodSlavesCount, replicationScriptCacheFlush
+    from replication.replication import refreshGoodSlavesCount
     from replication.replication_slave import replicationSendAck, replicationUnsetMaster
-    from server.server import allPersistenceDisabled, checkChildrenDone, hasActiveChildProcess
+    from server.server_cron import checkChildrenDone
 
 # 1 = the RDB file on disk is there only because a replica needed it, see removeRDBUsedToSyncReplicas.
 RDBGeneratedByReplication = 0

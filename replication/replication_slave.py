@@ -31,8 +31,9 @@ from typing import TYPE_CHECKING
 from datastructs.adlist import listEmpty
 from datastructs.util import strtol, strtoll
 from persistence.aof import startAppendOnly, stopAppendOnly
-from persistence.rdb import killRDBChild, rdbLoad, rdbLoadRio, startLoading, stopLoading
+from persistence.rdb import killRDBChild
 from persistence.rdb_h import RDBFLAGS_REPLICATION
+from persistence.rdb_load import rdbLoad, rdbLoadRio, startLoading, stopLoading
 from persistence.rio import rio, rioFreeConn, rioInitWithConn, rioRead
 from replication.replication_master import (
     bg_unlink, clearReplicationId2, createReplicationBacklog, freeReplicationBacklog, shiftReplicationId,
@@ -59,6 +60,7 @@ from server.keyspace.db import (
 )
 from server.log import serverAssert, serverLog
 from server.object import getLongFromObjectOrReply
+from server.os_process import setOOMScoreAdj
 from server.server_h import (
     AOF_OFF, C_ERR, C_OK, CHILD_TYPE_RDB, CLIENT_CLOSE_AFTER_REPLY, CLIENT_CLOSE_ASAP, CLIENT_MASTER,
     CLIENT_MASTER_FORCE_REPLY, CLIENT_MULTI, CLIENT_PRE_PSYNC, CLIENT_SLAVE, CONFIG_RUN_ID_SIZE,
@@ -69,11 +71,13 @@ from server.server_h import (
     REPL_STATE_SEND_HANDSHAKE, REPL_STATE_SEND_PSYNC, REPL_STATE_TRANSFER, SLAVE_STATE_ONLINE, SUPERVISED_SYSTEMD,
     rdbSaveInfo, server, shared,
 )
+from server.server_state import allPersistenceDisabled
 from server.session.blocked import disconnectAllBlockedClients
 from server.session.multi import discardTransaction
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from replication.replication import abortFailover, clearFailoverState
-    from server.server import allPersistenceDisabled, redisCommunicateSystemd, setOOMScoreAdj
+    from server.server_process import redisCommunicateSystemd
+
 
 # ----------------------------------- SLAVE --------------------------------
 

@@ -14,13 +14,10 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from server.log import serverLog, serverPanic
+from server.os_process import redisSetCpuAffinity
 from server.server_h import C_ERR, C_OK, LL_WARNING, server
-
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import redisSetCpuAffinity
 
 BIO_CLOSE_FILE = 0                 # deferred close(2)
 BIO_AOF_FSYNC = 1                  # deferred AOF fsync

@@ -34,9 +34,10 @@ from server.client.networking_client import (
     clientCommand, helloCommand, resetCommand, securityWarningCommand,
 )
 from server.keyspace.db import (
-    copyCommand, dbsizeCommand, delCommand, existsCommand, flushallCommand, flushdbCommand, keysCommand,
-    lastsaveCommand, moveCommand, randomkeyCommand, renameCommand, renamenxCommand, scanCommand, selectCommand,
-    shutdownCommand, swapdbCommand, typeCommand, unlinkCommand,
+    copyCommand, dbsizeCommand, delCommand, evalGetKeys, existsCommand, flushallCommand, flushdbCommand,
+    georadiusGetKeys, keysCommand, lastsaveCommand, lcsGetKeys, memoryGetKeys, migrateGetKeys, moveCommand,
+    randomkeyCommand, renameCommand, renamenxCommand, scanCommand, selectCommand, shutdownCommand, sortGetKeys,
+    swapdbCommand, typeCommand, unlinkCommand, xreadGetKeys, zunionInterDiffGetKeys, zunionInterDiffStoreGetKeys,
 )
 from server.keyspace.expire import (
     expireCommand, expireatCommand, persistCommand, pexpireCommand, pexpireatCommand, pttlCommand, touchCommand,
@@ -119,18 +120,13 @@ from cluster.cluster_command import (
 from cluster.cluster_migrate import (
     dumpCommand, migrateCommand, restoreCommand,
 )
-from persistence.aof import (
-    bgrewriteaofCommand,
-)
+from persistence.aof_rewrite import bgrewriteaofCommand
 from persistence.rdb import (
     bgsaveCommand, saveCommand,
 )
-from replication.replication import (
-    failoverCommand, replconfCommand, replicaofCommand, roleCommand, syncCommand, waitCommand,
-)
-from server.keyspace.db import (
-    evalGetKeys, georadiusGetKeys, lcsGetKeys, memoryGetKeys, migrateGetKeys, sortGetKeys, xreadGetKeys, zunionInterDiffGetKeys, zunionInterDiffStoreGetKeys,
-)
+from replication.replication import failoverCommand, waitCommand
+from replication.replication_master import replconfCommand, syncCommand
+from replication.replication_slave import replicaofCommand, roleCommand
 
 
 def redisCommandTable():

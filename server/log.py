@@ -22,7 +22,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.client.connection import connGetInfo
     from server.client.networking import catClientInfoString, getAllClientsInfoString
     from server.object import getDecodedObject
-    from server.server import removeSignalHandlers
+    from server.server_process import removeSignalHandlers
 
 STDOUT_FILENO = 1
 LOG_FILE_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)

@@ -21,6 +21,7 @@ from datastructs.util import (
 from datastructs.ziplist import ziplistNew
 from datastructs.zskiplist import zset, zslCreate
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
+from server.lru import LFU_INIT_VAL, LFUGetTimeInMinutes
 from server.server_h import (
     C_ERR, C_OK, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_NO_SHARED_INTEGERS, new_robj, OBJ_ENCODING_EMBSTR,
     OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW,
@@ -30,10 +31,8 @@ from server.server_h import (
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from server.client.networking_reply import addReplyError, addReplyErrorFormat, addReplyErrorObject
-    from server.keyspace.evict import LFUGetTimeInMinutes
     from server.types.t_stream import streamNew
 
-LFU_INIT_VAL = 5
 
 # ----------------------------------------------------------------------------
 # Creation and parsing of objects

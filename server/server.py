@@ -14,7 +14,6 @@ Extend       a new command: a row in commandtable.py, its proc in the file that 
 """
 import errno
 import os
-import resource
 import signal
 import sys
 import threading
@@ -23,29 +22,27 @@ from typing import TYPE_CHECKING
 
 from ae import monotonic
 from ae.ae import (
-    AE_ERR, AE_READABLE, aeCreateEventLoop, aeCreateFileEvent, aeCreateTimeEvent, aeDeleteFileEvent,
-    aeSetAfterSleepProc, aeSetBeforeSleepProc, ae_set_exception_proc,
+    AE_ERR, AE_READABLE, aeCreateEventLoop, aeCreateFileEvent, aeCreateTimeEvent, aeSetAfterSleepProc,
+    aeSetBeforeSleepProc, ae_set_exception_proc,
 )
-from ae.anet import ANET_ERR, anetCloexec, anet_errno, anetNonBlock, anetTcp6Server, anetTcpServer, anetUnixServer
+from ae.anet import ANET_ERR, anetCloexec, anetNonBlock, anetUnixServer
 from ae.monotonic import monotonicInit, mstime, ustime
 from cluster.cluster import clusterInit, clusterRedirectClient, getNodeByQuery
 from cluster.cluster_h import CLUSTER_MODULE_FLAG_NONE
 from datastructs.adlist import listAddNodeTail, listCreate
-from datastructs.dict import (
-    DICT_OK, dictAdd, dictCreate, dictEncObjHash, dictEncObjKeyCompare, dictFetchValue, dictObjHash,
-    dictObjKeyCompare, dictSdsCaseHash, dictSdsKeyCaseCompare, dictSize, dictType, dict_entries,
-)
-from datastructs.rax import raxFind, raxInsert, raxNew, raxNotFound
+from datastructs.dict import DICT_OK, dictAdd, dictCreate, dictFetchValue, dictSize, dict_entries
+from datastructs.rax import raxNew
 from datastructs.util import getRandomHexChars
-from persistence.aof import aofRewriteBufferReset, feedAppendOnlyFile, flushAppendOnlyFile, killAppendOnlyChild
+from persistence.aof import feedAppendOnlyFile, flushAppendOnlyFile
+from persistence.aof_buffer import aofRewriteBufferReset
+from persistence.aof_rewrite import killAppendOnlyChild
 from persistence.rdb import killRDBChild, rdbPopulateSaveInfo, rdbRemoveTempFile, rdbSave
-from replication.replication import (
+from replication.replication_master import (
     changeReplicationId, clearReplicationId2, replconfCommand, replicationFeedMonitors, replicationFeedSlaves,
-    replicationScriptCacheInit,
 )
+from replication.script_cache import replicationScriptCacheInit
 from server.admin.config import appendServerSaveParams, initConfigValues, resetServerSaveParams, rewriteConfig
 from server.admin.config_table import clientBufferLimitsDefaults, configOOMScoreAdjValuesDefaults
-from server.admin.latency import latencyAddSample, latencyMonitorInit
 from server.admin.slowlog import slowlogInit, slowlogPushEntryIfNeeded
 from server.bio import bioInit
 from server.client.networking import (
@@ -60,46 +57,45 @@ from server.client.networking_reply import (
 )
 from server.client.networking_threads import initThreadedIO
 from server.client.tls import tlsConfigure
+from server.command_lookup import _lookupCommand_cache, lookupCommand, lookupCommandByCString, reset_lookup_cache
+from server.dict_types import (
+    commandTableDictType, dbDictType, dbExpiresDictType, keylistDictType, migrateCacheDictType,
+    objectKeyPointerValueDictType,
+)
 from server.keyspace.db import getKeysFromCommand, shutdownCommand
-from server.keyspace.evict import evictionPoolAlloc, getLRUClock, overMaxmemoryAfterAlloc, performEvictions
+from server.keyspace.evict import evictionPoolAlloc, performEvictions
+from server.latency_samples import latencyAddSample, latencyMonitorInit
 from server.log import serverAssert, serverLog, serverPanic
-from server.object import createObject, createStringObject, decrRefCount, makeObjectShared
-from server.scripting.scripting import (
-    evalCommand, evalShaCommand, ldbKillForkedSessions, scriptCommand, scriptingInit,
-)
-from server.server_cron import (  # noqa: F401 (C has them in server.c: others import them from here)
-    afterSleep, allPersistenceDisabled, beforeSleep, blockingOperationEnds, blockingOperationStarts,
-    checkChildrenDone, clientsCronTrackClientsMemUsage, getExpansiveClientsInfo, getInstantaneousMetric,
-    hasActiveChildProcess, htNeedsResize, iAmMaster, isMutuallyExclusiveChildType, resetChildState, run_with_period,
-    serverCron, updateCachedTime, updateCachedTimeWithUs, updateDictResizePolicy, whileBlockedCron,
-)
+from server.lru import getLRUClock
+from server.object import createObject, createStringObject, makeObjectShared
+from server.op_array import redisOpArrayFree
+from server.os_process import adjustOpenFilesLimit
+from server.scripting.scripting import evalCommand, evalShaCommand, scriptCommand, scriptingInit
+from server.scripting.scripting_ldb import ldbKillForkedSessions
+from server.server_cron import afterSleep, beforeSleep, serverCron
 from server.server_h import (
-    server, shared, rdbSaveInfo, redisDb, redisError, redisOp, redisOpArray, socketFds, clientBufferLimitsConfig,
-    DISK_ERROR_TYPE_AOF, DISK_ERROR_TYPE_NONE, DISK_ERROR_TYPE_RDB,
-    AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, BLOCKED_NUM, BLOCKED_PAUSE, CHILD_TYPE_AOF, CHILD_TYPE_NONE, CHILD_TYPE_RDB,
-    CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_COMMAND, CLIENT_CLOSE_AFTER_REPLY, CLIENT_DENY_BLOCKING, CLIENT_FORCE_AOF,
-    CLIENT_FORCE_REPL, CLIENT_LUA, CLIENT_MASTER, CLIENT_MONITOR, CLIENT_MULTI, CLIENT_PAUSE_ALL, CLIENT_PAUSE_OFF,
-    CLIENT_PAUSE_WRITE, CLIENT_PENDING_WRITE, CLIENT_PREVENT_AOF_PROP, CLIENT_PREVENT_PROP, CLIENT_PREVENT_REPL_PROP, CLIENT_PUBSUB,
-    CLIENT_SLAVE, CLIENT_TRACKING, CLIENT_TRACKING_BCAST, CLIENT_TYPE_COUNT, CMD_ADMIN, CMD_ASKING, CMD_CALL_FULL,
-    CMD_CALL_NOWRAP, CMD_CALL_PROPAGATE, CMD_CALL_PROPAGATE_AOF, CMD_CALL_PROPAGATE_REPL, CMD_CALL_SLOWLOG,
-    CMD_CALL_STATS, CMD_CATEGORY_ADMIN, CMD_CATEGORY_DANGEROUS, CMD_CATEGORY_FAST, CMD_CATEGORY_PUBSUB,
-    CMD_CATEGORY_READ, CMD_CATEGORY_SLOW, CMD_CATEGORY_WRITE, CMD_DENYOOM, CMD_FAST, CMD_LOADING, CMD_MAY_REPLICATE,
-    CMD_NOSCRIPT, CMD_NO_AUTH, CMD_PUBSUB, CMD_RANDOM, CMD_READONLY, CMD_SKIP_MONITOR, CMD_SKIP_SLOWLOG,
-    CMD_SORT_FOR_SCRIPT, CMD_STALE, CMD_WRITE, CONFIG_DEFAULT_CLUSTER_CONFIG_FILE, CONFIG_DEFAULT_HZ,
-    CONFIG_DEFAULT_LOGFILE, CONFIG_DEFAULT_UNIX_SOCKET_PERM, CONFIG_FDSET_INCR, CONFIG_MIN_RESERVED_FDS,
-    CONFIG_OOM_COUNT, CONFIG_REPL_SYNCIO_TIMEOUT, CONFIG_RUN_ID_SIZE, C_ERR, C_OK, CLIENT_TYPE_OBUF_COUNT,
-    HASHTABLE_MAX_LOAD_FACTOR, LL_NOTICE, LL_WARNING, NO_FAILOVER, OBJ_ENCODING_INT, OBJ_SHARED_BULKHDR_LEN,
-    OBJ_SHARED_INTEGERS, OBJ_STRING, PROPAGATE_AOF, PROPAGATE_NONE, PROPAGATE_REPL, PROTO_SHARED_SELECT_CMDS,
-    RDB_CHILD_TYPE_NONE, REPL_STATE_CONNECTED, REPL_STATE_NONE, SHUTDOWN_NOFLAGS, SHUTDOWN_NOSAVE, SHUTDOWN_SAVE,
-    STATS_METRIC_COUNT, STATS_METRIC_SAMPLES, SUPERVISED_SYSTEMD, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS,
-    USER_FLAG_ALLKEYS,
+    server, shared, rdbSaveInfo, redisDb, redisOpArray, clientBufferLimitsConfig, DISK_ERROR_TYPE_AOF,
+    DISK_ERROR_TYPE_NONE, DISK_ERROR_TYPE_RDB, AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, BLOCKED_NUM, BLOCKED_PAUSE,
+    CHILD_TYPE_AOF, CHILD_TYPE_NONE, CHILD_TYPE_RDB, CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_COMMAND,
+    CLIENT_CLOSE_AFTER_REPLY, CLIENT_DENY_BLOCKING, CLIENT_FORCE_AOF, CLIENT_FORCE_REPL, CLIENT_LUA, CLIENT_MASTER,
+    CLIENT_MONITOR, CLIENT_MULTI, CLIENT_PAUSE_ALL, CLIENT_PAUSE_OFF, CLIENT_PAUSE_WRITE, CLIENT_PENDING_WRITE,
+    CLIENT_PREVENT_AOF_PROP, CLIENT_PREVENT_PROP, CLIENT_PREVENT_REPL_PROP, CLIENT_PUBSUB, CLIENT_SLAVE,
+    CLIENT_TRACKING, CLIENT_TRACKING_BCAST, CLIENT_TYPE_COUNT, CMD_ADMIN, CMD_ASKING, CMD_CALL_FULL, CMD_CALL_NOWRAP,
+    CMD_CALL_PROPAGATE, CMD_CALL_PROPAGATE_AOF, CMD_CALL_PROPAGATE_REPL, CMD_CALL_SLOWLOG, CMD_CALL_STATS,
+    CMD_CATEGORY_ADMIN, CMD_CATEGORY_DANGEROUS, CMD_CATEGORY_FAST, CMD_CATEGORY_PUBSUB, CMD_CATEGORY_READ,
+    CMD_CATEGORY_SLOW, CMD_CATEGORY_WRITE, CMD_DENYOOM, CMD_FAST, CMD_LOADING, CMD_MAY_REPLICATE, CMD_NOSCRIPT,
+    CMD_NO_AUTH, CMD_PUBSUB, CMD_RANDOM, CMD_READONLY, CMD_SKIP_MONITOR, CMD_SKIP_SLOWLOG, CMD_SORT_FOR_SCRIPT,
+    CMD_STALE, CMD_WRITE, CONFIG_DEFAULT_CLUSTER_CONFIG_FILE, CONFIG_DEFAULT_HZ, CONFIG_DEFAULT_LOGFILE,
+    CONFIG_DEFAULT_UNIX_SOCKET_PERM, CONFIG_FDSET_INCR, CONFIG_OOM_COUNT, CONFIG_REPL_SYNCIO_TIMEOUT,
+    CONFIG_RUN_ID_SIZE, C_ERR, C_OK, CLIENT_TYPE_OBUF_COUNT, LL_NOTICE, LL_WARNING, NO_FAILOVER, OBJ_ENCODING_INT,
+    OBJ_SHARED_BULKHDR_LEN, OBJ_SHARED_INTEGERS, OBJ_STRING, PROPAGATE_AOF, PROPAGATE_NONE, PROPAGATE_REPL,
+    PROTO_SHARED_SELECT_CMDS, RDB_CHILD_TYPE_NONE, REPL_STATE_CONNECTED, REPL_STATE_NONE, SHUTDOWN_NOFLAGS,
+    SHUTDOWN_NOSAVE, SHUTDOWN_SAVE, STATS_METRIC_COUNT, STATS_METRIC_SAMPLES, SUPERVISED_SYSTEMD, USER_FLAG_ALLCHANNELS,
+    USER_FLAG_ALLCOMMANDS, USER_FLAG_ALLKEYS,
 )
-from server.server_process import (  # noqa: F401 (as above)
-    checkIgnoreWarning, createPidFile, daemonize, exitFromChild, getAbsolutePath, launch_command, linuxMemoryWarnings,
-    readOOMScoreAdj, redisCommunicateSystemd, redisFork, redisIsSupervised, redisSetCpuAffinity, redisSetProcTitle,
-    removeSignalHandlers, sendChildCowInfo, sendChildInfo, setOOMScoreAdj, setupSignalHandlers,
-    validateProcTitleTemplate,
-)
+from server.server_listen import closeListeningSockets, createSocketAcceptHandler, listenToPort
+from server.server_process import launch_command, redisCommunicateSystemd, setupSignalHandlers
+from server.server_state import updateCachedTime
 from server.session.acl import (
     ACLCheckAllPerm, ACLGetCommandCategoryFlagByName, ACLGetCommandID, ACLUpdateDefaultUserPassword, addACLLogEntry,
     addReplyCommandCategories, authCommand,
@@ -138,42 +134,8 @@ RESTART_SERVER_CONFIG_REWRITE = 1 << 1
 RDBFLAGS_NONE = 0
 
 FORCE_OR_PREVENT_PROP = CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP
-LOOKUP_CACHE_MAX = 4096              # spellings; a client may send GET, get, gEt ...
 
-_lookupCommand_cache = {}            # name as sent -> redisCommand; dropped whenever server.commands may have changed
 _call_prev_err_count = 0             # server.stat_total_error_replies when the last call() ended
-
-
-# ====================== Hash table type implementation =====================
-
-def dictExpandAllowed(moreMem, usedRatio):
-    """May a keyspace table of `usedRatio` grow by `moreMem` bytes?  Not if that would start an eviction, unless the
-    table is really crowded."""
-    if usedRatio <= HASHTABLE_MAX_LOAD_FACTOR:
-        return not overMaxmemoryAfterAlloc(moreMem)
-    return True
-
-
-def dictObjectDestructor(val):
-    """A value leaves the keyspace; None when somebody else frees it (lazy free)."""
-    if val is not None:
-        decrRefCount(val)
-
-
-# Keys that are bytes need neither hash nor compare function: hash() of bytes is seeded SipHash, as in C.
-objectKeyPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
-objectKeyHeapPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
-dbDictType = dictType(valDestructor=dictObjectDestructor, expandAllowed=dictExpandAllowed)     # keys -> robj
-shaScriptObjectDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
-dbExpiresDictType = dictType(expandAllowed=dictExpandAllowed)   # keys -> ms
-commandTableDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
-sdsReplyDictType = dictType()
-keylistDictType = dictType(hashFunction=dictObjHash, keyCompare=dictObjKeyCompare)   # key robj -> list_
-clusterNodesDictType = dictType()
-clusterNodesBlackListDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
-modulesDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
-migrateCacheDictType = dictType()
-replScriptCacheDictType = dictType(hashFunction=dictSdsCaseHash, keyCompare=dictSdsKeyCaseCompare)
 
 
 # =========================== Server initialization =========================
@@ -445,176 +407,6 @@ def restartServer(flags, delay):
         os.execv(sys.executable, launch_command() + server.exec_argv[1:])
     except OSError:
         os._exit(1)
-
-
-def adjustOpenFilesLimit():
-    """Raise the limit of open files to maxclients and what the server itself needs, or lower maxclients to fit."""
-    maxfiles = server.maxclients + CONFIG_MIN_RESERVED_FDS
-    try:
-        oldlimit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    except OSError as e:
-        serverLog(LL_WARNING, "Unable to obtain the current NOFILE limit (%s), assuming 1024 and setting the max "
-                              "clients configuration accordingly.", os.strerror(e.errno))
-        server.maxclients = 1024 - CONFIG_MIN_RESERVED_FDS
-        return
-    if oldlimit == resource.RLIM_INFINITY or oldlimit >= maxfiles:
-        return
-
-    # Try the wanted limit, then less and less of it.
-    setrlimit_error = 0
-    bestlimit = maxfiles
-    while bestlimit > oldlimit:
-        decr_step = 16
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (bestlimit, bestlimit))
-            break
-        except (OSError, ValueError) as e:
-            setrlimit_error = getattr(e, "errno", None) or errno.EPERM
-        if bestlimit < decr_step:
-            break
-        bestlimit -= decr_step
-    if bestlimit < oldlimit:
-        bestlimit = oldlimit
-
-    if bestlimit < maxfiles:
-        old_maxclients = server.maxclients
-        server.maxclients = bestlimit - CONFIG_MIN_RESERVED_FDS
-        if bestlimit <= CONFIG_MIN_RESERVED_FDS:
-            serverLog(LL_WARNING, "Your current 'ulimit -n' of %d is not enough for the server to start. Please "
-                                  "increase your open file limit to at least %d. Exiting.", oldlimit, maxfiles)
-            sys.exit(1)
-        serverLog(LL_WARNING, "You requested maxclients of %d requiring at least %d max file descriptors.",
-                  old_maxclients, maxfiles)
-        serverLog(LL_WARNING, "Server can't set maximum open files to %d because of OS error: %s.", maxfiles,
-                  os.strerror(setrlimit_error))
-        serverLog(LL_WARNING, "Current maximum open files is %d. maxclients has been reduced to %d to compensate for "
-                              "low ulimit. If you need higher maxclients increase 'ulimit -n'.", bestlimit,
-                  server.maxclients)
-    else:
-        serverLog(LL_NOTICE, "Increased maximum number of open files to %d (it was originally set to %d).", maxfiles,
-                  oldlimit)
-
-
-def checkTcpBacklogSettings():
-    """Warn when the kernel will cut tcp-backlog."""
-    try:
-        with open("/proc/sys/net/core/somaxconn", "rb") as fp:
-            somaxconn = int(fp.read())
-    except (OSError, ValueError):
-        return
-    if 0 < somaxconn < server.tcp_backlog:
-        serverLog(LL_WARNING, "WARNING: The TCP backlog setting of %d cannot be enforced because "
-                              "/proc/sys/net/core/somaxconn is set to the lower value of %d.", server.tcp_backlog,
-                  somaxconn)
-
-
-def closeSocketListeners(sfd):
-    for fd in sfd.fd[:sfd.count]:
-        if fd == -1:
-            continue
-        aeDeleteFileEvent(server.el, fd, AE_READABLE)
-        os.close(fd)
-    sfd.fd = []
-    sfd.count = 0
-
-
-def createSocketAcceptHandler(sfd, accept_handler):
-    """Watch all sockets of `sfd` for new connections -> C_OK, or C_ERR with none of them watched."""
-    for j in range(sfd.count):
-        if aeCreateFileEvent(server.el, sfd.fd[j], AE_READABLE, accept_handler, None) == AE_ERR:
-            for k in range(j - 1, -1, -1):
-                aeDeleteFileEvent(server.el, sfd.fd[k], AE_READABLE)
-            return C_ERR
-    return C_OK
-
-
-def listenToPort(port, sfd):
-    """Listen on `port` of every configured address, and add the sockets to `sfd` -> C_OK, or C_ERR with none open.
-
-    An address marked optional ("-::1") may be missing on this machine, a protocol may be missing from the kernel.
-    """
-    bindaddr = server.bindaddr[:server.bindaddr_count] or ["*", "-::*"]
-    for addr in bindaddr:
-        optional = addr.startswith("-")
-        if optional:
-            addr = addr[1:]
-        if ":" in addr:
-            fd, err = anetTcp6Server(port, addr, server.tcp_backlog)
-        else:
-            fd, err = anetTcpServer(port, addr, server.tcp_backlog)
-        if fd == ANET_ERR:
-            server.neterr = err
-            net_errno = anet_errno()
-            serverLog(LL_WARNING, "Warning: Could not create server TCP listening socket %s:%d: %s", addr, port, err)
-            if net_errno == errno.EADDRNOTAVAIL and optional:
-                continue
-            if net_errno in (errno.ENOPROTOOPT, errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPFNOSUPPORT,
-                             errno.EAFNOSUPPORT):
-                continue
-            closeSocketListeners(sfd)
-            return C_ERR
-        anetNonBlock(fd)
-        anetCloexec(fd)
-        del sfd.fd[sfd.count:]
-        sfd.fd.append(fd)
-        sfd.count += 1
-    return C_OK
-
-
-def changeBindAddr(addrlist):
-    """CONFIG SET bind: listen on these addresses instead -> C_OK, or C_ERR with the old ones restored."""
-    result = C_OK
-    closeSocketListeners(server.ipfd)
-    closeSocketListeners(server.tlsfd)
-
-    prev_bindaddr = server.bindaddr
-    prev_bindaddr_count = server.bindaddr_count
-    server.bindaddr = list(addrlist)
-    server.bindaddr_count = len(addrlist)
-
-    if ((server.port != 0 and listenToPort(server.port, server.ipfd) != C_OK)
-            or (server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) != C_OK)):
-        serverLog(LL_WARNING, "Failed to bind, trying to restore old listening sockets.")
-        server.bindaddr = prev_bindaddr
-        server.bindaddr_count = prev_bindaddr_count
-        server.ipfd.count = 0
-        if server.port != 0 and listenToPort(server.port, server.ipfd) != C_OK:
-            serverPanic("Failed to restore old listening sockets.")
-        server.tlsfd.count = 0
-        if server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) != C_OK:
-            serverPanic("Failed to restore old listening sockets.")
-        result = C_ERR
-
-    if createSocketAcceptHandler(server.ipfd, acceptTcpHandler) != C_OK:
-        serverPanic("Unrecoverable error creating TCP socket accept handler.")
-    if createSocketAcceptHandler(server.tlsfd, acceptTLSHandler) != C_OK:
-        serverPanic("Unrecoverable error creating TLS socket accept handler.")
-
-    if server.set_proc_title:
-        redisSetProcTitle(None)
-    return result
-
-
-def changeListenPort(port, sfd, accept_handler):
-    """CONFIG SET port: open the new port, then close the old one; port 0 only closes -> C_OK or C_ERR."""
-    if port == 0:
-        closeSocketListeners(sfd)
-        if server.set_proc_title:
-            redisSetProcTitle(None)
-        return C_OK
-
-    new_sfd = socketFds()
-    if listenToPort(port, new_sfd) != C_OK:
-        return C_ERR
-    if createSocketAcceptHandler(new_sfd, accept_handler) != C_OK:
-        closeSocketListeners(new_sfd)
-        return C_ERR
-    closeSocketListeners(sfd)
-    sfd.count = new_sfd.count
-    sfd.fd = new_sfd.fd
-    if server.set_proc_title:
-        redisSetProcTitle(None)
-    return C_OK
 
 
 def resetServerStats():
@@ -904,70 +696,7 @@ def populateCommandTable():
     reset_lookup_cache()
 
 
-def resetCommandTableStats():
-    for de in dict_entries(server.commands):
-        c = de.val
-        c.microseconds = 0
-        c.calls = 0
-        c.rejected_calls = 0
-        c.failed_calls = 0
-
-
-def resetErrorTableStats():
-    server.errors = raxNew()
-
-
-# ========================== Redis OP Array API =============================
-
-def redisOpArrayInit(oa):
-    oa.ops = []
-    oa.numops = 0
-
-
-def redisOpArrayAppend(oa, cmd, dbid, argv, target):
-    oa.ops.append(redisOp(cmd, dbid, argv, target))
-    oa.numops += 1
-    return oa.numops
-
-
-def redisOpArrayFree(oa):
-    oa.ops = []
-    oa.numops = 0
-
-
 # ====================== Commands lookup and execution ======================
-
-def reset_lookup_cache():
-    """Forget the spellings seen: server.commands is about to change, or has changed."""
-    _lookupCommand_cache.clear()
-
-
-def lookupCommand(name):
-    """Return the redisCommand called `name` (bytes, any case), or None.  HOT.
-
-    C hashes the name case-insensitively each time; here each spelling is looked up once and then remembered.  "quit"
-    is never remembered: processCommand must see it.
-    """
-    cmd = _lookupCommand_cache.get(name)
-    if cmd is None:
-        cmd = dictFetchValue(server.commands, name)
-        if cmd is not None and name.lower() != b"quit":
-            if len(_lookupCommand_cache) >= LOOKUP_CACHE_MAX:
-                _lookupCommand_cache.clear()
-            _lookupCommand_cache[bytes(name)] = cmd
-    return cmd
-
-
-def lookupCommandByCString(s):
-    return dictFetchValue(server.commands, s)
-
-
-def lookupCommandOrOriginal(name):
-    """Return the command, even if rename-command hides it: for what is rewritten or replayed under original names."""
-    cmd = dictFetchValue(server.commands, name)
-    if cmd is None:
-        cmd = dictFetchValue(server.orig_commands, name)
-    return cmd
 
 
 def propagate(cmd, dbid, argv, flags):
@@ -990,35 +719,6 @@ def propagate(cmd, dbid, argv, flags):
         feedAppendOnlyFile(cmd, dbid, argv, len(argv))
     if flags & PROPAGATE_REPL:
         replicationFeedSlaves(server.slaves, dbid, argv)
-
-
-def alsoPropagate(cmd, dbid, argv, target):
-    """Queue a command to be propagated after the running one (PROPAGATE_* in `target`).  `argv` is copied."""
-    if server.loading:
-        return
-    redisOpArrayAppend(server.also_propagate, cmd, dbid, list(argv), target)
-
-
-def forceCommandPropagation(c, flags):
-    """Propagate the running command even if it changed nothing (PUBLISH, SCRIPT LOAD)."""
-    serverAssert(c.cmd.flags & (CMD_WRITE | CMD_MAY_REPLICATE))
-    if flags & PROPAGATE_REPL:
-        c.flags |= CLIENT_FORCE_REPL
-    if flags & PROPAGATE_AOF:
-        c.flags |= CLIENT_FORCE_AOF
-
-
-def preventCommandPropagation(c):
-    """Do not propagate the running command: it has propagated its effects itself."""
-    c.flags |= CLIENT_PREVENT_PROP
-
-
-def preventCommandAOF(c):
-    c.flags |= CLIENT_PREVENT_AOF_PROP
-
-
-def preventCommandReplication(c):
-    c.flags |= CLIENT_PREVENT_REPL_PROP
 
 
 def slowlogPushCurrentCommand(c, cmd, duration):
@@ -1409,37 +1109,7 @@ def cstring(s):
     return s if 0 not in s else s[:s.index(0)]
 
 
-# ====================== Error lookup and execution =========================
-
-def incrementErrorCount(fullerr, namelen=None):
-    """Count one error reply of the kind `fullerr` (b"WRONGTYPE"; with `namelen` its first bytes)."""
-    name = bytes(fullerr) if namelen is None else bytes(fullerr[:namelen])
-    error = raxFind(server.errors, name)
-    if error is raxNotFound:
-        error = redisError()
-        raxInsert(server.errors, name, error)
-    error.count += 1
-
-
 # ================================== Shutdown ===============================
-
-def closeListeningSockets(unlink_unix_socket):
-    fds = server.ipfd.fd[:server.ipfd.count] + server.tlsfd.fd[:server.tlsfd.count]
-    if server.sofd != -1:
-        fds.append(server.sofd)
-    if server.cluster_enabled:
-        fds += server.cfd.fd[:server.cfd.count]
-    for fd in fds:
-        try:
-            os.close(fd)
-        except OSError:
-            pass
-    if unlink_unix_socket and server.unixsocket:
-        serverLog(LL_NOTICE, "Removing the unix socket file.")
-        try:
-            os.unlink(server.unixsocket)
-        except OSError:
-            pass
 
 
 def prepareForShutdown(flags):

@@ -12,29 +12,24 @@ Extend       periodic work: a step in serverCron under run_with_period(ms).
 """
 import os
 import signal
-import time
 from typing import TYPE_CHECKING
 
 from ae.ae import aeSetDontWait
-from ae.monotonic import mstime, ustime
-from cluster.cluster_h import CLUSTER_NODE_MASTER
+from ae.monotonic import mstime
 from cluster.cluster import clusterBeforeSleep, clusterCron
 from cluster.cluster_migrate import migrateCloseTimedoutSockets
 from datastructs.adlist import listRotateTailToHead
-from datastructs.dict import (
-    dictIsRehashing, dictRehashMilliseconds, dictResize, dictSetResizeEnabled, dictSlots, dictSize,
-    DICT_HT_INITIAL_SIZE, DICT_RESIZE_AVOID, DICT_RESIZE_ENABLE, DICT_RESIZE_FORBID,
-)
+from datastructs.dict import dictIsRehashing, dictRehashMilliseconds, dictResize, dictSlots, dictSize
 from datastructs.sds import sdsAllocSize, sdsRemoveFreeSpace, sdsavail
-from persistence.aof import backgroundRewriteDoneHandler, flushAppendOnlyFile, rewriteAppendOnlyFileBackground
-from persistence.childinfo import closeChildInfoPipe, receiveChildInfo
+from persistence.aof import flushAppendOnlyFile
+from persistence.aof_rewrite import backgroundRewriteDoneHandler, rewriteAppendOnlyFileBackground
+from persistence.childinfo import receiveChildInfo
 from persistence.rdb import backgroundSaveDoneHandler, rdbPopulateSaveInfo, rdbSaveBackground
 from replication.replication import (
-    processClientsWaitingReplicas, replicationCron, replicationFeedSlaves, replicationStartPendingFork,
-    updateFailoverStatus,
+    processClientsWaitingReplicas, replicationCron, replicationStartPendingFork, updateFailoverStatus,
 )
+from replication.replication_master import replicationFeedSlaves
 from server.admin.debug import watchdogScheduleSignal
-from server.admin.latency import latencyAddSample
 from server.client import networking
 from server.client.networking import (
     checkClientPauseTimeoutAndReturnIfPaused, closeClientOnOutputBufferLimitReached, freeClientsInAsyncFreeQueue,
@@ -44,17 +39,21 @@ from server.client.networking_threads import (
     handleClientsWithPendingReadsUsingThreads, handleClientsWithPendingWritesUsingThreads, stopThreadedIOIfNeeded,
 )
 from server.client.tls import tlsHasPendingData, tlsProcessPendingData
-from server.keyspace.evict import getLRUClock
 from server.keyspace.expire import activeExpireCycle, expireSlaveKeys
+from server.latency_samples import latencyAddSample
 from server.log import serverAssert, serverLog, serverPanic
-from server.scripting.scripting import ldbPendingChildren, ldbRemoveChild, lua_memory_usage
+from server.lru import getLRUClock
+from server.scripting.scripting import lua_memory_usage
+from server.scripting.scripting_ldb import ldbPendingChildren, ldbRemoveChild
 from server.server_h import (
-    server, shared, rdbSaveInfo, ACTIVE_EXPIRE_CYCLE_FAST, ACTIVE_EXPIRE_CYCLE_SLOW, AOF_OFF, AOF_ON, C_ERR, C_OK,
-    CHILD_TYPE_AOF, CHILD_TYPE_LDB, CHILD_TYPE_MODULE, CHILD_TYPE_NONE, CHILD_TYPE_RDB, CLIENT_MASTER,
-    CONFIG_BGSAVE_RETRY_DELAY, CONFIG_MAX_HZ, CRON_DBS_PER_CALL, HASHTABLE_MIN_FILL, LIMIT_PENDING_QUERYBUF, LL_DEBUG,
-    LL_NOTICE, LL_VERBOSE, LL_WARNING, MAX_CLIENTS_PER_CLOCK_TICK, NO_FAILOVER, PROTO_MBULK_BIG_ARG,
-    SERVER_CHILD_NOERROR_RETVAL, SHUTDOWN_NOFLAGS, STATS_METRIC_COMMAND, STATS_METRIC_NET_INPUT,
+    server, shared, rdbSaveInfo, ACTIVE_EXPIRE_CYCLE_FAST, ACTIVE_EXPIRE_CYCLE_SLOW, AOF_ON, C_ERR, C_OK,
+    CHILD_TYPE_AOF, CHILD_TYPE_RDB, CLIENT_MASTER, CONFIG_BGSAVE_RETRY_DELAY, CONFIG_MAX_HZ, CRON_DBS_PER_CALL,
+    LIMIT_PENDING_QUERYBUF, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING, MAX_CLIENTS_PER_CLOCK_TICK, NO_FAILOVER,
+    PROTO_MBULK_BIG_ARG, SERVER_CHILD_NOERROR_RETVAL, SHUTDOWN_NOFLAGS, STATS_METRIC_COMMAND, STATS_METRIC_NET_INPUT,
     STATS_METRIC_NET_OUTPUT, STATS_METRIC_SAMPLES,
+)
+from server.server_state import (
+    htNeedsResize, iAmMaster, resetChildState, strChildType, updateCachedTime, updateDictResizePolicy,
 )
 from server.session.blocked import handleClientsBlockedOnKeys, processUnblockedClients
 from server.session.timeout import clientsCronHandleTimeout, handleBlockedClientsTimeout
@@ -72,13 +71,6 @@ ClientsPeakMemOutput = [0] * CLIENTS_PEAK_MEM_USAGE_SLOTS   # bytes, biggest out
 
 _databasesCron_resize_db = 0
 _databasesCron_rehash_db = 0
-
-
-def htNeedsResize(dict_):
-    ht0, ht1 = dict_.ht
-    size = ht0.size + ht1.size              # dictSlots
-    used = ht0.used + ht1.used              # dictSize
-    return size > DICT_HT_INITIAL_SIZE and used * 100 // size < HASHTABLE_MIN_FILL
 
 
 def tryResizeHashTables(dbid):
@@ -99,52 +91,6 @@ def incrementallyRehash(dbid):
         dictRehashMilliseconds(server.db[dbid].expires, 1)
         return 1
     return 0
-
-
-def updateDictResizePolicy():
-    """Moving tables around breaks the sharing of pages with a child: resize less while there is one."""
-    if server.in_fork_child != CHILD_TYPE_NONE:
-        dictSetResizeEnabled(DICT_RESIZE_FORBID)
-    elif server.child_pid != -1:                                            # hasActiveChildProcess
-        dictSetResizeEnabled(DICT_RESIZE_AVOID)
-    else:
-        dictSetResizeEnabled(DICT_RESIZE_ENABLE)
-
-
-def strChildType(type_):
-    if type_ == CHILD_TYPE_RDB:
-        return "RDB"
-    if type_ == CHILD_TYPE_AOF:
-        return "AOF"
-    if type_ == CHILD_TYPE_LDB:
-        return "LDB"
-    if type_ == CHILD_TYPE_MODULE:
-        return "MODULE"
-    return "Unknown"
-
-
-def hasActiveChildProcess():
-    return server.child_pid != -1
-
-
-def resetChildState():
-    server.child_type = CHILD_TYPE_NONE
-    server.child_pid = -1
-    server.stat_current_cow_bytes = 0
-    server.stat_current_cow_updated = 0
-    server.stat_current_save_keys_processed = 0
-    server.stat_module_progress = 0
-    server.stat_current_save_keys_total = 0
-    updateDictResizePolicy()
-    closeChildInfoPipe()
-
-
-def isMutuallyExclusiveChildType(type_):
-    return type_ == CHILD_TYPE_RDB or type_ == CHILD_TYPE_AOF or type_ == CHILD_TYPE_MODULE
-
-
-def allPersistenceDisabled():
-    return server.saveparamslen == 0 and server.aof_state == AOF_OFF
 
 
 # ======================= Cron: called every 100 ms ========================
@@ -275,19 +221,6 @@ def databasesCron():
                 if incrementallyRehash(_databasesCron_rehash_db):
                     break                  # its millisecond is used up; go on here next time
                 _databasesCron_rehash_db = (_databasesCron_rehash_db + 1) % server.dbnum
-
-
-def updateCachedTimeWithUs(update_daylight_info, us):
-    """Set the cached clock to `us`.  UNIT: microseconds of the wall clock."""
-    server.ustime = us
-    server.mstime = us // 1000
-    server.unixtime = us // 1000000
-    if update_daylight_info:
-        server.daylight_active = time.localtime(server.unixtime).tm_isdst
-
-
-def updateCachedTime(update_daylight_info):
-    updateCachedTimeWithUs(update_daylight_info, ustime())
 
 
 def checkChildrenDone():
@@ -479,20 +412,6 @@ def serverCron(eventLoop, id_, clientData):
     return 1000 // server.hz
 
 
-def blockingOperationStarts():
-    """Loading or a slow script begins: whileBlockedCron stands in for serverCron.  May nest."""
-    server.blocking_op_nesting += 1
-    if server.blocking_op_nesting == 1:
-        updateCachedTime(0)
-        server.blocked_last_cron = server.mstime
-
-
-def blockingOperationEnds():
-    server.blocking_op_nesting -= 1
-    if server.blocking_op_nesting == 0:
-        server.blocked_last_cron = 0
-
-
 def whileBlockedCron():
     """The part of serverCron that cannot wait until loading, or a script, has ended."""
     serverAssert(server.blocked_last_cron)
@@ -587,9 +506,3 @@ def beforeSleep(eventLoop):
 
 def afterSleep(eventLoop):
     """The loop has woken.  In C modules take their lock here; we have none: a place for a breakpoint."""
-
-
-def iAmMaster():
-    """True if this node decides itself when keys expire."""
-    return ((not server.cluster_enabled and server.masterhost is None)
-            or (server.cluster_enabled and server.cluster.myself.flags & CLUSTER_NODE_MASTER))

@@ -19,25 +19,24 @@ from cluster.cluster import verifyClusterConfigWithData
 from cluster.cluster_h import CLUSTER_NODE_SLAVE
 from datastructs.sds import sdscatrepr
 from persistence.aof import loadAppendOnlyFile
-from persistence.rdb import rdbLoad
-from persistence.rdb_load import rdb_load_errno
-from replication.replication import replicationCacheMasterUsingMyself
+from persistence.rdb_load import rdb_load_errno, rdbLoad
+from replication.replication_slave import replicationCacheMasterUsingMyself
 from server.admin.config import loadServerConfig
 from server.client.networking import freeClientAsync, log_unexpected_exception
 from server.client.tls import tlsInit
+from server.command_lookup import reset_lookup_cache
 from server.keyspace.db import selectDb
 from server.log import _serverAssert, integrity_failure, serverLog, serverLogRaw
+from server.os_process import exitFromChild, readOOMScoreAdj, redisSetCpuAffinity, redisSetProcTitle, setOOMScoreAdj
 from server.release import redisBuildId, redisGitDirty, redisGitSHA1
-from server.server import (
-    InitServerLast, RDBFLAGS_NONE, checkTcpBacklogSettings, initServer, initServerConfig, reset_lookup_cache,
-)
+from server.server import InitServerLast, RDBFLAGS_NONE, initServer, initServerConfig
 from server.server_h import (
     server, rdbSaveInfo, redisOpArray, AOF_ON, CHILD_TYPE_NONE, C_ERR, C_OK, LL_NOTICE, LL_RAW, LL_WARNING,
     REDIS_VERSION, SUPERVISED_SYSTEMD,
 )
+from server.server_listen import checkTcpBacklogSettings
 from server.server_process import (
-    createPidFile, daemonize, exitFromChild, getAbsolutePath, linuxMemoryWarnings, readOOMScoreAdj,
-    redisCommunicateSystemd, redisIsSupervised, redisSetCpuAffinity, redisSetProcTitle, setOOMScoreAdj,
+    createPidFile, daemonize, getAbsolutePath, linuxMemoryWarnings, redisCommunicateSystemd, redisIsSupervised,
 )
 from server.session.acl import ACLInit, ACLLoadUsersAtStartup
 from server.zmalloc import ZMALLOC_LIB

@@ -29,23 +29,24 @@ from server.client.networking_reply import (
     addReply, addReplyBulkCString, addReplyBulkSds, addReplyDeferredLen, addReplyError, addReplyErrorFormat,
     addReplyHelp, addReplySubcommandSyntaxError, setDeferredMapLen,
 )
+from server.command_lookup import lookupCommandByCString, resetCommandTableStats, resetErrorTableStats
 from server.keyspace.notify import keyspaceEventsFlagsToString, keyspaceEventsStringToFlags
 from server.log import serverAssert, serverAssertWithInfo, serverLog
 from server.object import getLongLongFromObject, sdsEncodedObject
+from server.os_process import setOOMScoreAdj
 from server.server_h import (
     C_ERR, C_OK, CLIENT_TYPE_MASTER, CLIENT_TYPE_OBUF_COUNT, CONFIG_BINDADDR_MAX,
     CONFIG_DEFAULT_CLUSTER_CONFIG_FILE, CONFIG_DEFAULT_LOGFILE, CONFIG_DEFAULT_UNIX_SOCKET_PERM, CONFIG_MAX_HZ,
     CONFIG_MIN_HZ, CONFIG_OOM_BGCHILD, CONFIG_OOM_COUNT, CONFIG_OOM_MASTER, CONFIG_OOM_REPLICA, LL_DEBUG, LL_WARNING,
     REDIS_VERSION, REPL_STATE_CONNECT, saveparam, server, shared,
 )
+from server.server_listen import changeBindAddr
 from server.session import acl
 from server.session.acl import ACLAppendUserForLoading, ACLDescribeUser, ACLSetUserStringError
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from replication.sentinel.sentinel import queueSentinelConfig, rewriteConfigSentinelOption
-    from server.server import (
-        changeBindAddr, lookupCommandByCString, resetCommandTableStats, resetErrorTableStats, resetServerStats, setOOMScoreAdj,
-    )
+    from server.server import resetServerStats
 
 
 # ---------------------------------------------------------------------------

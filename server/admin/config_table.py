@@ -20,11 +20,13 @@ from ae.ae import AE_ERR, aeCreateTimeEvent, aeGetSetSize, aeResizeSetSize
 from datastructs.util import (
     INT_MAX, INT_MIN, LLONG_MAX, LONG_MAX, UINT_MAX, ULLONG_MAX, memtoll, pathIsBaseName, string2ll,
 )
+from persistence.aof import startAppendOnly, stopAppendOnly
 from server.client.networking import acceptTcpHandler, acceptTLSHandler
 from server.client.networking_reply import addReplyBulkCString, addReplyBulkSds
 from server.client.tls import USE_OPENSSL, tlsConfigure
 from server.keyspace.evict import freeMemoryGetNotCountedMemory, performEvictions
 from server.log import serverLog
+from server.os_process import adjustOpenFilesLimit, redisSetProcTitle, setOOMScoreAdj, validateProcTitleTemplate
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_FSYNC_NO, AOF_OFF, C_ERR, CLIENT_TYPE_OBUF_COUNT, CONFIG_DEFAULT_HZ,
     CONFIG_DEFAULT_PROC_TITLE_TEMPLATE, CONFIG_FDSET_INCR, CONFIG_MAX_HZ, CONFIG_MIN_HZ, CONFIG_OOM_COUNT, LL_DEBUG,
@@ -36,21 +38,20 @@ from server.server_h import (
     TLS_CLIENT_AUTH_NO, TLS_CLIENT_AUTH_OPTIONAL, TLS_CLIENT_AUTH_YES, USER_FLAG_ALLCHANNELS, clientBufferLimitsConfig,
     server,
 )
+from server.server_listen import changeListenPort
 from server.session.acl import ACLUpdateDefaultUserPassword
 from server.zmalloc import set_jemalloc_bg_thread, zmalloc_used_memory
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from persistence.aof import startAppendOnly, stopAppendOnly
-    from replication.replication import refreshGoodSlavesCount, resizeReplicationBacklog
+    from replication.replication import refreshGoodSlavesCount
+    from replication.replication_master import resizeReplicationBacklog
     from server.admin.config import (
         rewriteConfigBytesOption, rewriteConfigEnumOption, rewriteConfigNumericalOption, rewriteConfigSdsOption,
         rewriteConfigStringOption, rewriteConfigYesNoOption,
     )
-    from server.server import (
-        adjustOpenFilesLimit, changeListenPort, redisSetProcTitle, removeSignalHandlers, setOOMScoreAdj,
-        setupSignalHandlers, validateProcTitleTemplate,
-    )
     from server.server_main import switch_fast_path
+    from server.server_process import removeSignalHandlers, setupSignalHandlers
+
 
 # ---------------------------------------------------------------------------
 # Config file name-value maps

@@ -24,7 +24,11 @@ from datastructs.dict import (
 from datastructs.sds import sdsavail, sdslen, sdsmapchars
 from datastructs.util import ULONG_MAX, atoi, double_to_llong, stringmatchlen, strtod
 from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext, ziplistRepr
+from persistence.aof import flushAppendOnlyFile, loadAppendOnlyFile
+from persistence.rdb import rdbPopulateSaveInfo, rdbSave
 from persistence.rdb_h import RDBFLAGS_ALLOW_DUP, RDBFLAGS_NONE
+from persistence.rdb_load import rdbLoad
+from persistence.rdb_save import rdbSavedObjectLen
 from server.bio import bioKillThreads
 from server.client.networking import (
     getStringObjectSdsUsedMemory, log_unexpected_exception, protectClient, sdsZmallocSize, unprotectClient,
@@ -37,12 +41,12 @@ from server.client.networking_reply import (
 )
 from server.client.networking_threads import killIOThreads
 from server.keyspace.db import EMPTYDB_NO_FLAGS, dbAdd, emptyDb, getExpire, lookupKeyWrite, signalModifiedKey
-from server.keyspace.evict import estimateObjectIdleTime
 from server.keyspace.object_command import objectCommandLookupOrReply
 from server.log import (
     bugReportEnd, bugReportStart, logStackTrace, printCrashReport, serverAssert, serverAssertWithInfo, serverLog,
     serverLogFromHandler, serverPanic,
 )
+from server.lru import estimateObjectIdleTime
 from server.object import (
     createStringObject, getDecodedObject, getLongFromObjectOrReply, getLongLongFromObjectOrReply,
     getPositiveLongFromObjectOrReply, sdsEncodedObject, strEncoding,
@@ -65,9 +69,7 @@ from server.types.t_zset import zzlGetScore, zzlNext
 from server.zmalloc import getsizeof
 
 if TYPE_CHECKING:                                   # upward, or same layer above us: bound by server/link.py
-    from persistence.aof import flushAppendOnlyFile, loadAppendOnlyFile
-    from persistence.rdb import rdbLoad, rdbPopulateSaveInfo, rdbSave, rdbSavedObjectLen
-    from replication.replication import changeReplicationId, clearReplicationId2
+    from replication.replication_master import changeReplicationId, clearReplicationId2
     from server.admin.config import rewriteConfig
     from server.server import restartServer
 

@@ -18,6 +18,7 @@ from ae.ae import aeGetApiName
 from ae.monotonic import elapsedMs, monotonicInit
 from datastructs.dict import dictSize, dict_entries
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
+from persistence.aof_buffer import aofRewriteBufferSize
 from server.admin.config_table import evictPolicyToString
 from server.bio import BIO_AOF_FSYNC, bioPendingJobsOfType
 from server.client.connection import connPeerToString
@@ -38,9 +39,8 @@ from server.session.tracking import trackingGetTotalItems, trackingGetTotalKeys,
 from server.zmalloc import ZMALLOC_LIB, zmalloc_used_memory
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster import getClusterConnectionsCount
-    from persistence.aof import aofRewriteBufferSize
     from replication.replication import getFailoverStateString
-    from server.server import getExpansiveClientsInfo, getInstantaneousMetric
+    from server.server_cron import getExpansiveClientsInfo, getInstantaneousMetric
 
 UNSAFE_INFO_CHARS = bytes.maketrans(b"#:\n\r", b"____")
 

@@ -14,10 +14,8 @@ import ctypes
 import errno
 import time
 
-from ae.monotonic import mstime
 from datastructs.dict import (
-    dictAdd, dictCreate, dictDelete, dictFetchValue, dictFind, dictGetIterator, dictGetSafeIterator, dictNext,
-    dictReleaseIterator, dictSize, dictType,
+    dictDelete, dictFetchValue, dictFind, dictGetIterator, dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize,
 )
 from server.admin.sparkline import (
     SPARKLINE_FILL, createSparklineSequence, sparklineRender, sparklineSequenceAddSample,
@@ -26,28 +24,9 @@ from server.client.networking_reply import (
     addReplyArrayLen, addReplyBulkCString, addReplyDeferredLen, addReplyErrorFormat, addReplyHelp, addReplyLongLong,
     addReplySubcommandSyntaxError, addReplyVerbatim, setDeferredArrayLen,
 )
+from server.latency_samples import LATENCY_TS_LEN
 from server.server_h import AOF_FSYNC_ALWAYS, server
 from server.zmalloc import zmalloc_get_smap_bytes_by_field
-
-LATENCY_TS_LEN = 160               # samples kept of one event
-
-
-class latencySample:
-    __slots__ = ("time", "latency")
-
-    def __init__(self):
-        self.time = 0              # s of the wall clock; 0 = not used yet
-        self.latency = 0           # ms
-
-
-class latencyTimeSeries:
-    """The ring of samples of one event."""
-    __slots__ = ("idx", "max", "samples")
-
-    def __init__(self):
-        self.idx = 0               # next sample to write
-        self.max = 0               # ms, worst since the last reset
-        self.samples = [latencySample() for _ in range(LATENCY_TS_LEN)]
 
 
 class latencyStats:
@@ -62,24 +41,6 @@ class latencyStats:
         self.mad = 0               # mean absolute deviation
         self.samples = 0           # how many there are
         self.period = 0            # s from the oldest one to now
-
-
-latencyTimeSeriesDictType = dictType()
-
-
-def latencyStartMonitor():
-    """Return the start time in ms, or 0 when the monitor is off (C: a macro that sets its argument)."""
-    return mstime() if server.latency_monitor_threshold else 0
-
-
-def latencyEndMonitor(var):
-    """Return the ms since latencyStartMonitor gave `var`."""
-    return mstime() - var if server.latency_monitor_threshold else var
-
-
-def latencyAddSampleIfNeeded(event, var):
-    if server.latency_monitor_threshold and var >= server.latency_monitor_threshold:
-        latencyAddSample(event, var)
 
 
 # ---------------------------------------------------------------------------
@@ -116,36 +77,6 @@ def THPGetAnonHugePagesSize():
 # ---------------------------------------------------------------------------
 # Latency API
 # ---------------------------------------------------------------------------
-
-def latencyMonitorInit():
-    server.latency_events = dictCreate(latencyTimeSeriesDictType)
-
-
-def latencyAddSample(event, latency):
-    """Add `latency` (ms) to the series of `event`, whatever the threshold."""
-    if isinstance(event, str):
-        event = event.encode()
-    ts = dictFetchValue(server.latency_events, event)
-    now = int(time.time())
-    if ts is None:
-        ts = latencyTimeSeries()
-        dictAdd(server.latency_events, event, ts)
-
-    if latency > ts.max:
-        ts.max = latency
-
-    # A second sample in the same second only counts if it is worse.
-    prev = ts.samples[(ts.idx + LATENCY_TS_LEN - 1) % LATENCY_TS_LEN]
-    if prev.time == now:
-        if latency > prev.latency:
-            prev.latency = latency
-        return
-
-    ts.samples[ts.idx].time = now
-    ts.samples[ts.idx].latency = latency
-    ts.idx += 1
-    if ts.idx == LATENCY_TS_LEN:
-        ts.idx = 0
 
 
 def latencyResetEvent(event_to_reset):

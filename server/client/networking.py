@@ -39,11 +39,15 @@ from server.client.connection import (
     connHasReadHandler, connHasWriteHandler, connKeepAlive, connNonBlock, connPeerToString, connSetPrivateData,
     connSetReadHandler, connSetWriteHandler, connSetWriteHandlerWithBarrier, connWrite,
 )
+from server.client.gopher import processGopherRequest
 from server.client.networking_reply import (
     addReplyError, addReplyErrorFormat, clientInstallWriteHandler,
 )
 from server.client.tls import connCreateAcceptedTLS
+from server.command_lookup import lookupCommandOrOriginal
+from server.dict_types import objectKeyHeapPointerValueDictType, objectKeyPointerValueDictType
 from server.log import integrity_failure, serverAssert, serverAssertWithInfo, serverLog, serverLogRaw
+from server.lru import LFUGetTimeInMinutes
 from server.object import createObject, equalStringObjects
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_ON, BLOCKED_NONE, C_ERR, C_OK, CHILD_TYPE_RDB, CLIENT_ASKING, CLIENT_BLOCKED,
@@ -59,24 +63,22 @@ from server.server_h import (
     USER_FLAG_DISABLED, USER_FLAG_NOPASS, client,
     clientReplyBlock, robj, server, shared,
 )
+from server.server_state import updateCachedTime
 from server.zmalloc import ZMALLOC_BLOCK_BYTES, zmalloc_forget_estimate, zmalloc_size, zmalloc_used_memory
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster import getClusterConnectionsCount
     from cluster.cluster_command import askingCommand
     from persistence.rdb import killRDBChild
-    from replication.replication import (
-        rdbPipeWriteHandlerConnRemoved, refreshGoodSlavesCount, replicationCacheMaster,
-        replicationFeedSlavesFromMasterStream, replicationGetSlaveName, replicationHandleMasterDisconnection,
+    from replication.replication import refreshGoodSlavesCount
+    from replication.replication_master import (
+        rdbPipeWriteHandlerConnRemoved, replicationFeedSlavesFromMasterStream, replicationGetSlaveName,
     )
-    from server.client.gopher import processGopherRequest
+    from replication.replication_slave import replicationCacheMaster, replicationHandleMasterDisconnection
     from server.client.networking_client import clientCommand
     from server.client.networking_threads import postponeClientRead
     from server.keyspace.db import selectDb
-    from server.keyspace.evict import LFUGetTimeInMinutes
-    from server.server import (
-        lookupCommandOrOriginal, objectKeyHeapPointerValueDictType, objectKeyPointerValueDictType, processCommand,
-        updateCachedTime, whileBlockedCron,
-    )
+    from server.server import processCommand
+    from server.server_cron import whileBlockedCron
     from server.session.acl import DefaultUser
     from server.session.blocked import unblockClient
     from server.session.multi import freeClientMultiState, initClientMultiState, unwatchAllKeys

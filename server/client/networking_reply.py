@@ -17,6 +17,7 @@ from datastructs.adlist import (
     listAddNodeTail, listCreate, listDelNode, listDup, listJoin, listRelease, list_link_node_head,
 )
 from datastructs.util import LD_STR_HUMAN, ld2string
+from server.command_lookup import incrementErrorCount
 from server.log import serverAssert, serverAssertWithInfo, serverLog
 from server.object import createStringObjectFromLongDouble
 from server.server_h import (
@@ -27,11 +28,10 @@ from server.server_h import (
     shared,
 )
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from replication.replication import showLatestBacklog
+    from replication.replication_master import showLatestBacklog
     from server.client.networking import (
         catClientInfoString, closeClientOnOutputBufferLimitReached, freeClientAsync, getClientType,
     )
-    from server.server import incrementErrorCount
 
 # Flags under which prepareClientToWrite has to look closer.
 PREPARE_SLOW = CLIENT_LUA | CLIENT_MODULE | CLIENT_CLOSE_ASAP | CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP | CLIENT_MASTER

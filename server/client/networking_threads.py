@@ -14,7 +14,6 @@ Departures   in C a waiting thread spins a million times before it sleeps on its
 """
 import sys
 import threading
-from typing import TYPE_CHECKING
 
 from datastructs.adlist import listAddNodeHead, listAddNodeTail, listCreate, listDelNode, listEmpty
 from server.client import networking
@@ -25,12 +24,11 @@ from server.client.networking import (
 )
 from server.client.networking_reply import clientInstallWriteHandler
 from server.log import serverAssert, serverLog, serverPanic
+from server.os_process import redisSetCpuAffinity
 from server.server_h import (
     C_ERR, CLIENT_BLOCKED, CLIENT_CLOSE_ASAP, CLIENT_MASTER, CLIENT_PENDING_READ, CLIENT_PENDING_WRITE, CLIENT_SLAVE,
     LL_WARNING, server,
 )
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import redisSetCpuAffinity
 
 IO_THREADS_MAX_NUM = 128
 IO_THREADS_OP_READ = 0

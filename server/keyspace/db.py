@@ -42,15 +42,15 @@ from server.client.networking_reply import (
     addReply, addReplyError, addReplyErrorObject, addReplyLongLong, addReplyNull, addReplyBulk, addReplyBulkCBuffer,
     addReplyBulkLongLong, addReplyArrayLen, addReplyStatus, addReplyDeferredLen, setDeferredArrayLen,
 )
+from server.keyspace.lazyfree import dbAsyncDelete, emptyDbAsync, freeObjAsync, freeSlotsToKeysMapAsync
 from server.keyspace.notify import notifyKeyspaceEvent
+from server.latency_samples import latencyAddSample
+from server.lru import LFUDecrAndReturn, LFUGetTimeInMinutes, LFULogIncr
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster import keyHashSlot
     from persistence.rdb import rdbSave, rdbPopulateSaveInfo, killRDBChild
-    from server.admin.latency import latencyAddSample
-    from server.keyspace.evict import LFUDecrAndReturn, LFULogIncr, LFUGetTimeInMinutes
     from server.keyspace.expire import rememberSlaveKeyWithExpire, flushSlaveKeysWithExpireList
-    from server.keyspace.lazyfree import dbAsyncDelete, freeObjAsync, emptyDbAsync, freeSlotsToKeysMapAsync
     from server.server import propagate, prepareForShutdown
     from server.session.blocked import signalKeyAsReady
     from server.session.multi import touchWatchedKey, touchAllWatchedKeysInDb

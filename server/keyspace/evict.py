@@ -1,8 +1,9 @@
 """evict.py - keys that must go when memory is full.     Mirrors src/evict.c (6.2.14)
 
-Lives here   the LRU clock, the pool of eviction candidates, LFU counters, the state of maxmemory, performEvictions.
+Lives here   the pool of eviction candidates, the state of maxmemory, performEvictions.  The LRU clock and the LFU counter
+             stand in server/lru.py, below object.py.
 Called from  processCommand, before every command while maxmemory is set [command]; evictionTimeProc [timer];
-             lookupKey for the LFU functions; CONFIG SET maxmemory.
+             CONFIG SET maxmemory.
 Calls out    dbSyncDelete, dbAsyncDelete, propagateExpire, signalModifiedKey, notifyKeyspaceEvent.
 State        EvictionPoolLRU, the C statics next_db and isEvictionProcRunning.
 Invariant    pool entries with a key stand left of the empty ones, in ascending order of idle.
@@ -10,25 +11,31 @@ Departures   mem_freed adds the computed size of each evicted key instead of the
              (a reading costs too much, see zmalloc.py); the gauges correct it at their next reading.  Under a load so
              dense that memory is read in steps, a guess alone evicts only when it is 1/NEAR beyond the limit.
 """
-import random
 import time
-from typing import TYPE_CHECKING
 
 from ae.ae import AE_NOMORE, aeCreateTimeEvent
-from ae.monotonic import getMonotonicUs, mstime
+from ae.monotonic import getMonotonicUs
 from datastructs.dict import dictFind, dictGetRandomKey, dictGetSomeKeys, dictSize, dictSlots
 from datastructs.sds import sdsalloc
 from datastructs.util import ULONG_MAX
+from persistence.aof_buffer import aofRewriteBufferSize
 from server.client.networking import (
     checkClientPauseTimeoutAndReturnIfPaused, flushSlavesOutputBuffers, getClientOutputBufferMemoryUsage,
 )
 from server.bio import BIO_LAZY_FREE, bioPendingJobsOfType
+from server.keyspace.db import dbSyncDelete, propagateExpire, signalModifiedKey
+from server.keyspace.lazyfree import dbAsyncDelete, LAZYFREE_THRESHOLD, lazyfreeGetFreeEffort
+from server.keyspace.notify import notifyKeyspaceEvent
+from server.keyspace.object_command import (
+    OBJ_COMPUTE_SIZE_DEF_SAMPLES, objectComputeSize, SIZEOF_DICTENTRY, SIZEOF_ROBJ,
+)
+from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
 from server.log import serverAssert, serverPanic
-from server.object import LFU_INIT_VAL, createStringObject
+from server.lru import estimateObjectIdleTime, LFUDecrAndReturn
+from server.object import createStringObject
 from server.server_h import (
-    AOF_OFF, C_ERR, C_OK, LRU_CLOCK_MAX, LRU_CLOCK_RESOLUTION, MAXMEMORY_ALLKEYS_RANDOM, MAXMEMORY_FLAG_ALLKEYS,
-    MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_LRU, MAXMEMORY_NO_EVICTION, MAXMEMORY_VOLATILE_RANDOM, MAXMEMORY_VOLATILE_TTL,
-    NOTIFY_EVICTED, OBJ_ENCODING_HT,
+    AOF_OFF, C_ERR, C_OK, MAXMEMORY_ALLKEYS_RANDOM, MAXMEMORY_FLAG_ALLKEYS, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_LRU,
+    MAXMEMORY_NO_EVICTION, MAXMEMORY_VOLATILE_RANDOM, MAXMEMORY_VOLATILE_TTL, NOTIFY_EVICTED, OBJ_ENCODING_HT,
     OBJ_ENCODING_QUICKLIST, server,
 )
 from server.zmalloc import (
@@ -36,15 +43,6 @@ from server.zmalloc import (
     zmalloc_size, zmalloc_surely_below, zmalloc_used_memory,
 )
 
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from persistence.aof import aofRewriteBufferSize
-    from server.admin.latency import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
-    from server.keyspace.db import dbSyncDelete, propagateExpire, signalModifiedKey
-    from server.keyspace.lazyfree import LAZYFREE_THRESHOLD, dbAsyncDelete, lazyfreeGetFreeEffort
-    from server.keyspace.notify import notifyKeyspaceEvent
-    from server.keyspace.object_command import (
-        OBJ_COMPUTE_SIZE_DEF_SAMPLES, SIZEOF_DICTENTRY, SIZEOF_ROBJ, objectComputeSize,
-    )
 
 # ----------------------------------------------------------------------------
 # Data structures
@@ -72,29 +70,6 @@ class evictionPoolEntry:
 EvictionPoolLRU = None             # list of EVPOOL_SIZE evictionPoolEntry
 ULLONG_MAX = ULONG_MAX
 SIZEOF_INT = 32                    # an expire time
-
-# ----------------------------------------------------------------------------
-# LRU: clock and candidates
-# ----------------------------------------------------------------------------
-
-
-def getLRUClock():
-    return (mstime() // LRU_CLOCK_RESOLUTION) & LRU_CLOCK_MAX
-
-
-def LRU_CLOCK():
-    """The clock kept by serverCron, if that runs often enough for the resolution; createObject() relies on it."""
-    if 1000 // server.hz <= LRU_CLOCK_RESOLUTION:
-        return server.lruclock
-    return getLRUClock()
-
-
-def estimateObjectIdleTime(o):
-    """Milliseconds since the last access, at least."""
-    lruclock = LRU_CLOCK()
-    if lruclock >= o.lru:
-        return (lruclock - o.lru) * LRU_CLOCK_RESOLUTION
-    return (lruclock + (LRU_CLOCK_MAX - o.lru)) * LRU_CLOCK_RESOLUTION
 
 
 def evictionPoolAlloc():
@@ -142,47 +117,6 @@ def evictionPoolPopulate(dbid, sampledict, keydict, pool):
         entry.key = key
         entry.idle = idle
         entry.dbid = dbid
-
-
-# ----------------------------------------------------------------------------
-# LFU: robj.lru holds 16 bits of minutes (last decrement) and 8 bits of a logarithmic counter
-# ----------------------------------------------------------------------------
-
-def LFUGetTimeInMinutes():
-    return (server.unixtime // 60) & 65535
-
-
-def LFUTimeElapsed(ldt):
-    """Minutes since `ldt`, which may have wrapped around once."""
-    now = LFUGetTimeInMinutes()
-    if now >= ldt:
-        return now - ldt
-    return 65535 - ldt + now
-
-
-def LFULogIncr(counter):
-    """Count an access with a probability that falls as the counter grows; 255 is the end.
-
-    New keys start at LFU_INIT_VAL, so that they get a chance to be used before they are the rarest of all.
-    """
-    if counter == 255:
-        return 255
-    baseval = counter - LFU_INIT_VAL
-    if baseval < 0:
-        baseval = 0
-    if random.random() < 1.0 / (baseval * server.lfu_log_factor + 1):
-        counter += 1
-    return counter
-
-
-def LFUDecrAndReturn(o):
-    """The counter of `o` after its decay, one for each lfu-decay-time minutes; `o` is not changed."""
-    ldt = o.lru >> 8
-    counter = o.lru & 255
-    num_periods = LFUTimeElapsed(ldt) // server.lfu_decay_time if server.lfu_decay_time else 0
-    if num_periods:
-        counter = 0 if num_periods > counter else counter - num_periods
-    return counter
 
 
 # ----------------------------------------------------------------------------

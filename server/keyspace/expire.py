@@ -9,7 +9,6 @@ State        _activeExpireCycle_*: where the next cycle goes on; slaveKeysWithEx
 Invariant    on a replica only keys of slaveKeysWithExpire are expired here; all others die by the master's DEL.
 Departures   none.
 """
-from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime, ustime
 from datastructs.dict import (
@@ -29,11 +28,9 @@ from server.keyspace.db import (
     LOOKUP_NOTOUCH, dbSyncDelete, deleteExpiredKeyAndPropagate, getExpire, setExpire, removeExpire, lookupKeyRead,
     lookupKeyReadWithFlags, lookupKeyWrite, signalModifiedKey,
 )
+from server.keyspace.lazyfree import dbAsyncDelete
 from server.keyspace.notify import notifyKeyspaceEvent
-
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.admin.latency import latencyAddSample
-    from server.keyspace.lazyfree import dbAsyncDelete
+from server.latency_samples import latencyAddSample
 
 
 # ---------------------------------------------------------------------------

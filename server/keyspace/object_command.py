@@ -9,7 +9,6 @@ Departures   sizes are those of this interpreter's objects: a key with a short v
              MALLOC-STATS says what a libc build of Redis says; PURGE runs malloc_trim().
 """
 import struct
-from typing import TYPE_CHECKING
 
 from datastructs.dict import dict_entries, dictEntry, dictFind, dictSize, dictSlots
 from datastructs.adlist import listNode
@@ -18,13 +17,14 @@ from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, ra
 from datastructs.sds import sdsAllocSize
 from datastructs.util import LLONG_MAX
 from datastructs.zskiplist import zskiplistNode
+from persistence.aof_buffer import aofRewriteBufferSize
 from server.client.networking_reply import (
     addReply, addReplyBulkCString, addReplyDouble, addReplyError, addReplyErrorObject, addReplyHelp, addReplyLongLong,
     addReplyMapLen, addReplyNull, addReplySubcommandSyntaxError, addReplyVerbatim,
 )
 from server.keyspace.db import LOOKUP_NONOTIFY, LOOKUP_NOTOUCH, SentReplyOnKeyMiss, lookupKeyReadWithFlags
-from server.keyspace.evict import LFUDecrAndReturn, LFUGetTimeInMinutes, estimateObjectIdleTime
 from server.log import serverAssert, serverPanic
+from server.lru import estimateObjectIdleTime, LFUDecrAndReturn, LFUGetTimeInMinutes
 from server.object import getLongLongFromObjectOrReply, strEncoding
 from server.server_h import (
     AOF_OFF, C_OK, CLIENT_TYPE_MASTER, CLIENT_TYPE_NORMAL, CLIENT_TYPE_PUBSUB, CLIENT_TYPE_SLAVE, LRU_CLOCK_MAX,
@@ -33,9 +33,6 @@ from server.server_h import (
     OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, redisMemOverhead, server, shared,
 )
 from server.zmalloc import ZMALLOC_LIB, jemalloc_purge, zmalloc_size, zmalloc_used_memory
-
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from persistence.aof import aofRewriteBufferSize
 
 # Sizes of the structs, as zmalloc_size() of one of them
 SIZEOF_ROBJ = zmalloc_size(new_robj(0, 0, None))

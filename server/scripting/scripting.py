@@ -17,6 +17,9 @@ import struct
 
 from ae.monotonic import elapsedMs, getMonotonicUs, mstime
 from datastructs.dict import DICT_OK, dictAdd, dictCreate, dictFetchValue, dictFind, dictRelease
+from replication.script_cache import (
+    replicationScriptCacheAdd, replicationScriptCacheExists, replicationScriptCacheFlush,
+)
 from server.client.networking import (
     clientHasPendingReplies, createClient, processEventsWhileBlocked, protectClient, rewriteClientCommandArgument,
     rewriteClientCommandVector, sdsZmallocSize, getStringObjectSdsUsedMemory, unprotectClient,
@@ -25,18 +28,20 @@ from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulkCBuffer, addReplyError, addReplyErrorFormat, addReplyErrorObject, addReplyHelp,
     addReplyProto, addReplySubcommandSyntaxError,
 )
+from server.dict_types import shaScriptObjectDictType
 from server.keyspace.db import selectDb
 from server.keyspace.lazyfree import freeLuaScriptsAsync
 from server.log import serverAssertWithInfo, serverLog
 from server.object import getLongLongFromObjectOrReply
+from server.op_array import forceCommandPropagation, preventCommandPropagation
 from server.scripting import scripting_ldb, scripting_redis
 from server.scripting.lua_bit import bit_funcs
 from server.scripting.lua_cjson import LUA_CJSON
 from server.scripting.lua_cmsgpack import LUA_CMSGPACK, mp_decode_double, mp_encode_double
 from server.scripting.lua_struct import thislib
-from server.scripting.scripting_ldb import (            # noqa: F401 (others import them from here)
-    ldbDisable, ldbEnable, ldbEndSession, ldbInit, ldbKillForkedSessions, ldbPendingChildren, ldbRemoveChild,
-    ldbStartSession, luaLdbLineHook, luaRedisBreakpointCommand, luaRedisDebugCommand,
+from server.scripting.scripting_ldb import (
+    ldbDisable, ldbEnable, ldbEndSession, ldbInit, ldbStartSession, luaLdbLineHook, luaRedisBreakpointCommand,
+    luaRedisDebugCommand,
 )
 from server.scripting.scripting_prelude import HELPER, PRELUDE, err_handler_def
 from server.scripting.scripting_redis import (
@@ -47,14 +52,11 @@ from server.server_h import (
     C_OK, CLIENT_DENY_BLOCKING, CLIENT_LUA, CLIENT_LUA_DEBUG, CLIENT_LUA_DEBUG_SYNC, CLIENT_MASTER, CLIENT_MULTI, LL_WARNING,
     PROPAGATE_AOF, PROPAGATE_REPL, server, shared,
 )
+from server.server_state import blockingOperationEnds, blockingOperationStarts
 from server.session.blocked import queueClientForReprocessing
 from server.session.multi import execCommandPropagateExec
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from replication.replication import (
-        replicationFeedMonitors, replicationScriptCacheAdd, replicationScriptCacheExists, replicationScriptCacheFlush,
-    )
-    from server.server import forceCommandPropagation, preventCommandPropagation, shaScriptObjectDictType
-    from server.server_cron import blockingOperationEnds, blockingOperationStarts
+    from replication.replication_master import replicationFeedMonitors
 
 NO_LUPA = b"Lua scripting is not available: install lupa (pip install 'aeredis[lua]')"
 ARGS_PER_CALL = 4000                # arguments that are handed to the interpreter in one call; its stack has 8000 slots

@@ -8,7 +8,6 @@ Invariant    what needs the interpreter's stack (print, eval, trace, redis) is a
              the request, and is called again with the answer.
 Departures   none.
 """
-from typing import TYPE_CHECKING
 import os
 import select
 import signal
@@ -22,12 +21,11 @@ from server.client.connection import (
 from server.client.networking import freeClientAsync, writeToClient
 from server.client.networking_reply import addReplyError
 from server.log import serverLog
+from server.os_process import exitFromChild, redisFork
 from server.scripting import scripting_redis
 from server.server_h import (
     CHILD_TYPE_LDB, CLIENT_CLOSE_AFTER_REPLY, CLIENT_LUA_DEBUG, CLIENT_LUA_DEBUG_SYNC, LL_WARNING, server,
 )
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server_process import exitFromChild, redisFork
 
 LDB_BREAKPOINTS_MAX = 64            # breakpoints
 LDB_MAX_LEN_DEFAULT = 256           # bytes of a reply or variable that are shown

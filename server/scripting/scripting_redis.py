@@ -14,6 +14,7 @@ import random
 from typing import TYPE_CHECKING
 
 from cluster.cluster_h import CLUSTER_REDIR_DOWN_RO_STATE, CLUSTER_REDIR_DOWN_STATE
+from server.command_lookup import lookupCommand
 from server.log import serverAssert, serverLog, serverLogRaw
 from server.object import createStringObject
 from server.scripting.lua_bit import lua_tonumber
@@ -29,7 +30,7 @@ from server.session.acl import (
 from server.session.multi import execCommandPropagateMulti
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster import getNodeByQuery
-    from server.server import call, lookupCommand, writeCommandsDeniedByDiskError
+    from server.server import call, writeCommandsDeniedByDiskError
 
 # What luaRedisGenericCommand tells the Lua side about its first result; None: it is the value (scripting_prelude).
 REPLY_RAW = 1                   # protocol, to be converted there

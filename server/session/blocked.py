@@ -30,18 +30,19 @@ from server.client.networking_reply import (
     addReplyArrayLen, addReplyBulk, addReplyError, addReplyLongLong, addReplyMapLen, addReplyNullArray)
 from server.keyspace.db import dbDelete, lookupKeyWrite
 from server.keyspace.notify import notifyKeyspaceEvent
+from server.latency_samples import latencyAddSampleIfNeeded
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.object import createStringObject
 from server.server_h import (
     BLOCKED_LIST, BLOCKED_MODULE, BLOCKED_NONE, BLOCKED_PAUSE, BLOCKED_STREAM, BLOCKED_WAIT, BLOCKED_ZSET, C_ERR,
     CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_REPLY, CLIENT_MASTER, CLIENT_PENDING_COMMAND, CLIENT_UNBLOCKED, NOTIFY_GENERIC,
     OBJ_LIST, OBJ_STREAM, OBJ_ZSET, PROPAGATE_AOF, PROPAGATE_REPL, ZSET_MAX, ZSET_MIN, readyList, server)
+from server.server_state import updateCachedTime
 from server.session.timeout import addClientToTimeoutTable, removeClientFromTimeoutTable
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from replication.replication import replicationCountAcksByOffset, unblockClientWaitingReplicas
-    from server.admin.latency import latencyAddSampleIfNeeded
-    from server.server import afterCommand, propagate, slowlogPushCurrentCommand, updateCachedTime
+    from server.server import afterCommand, propagate, slowlogPushCurrentCommand
     from server.types.t_list import listTypeLength, listTypePop, listTypePush, serveClientBlockedOnList
     from server.types.t_stream import (
         SLC_NONE, streamCompareID, streamIncrID, streamLookupCG, streamLookupConsumer,

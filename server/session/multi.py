@@ -25,7 +25,7 @@ from server.session.acl import (
     ACL_DENIED_CHANNEL, ACL_DENIED_CMD, ACL_DENIED_KEY, ACL_OK, ACLCheckAllPerm, addACLLogEntry)
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from replication.replication import feedReplicationBacklog, replicationFeedMonitors
+    from replication.replication_master import feedReplicationBacklog, replicationFeedMonitors
     from server.server import call, propagate
 
 

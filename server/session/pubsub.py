@@ -21,12 +21,12 @@ from server.client.networking_reply import (
     addReplyNull, addReplyPushLen, addReplySubcommandSyntaxError, setDeferredArrayLen)
 from server.log import serverAssertWithInfo
 from server.object import getDecodedObject
+from server.op_array import forceCommandPropagation
 from server.server_h import (
     CLIENT_DENY_BLOCKING, CLIENT_MULTI, CLIENT_PUBSUB, CLIENT_PUSHING, PROPAGATE_REPL, server, shared)
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster import clusterPropagatePublish
-    from server.server import forceCommandPropagation
 
 
 # ---------------------------------------------------------------------------

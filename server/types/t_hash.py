@@ -10,7 +10,6 @@ Invariant    OBJ_ENCODING_ZIPLIST: field, value, field, value ... in order of in
 Departures   an out-parameter pair (string, integer) is one result, bytes or int. HASH_SET_TAKE_* only said who owns
              the strings, so hashTypeSet has no flags in effect. HGETALL of a ziplist is one piece of protocol.
 """
-from typing import TYPE_CHECKING
 
 from datastructs.dict import (
     dictCreate, dictAdd, dictAddRaw, dictFind, dictSize, dictDelete, dictUnlink, dictExpand, dictResize, dictGetIterator,
@@ -45,9 +44,7 @@ from server.keyspace.db import (
     dbAdd, dbDelete, signalModifiedKey, parseScanCursorOrReply, scanGenericCommand,
 )
 from server.keyspace.notify import notifyKeyspaceEvent
-
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import htNeedsResize
+from server.server_state import htNeedsResize
 
 
 # ---------------------------------------------------------------------------

@@ -8,7 +8,6 @@ Invariant    INTSET while every member is an integer and there are at most set-m
 Departures   setTypeNext(si) -> (encoding, bytes|None, int): encoding -1 at the end.  setTypeRandomElement likewise.
 """
 import functools
-from typing import TYPE_CHECKING
 
 from datastructs.dict import (
     DICT_OK, dict_entries, dictAdd, dictAddRaw, dictCreate, dictDelete, dictExpand, dictFind,
@@ -34,12 +33,12 @@ from server.object import (
     createStringObjectFromLongLong, getPositiveLongFromObjectOrReply, getRangeLongFromObjectOrReply,
     isSdsRepresentableAsLongLong,
 )
+from server.op_array import alsoPropagate, preventCommandPropagation
 from server.server_h import (
     C_ERR, C_OK, CLIENT_CLOSE_ASAP, NOTIFY_GENERIC, NOTIFY_SET, OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_SET,
     PROPAGATE_AOF, PROPAGATE_REPL, SET_OP_DIFF, SET_OP_UNION, server, shared,
 )
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import alsoPropagate, htNeedsResize, preventCommandPropagation
+from server.server_state import htNeedsResize
 
 
 class setTypeIterator:

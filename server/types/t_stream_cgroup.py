@@ -4,7 +4,6 @@ Lives here   XGROUP XACK XPENDING XCLAIM XAUTOCLAIM.
 Called from  call() [command].
 Invariant    see t_stream.py: a NACK is in two PELs at once, and every command here keeps it so.
 """
-from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.rax import (
@@ -22,6 +21,7 @@ from server.log import serverAssert
 from server.object import (
     checkType, createStreamObject, getLongLongFromObjectOrReply, getRangeLongFromObjectOrReply,
 )
+from server.op_array import preventCommandPropagation
 from server.server_h import C_ERR, C_OK, NOTIFY_STREAM, OBJ_STREAM, server, shared
 from server.session.blocked import signalKeyAsReady
 from server.types.t_stream import (
@@ -34,8 +34,6 @@ from server.types.t_stream import (
 from server.types.t_stream_command import (
     parse_interval, streamParseIDOrReply, streamParseIntervalIDOrReply, streamParseStrictIDOrReply,
 )
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import preventCommandPropagation
 
 
 def xgroupCommand(c):

@@ -5,7 +5,6 @@ Called from  call() [command].
 Calls out    blocked.blockForKeys, blocked.signalKeyAsReady.
 Departures   ID parsers return (ok, streamID).
 """
-from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.rax import raxSize
@@ -24,6 +23,7 @@ from server.log import serverAssert
 from server.object import (
     checkType, createObject, createStreamObject, createStringObject, createStringObjectFromLongLong, getLongLongFromObjectOrReply,
 )
+from server.op_array import preventCommandPropagation
 from server.server_h import (
     AOF_OFF, BLOCKED_STREAM, C_ERR, C_OK, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_LUA, NOTIFY_STREAM, OBJ_STREAM,
     OBJ_STRING, UNIT_MILLISECONDS, server, shared,
@@ -37,8 +37,6 @@ from server.types.t_stream import (
     streamGetEdgeID, streamID, streamIncrID, streamLastValidID, streamLookupCG, streamLookupConsumer,
     streamPropagateConsumerCreation, streamPropInfo, streamReplyWithRange, streamTrim,
 )
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import preventCommandPropagation
 
 #: Entries that a blocked XREAD without COUNT is served at once.
 XREAD_BLOCKED_DEFAULT_COUNT = 1000

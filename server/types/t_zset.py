@@ -10,7 +10,6 @@ Invariant    ZIPLIST: entries alternate member, score, ordered by (score, member
              SKIPLIST: a zset whose dict and skiplist hold the same members (zskiplist.py).
 Departures   zsetAdd and zsetScore return their out-parameters; the dict's values are the scores.
 """
-from typing import TYPE_CHECKING
 
 from datastructs.dict import (
     DICT_OK, dictAdd, dictCreate, dictExpand, dictFind, dictGetFairRandomKey, dictResize, dictSize, dictUnlink,
@@ -44,8 +43,7 @@ from server.server_h import (
     C_ERR, C_OK, NOTIFY_GENERIC, NOTIFY_ZSET, OBJ_ENCODING_INT, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST,
     OBJ_ZSET, server, shared,
 )
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import htNeedsResize
+from server.server_state import htNeedsResize
 
 # What zsetAdd may do ...
 ZADD_IN_NONE = 0

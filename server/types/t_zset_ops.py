@@ -8,7 +8,6 @@ Departures   zuiNext returns whether there was an element and fills zsetopval, a
              since nobody frees strings here.  Functions that report maxelelen and totelelen return them.
 """
 import functools
-from typing import TYPE_CHECKING
 
 from datastructs.dict import (
     dict_entries, dictAdd, dictAddRaw, dictCreate, dictExpand, dictFind, dictGetIterator, dictNext,
@@ -30,11 +29,10 @@ from server.server_h import (
     C_OK, NOTIFY_GENERIC, NOTIFY_ZSET, OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_SKIPLIST,
     OBJ_ENCODING_ZIPLIST, OBJ_SET, OBJ_ZSET, SET_OP_DIFF, SET_OP_INTER, SET_OP_UNION, server, shared,
 )
+from server.server_state import htNeedsResize
 from server.types.t_zset import (
     zsetConvertToZiplistIfNeeded, zsetLength, zsetRemoveFromSkiplist, zzlFind, zzlGetScore, zzlLength, zzlPrev,
 )
-if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import htNeedsResize
 
 REDIS_AGGR_SUM = 1
 REDIS_AGGR_MIN = 2

@@ -10,12 +10,11 @@ from datastructs.adlist import listCreate, listDelNode
 from datastructs.dict import dictCreate
 from datastructs.rax import raxNew
 from server.client.networking import createClient
+from server.command_lookup import lookupCommand
+from server.dict_types import dbDictType, dbExpiresDictType, keylistDictType, objectKeyPointerValueDictType
 from server.keyspace.db import selectDb
 from server.object import createStringObject
-from server.server import (
-    createSharedObjects, dbDictType, dbExpiresDictType, initServerConfig, keylistDictType, lookupCommand,
-    objectKeyPointerValueDictType, resetServerStats,
-)
+from server.server import createSharedObjects, initServerConfig, resetServerStats
 from server.server_h import CLIENT_LUA, redisDb, server, shared
 from tests.support.resp import RespClient
 

@@ -19,7 +19,8 @@ from ae.ae import AE_ALL_EVENTS, AE_CALL_AFTER_SLEEP, AE_CALL_BEFORE_SLEEP, AE_D
 from datastructs.dict import dictFetchValue
 from server.admin.config import loadServerConfig
 from server.client.tls import tlsInit
-from server.server import InitServerLast, dbDictType, initServer, initServerConfig
+from server.dict_types import dbDictType
+from server.server import InitServerLast, initServer, initServerConfig
 from server.server_h import server
 from server.session.acl import ACLInit
 from tests.support.resp import RespClient

@@ -2,9 +2,9 @@
 import pytest
 
 from datastructs.adlist import listAddNodeTail, listCreate
-from replication import replication as r
+from replication import replication as r, script_cache
+from server.dict_types import replScriptCacheDictType
 from server.object import createStringObject
-from server.server import replScriptCacheDictType
 from server.server_h import (
     AOF_OFF, CHILD_TYPE_NONE, CLIENT_BLOCKED, CLIENT_MULTI, CLIENT_PAUSE_WRITE, CLIENT_PRE_PSYNC, CLIENT_SLAVE,
     FAILOVER_IN_PROGRESS, FAILOVER_WAIT_FOR_SYNC, NO_FAILOVER, RDB_CHILD_TYPE_DISK, RDB_CHILD_TYPE_NONE,
@@ -39,7 +39,7 @@ def fixture_server(monkeypatch):
     monkeypatch.setattr(r, "hasActiveChildProcess", lambda: server.child_type != CHILD_TYPE_NONE)
     monkeypatch.setattr(r, "_replicationCron_replication_cron_loops", 1)
     monkeypatch.setattr(r.time, "time", lambda: NOW)
-    r.replicationScriptCacheInit()
+    script_cache.replicationScriptCacheInit()
 
 
 def slave(monkeypatch, ack=0, state=SLAVE_STATE_ONLINE, port=6380):
@@ -126,10 +126,10 @@ def test_good_replicas(monkeypatch):
 def test_script_cache_forgets_the_oldest():
     server.repl_scriptcache_size = 3
     for n in range(5):
-        r.replicationScriptCacheAdd(b"%040d" % n)
-    assert [r.replicationScriptCacheExists(b"%040d" % n) for n in range(5)] == [False, False, True, True, True]
-    r.replicationScriptCacheFlush()
-    assert not r.replicationScriptCacheExists(b"%040d" % 4) and server.repl_scriptcache_fifo.len == 0
+        script_cache.replicationScriptCacheAdd(b"%040d" % n)
+    assert [script_cache.replicationScriptCacheExists(b"%040d" % n) for n in range(5)] == [False, False, True, True, True]
+    script_cache.replicationScriptCacheFlush()
+    assert not script_cache.replicationScriptCacheExists(b"%040d" % 4) and server.repl_scriptcache_fifo.len == 0
 
 
 # --- Cron

@@ -9,6 +9,7 @@ import pytest
 from datastructs.dict import dictAdd, dictCreate, setDictType
 from server import bio, link, zmalloc  # noqa: F401
 from server.keyspace import evict, lazyfree
+from server.lru import LFUDecrAndReturn, LFULogIncr, estimateObjectIdleTime
 from server.object import createObject, createStringObject
 from server.server_h import (
     C_ERR, C_OK, LRU_CLOCK_MAX, MAXMEMORY_ALLKEYS_LRU, new_robj, OBJ_ENCODING_HT, OBJ_SET, server,
@@ -233,16 +234,16 @@ def test_eviction_pool_keeps_the_oldest(lru):
 def test_idle_time_and_lfu(lru, monkeypatch):
     o = createStringObject(b"x")
     o.lru = 990
-    assert evict.estimateObjectIdleTime(o) == 10000
+    assert estimateObjectIdleTime(o) == 10000
     o.lru = LRU_CLOCK_MAX
-    assert evict.estimateObjectIdleTime(o) == 1000 * 1000   # the clock has wrapped around
+    assert estimateObjectIdleTime(o) == 1000 * 1000   # the clock has wrapped around
     monkeypatch.setattr(server, "unixtime", 60 * 100)
     monkeypatch.setattr(server, "lfu_decay_time", 1)
     monkeypatch.setattr(server, "lfu_log_factor", 10)
     o.lru = (97 << 8) | 10
-    assert evict.LFUDecrAndReturn(o) == 7
-    assert evict.LFULogIncr(255) == 255 and evict.LFULogIncr(5) == 6
-    assert sum(evict.LFULogIncr(100) - 100 for _ in range(1000)) < 30
+    assert LFUDecrAndReturn(o) == 7
+    assert LFULogIncr(255) == 255 and LFULogIncr(5) == 6
+    assert sum(LFULogIncr(100) - 100 for _ in range(1000)) < 30
 
 
 def test_tenacity(monkeypatch):

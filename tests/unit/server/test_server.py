@@ -3,9 +3,9 @@ import os
 
 import pytest
 
-from server import link  # noqa: F401
-from server import server as core
-from server import server_cron, server_main, server_process
+from server import (  # noqa: F401
+    link, server as core, server_cron, server_main, server_process, command_lookup, op_array, os_process, dict_types,
+)
 from server.commandtable import redisCommandTable
 from server.server_h import (
     CMD_ADMIN, CMD_CATEGORY_ADMIN, CMD_CATEGORY_DANGEROUS, CMD_CATEGORY_FAST, CMD_CATEGORY_SLOW, CMD_CATEGORY_WRITE,
@@ -16,11 +16,11 @@ from datastructs.dict import dictCreate, dictDelete
 
 @pytest.fixture
 def commands(monkeypatch):
-    monkeypatch.setattr(server, "commands", dictCreate(core.commandTableDictType))
-    monkeypatch.setattr(server, "orig_commands", dictCreate(core.commandTableDictType))
+    monkeypatch.setattr(server, "commands", dictCreate(dict_types.commandTableDictType))
+    monkeypatch.setattr(server, "orig_commands", dictCreate(dict_types.commandTableDictType))
     core.populateCommandTable()
     yield
-    core.reset_lookup_cache()
+    command_lookup.reset_lookup_cache()
 
 
 def command(flags):
@@ -45,33 +45,33 @@ def test_unknown_flag_words_are_refused(flags):
 def test_every_command_is_found_in_any_case(commands):
     for row in redisCommandTable():
         for name in (row.name, row.name.upper(), row.name.title()):
-            assert core.lookupCommand(name).name == row.name
-            assert core.lookupCommand(name).name == row.name          # from the cache
-    assert core.lookupCommand(b"nosuch") is None
-    assert core.lookupCommand(b"quit") is None
+            assert command_lookup.lookupCommand(name).name == row.name
+            assert command_lookup.lookupCommand(name).name == row.name          # from the cache
+    assert command_lookup.lookupCommand(b"nosuch") is None
+    assert command_lookup.lookupCommand(b"quit") is None
 
 
 def test_renamed_commands_keep_their_original(commands):
-    assert core.lookupCommand(b"GET") is not None
+    assert command_lookup.lookupCommand(b"GET") is not None
     dictDelete(server.commands, b"get")
-    core.reset_lookup_cache()
-    assert core.lookupCommand(b"GET") is None
-    assert core.lookupCommandOrOriginal(b"GET").name == b"get"
+    command_lookup.reset_lookup_cache()
+    assert command_lookup.lookupCommand(b"GET") is None
+    assert command_lookup.lookupCommandOrOriginal(b"GET").name == b"get"
 
 
 def test_lookup_cache_is_bounded(commands, monkeypatch):
-    monkeypatch.setattr(core, "LOOKUP_CACHE_MAX", 4)
-    core.reset_lookup_cache()
+    monkeypatch.setattr(command_lookup, "LOOKUP_CACHE_MAX", 4)
+    command_lookup.reset_lookup_cache()
     for name in (b"get", b"GET", b"Get", b"gEt", b"geT", b"GEt"):
-        assert core.lookupCommand(name).name == b"get"
-        assert len(core._lookupCommand_cache) <= 4
+        assert command_lookup.lookupCommand(name).name == b"get"
+        assert len(command_lookup._lookupCommand_cache) <= 4
 
 
 def test_op_array():
     oa = redisOpArray()
-    assert core.redisOpArrayAppend(oa, "cmd", 3, ["a", "b"], 1) == 1
+    assert op_array.redisOpArrayAppend(oa, "cmd", 3, ["a", "b"], 1) == 1
     assert (oa.numops, oa.ops[0].dbid, oa.ops[0].argc) == (1, 3, 2)
-    core.redisOpArrayFree(oa)
+    op_array.redisOpArrayFree(oa)
     assert (oa.numops, oa.ops) == (0, [])
 
 
@@ -119,12 +119,12 @@ def title_fields(monkeypatch):
     ("plain", "plain"), ("{{title}", "{title}"), ("{nosuch}", None), ("{title", None), ("", ""), ("  ", ""),
 ])
 def test_title_template(title_fields, template, expected):
-    assert server_process.expandProcTitleTemplate(template, "prog") == expected
+    assert os_process.expandProcTitleTemplate(template, "prog") == expected
 
 
 @pytest.mark.parametrize("template,ok", [("{title}", 0), ("x", 1), ("{bad}", 0), ("{port}", 1)])
 def test_title_template_validation(title_fields, template, ok):
-    assert server_process.validateProcTitleTemplate(template) == ok
+    assert os_process.validateProcTitleTemplate(template) == ok
 
 
 @pytest.mark.parametrize("cpulist,cpus", [
@@ -133,7 +133,7 @@ def test_title_template_validation(title_fields, template, ok):
 def test_cpu_list(monkeypatch, cpulist, cpus):
     got = []
     monkeypatch.setattr(os, "sched_setaffinity", lambda pid, c: got.append(c), raising=False)
-    server_process.setcpuaffinity(cpulist)
+    os_process.setcpuaffinity(cpulist)
     assert got == ([] if cpus is None else [cpus])
 
 

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from server import latency_samples
 from server.admin import latency, slowlog, sparkline
 from server.object import createRawStringObject, createStringObject, createStringObjectFromLongLong
 from server.server_h import client, server
@@ -17,7 +18,7 @@ def clock(monkeypatch):
     now = [1000000]
     monkeypatch.setattr(time, "time", lambda: float(now[0]))
     monkeypatch.setattr(latency, "THPGetAnonHugePagesSize", lambda: 0)
-    latency.latencyMonitorInit()
+    latency_samples.latencyMonitorInit()
     slowlog.slowlogInit()
     server.latency_monitor_threshold, server.slowlog_log_slower_than, server.slowlog_max_len = 10, 10000, 3
     yield now
@@ -32,33 +33,33 @@ def series(event):
 
 def test_one_sample_a_second_the_worst(clock):
     for ms in (20, 50, 30):
-        latency.latencyAddSample(b"command", ms)
+        latency_samples.latencyAddSample(b"command", ms)
     clock[0] += 1
-    latency.latencyAddSample(b"command", 25)
+    latency_samples.latencyAddSample(b"command", 25)
     assert series(b"command") == [(1000000, 50), (1000001, 25)]
 
 
 def test_ring_forgets_the_oldest(clock):
-    for j in range(latency.LATENCY_TS_LEN + 5):
-        latency.latencyAddSample(b"e", j)
+    for j in range(latency_samples.LATENCY_TS_LEN + 5):
+        latency_samples.latencyAddSample(b"e", j)
         clock[0] += 1
     values = sorted(ms for _, ms in series(b"e"))
-    assert values == list(range(5, latency.LATENCY_TS_LEN + 5))
-    assert latency.dictFetchValue(server.latency_events, b"e").max == latency.LATENCY_TS_LEN + 4
+    assert values == list(range(5, latency_samples.LATENCY_TS_LEN + 5))
+    assert latency.dictFetchValue(server.latency_events, b"e").max == latency_samples.LATENCY_TS_LEN + 4
 
 
 def test_threshold():
-    latency.latencyAddSampleIfNeeded(b"e", 9)
+    latency_samples.latencyAddSampleIfNeeded(b"e", 9)
     assert latency.dictSize(server.latency_events) == 0
-    latency.latencyAddSampleIfNeeded(b"e", 10)
+    latency_samples.latencyAddSampleIfNeeded(b"e", 10)
     assert latency.dictSize(server.latency_events) == 1
     server.latency_monitor_threshold = 0
-    assert latency.latencyStartMonitor() == 0
+    assert latency_samples.latencyStartMonitor() == 0
 
 
 def test_stats(clock):
     for ms in (15, 50):
-        latency.latencyAddSample(b"command", ms)
+        latency_samples.latencyAddSample(b"command", ms)
         clock[0] += 1
     ls = latency.latencyStats()
     latency.analyzeLatencyForEvent(b"command", ls)
@@ -67,16 +68,16 @@ def test_stats(clock):
 
 def test_reset():
     for event in (b"a", b"b", b"c"):
-        latency.latencyAddSample(event, 10)
+        latency_samples.latencyAddSample(event, 10)
     assert latency.latencyResetEvent(b"B") == 1
     assert latency.latencyResetEvent(b"nobody") == 0
     assert latency.latencyResetEvent(None) == 2
 
 
 def test_graph_is_the_one_that_redis_draws(clock):
-    latency.latencyAddSample(b"command", 15)
+    latency_samples.latencyAddSample(b"command", 15)
     clock[0] += 1
-    latency.latencyAddSample(b"command", 50)
+    latency_samples.latencyAddSample(b"command", 50)
     ts = latency.dictFetchValue(server.latency_events, b"command")
     assert latency.latencyCommandGenSparkeline(b"command", ts) == (
         b"command - high 50 ms, low 15 ms (all time high 50 ms)\n" + b"-" * 80 + b"\n"
@@ -88,9 +89,9 @@ def test_doctor(clock):
     assert latency.createLatencyReport().startswith(b"I'm sorry, Dave, I can't do that.")
     server.latency_monitor_threshold = 10
     assert latency.createLatencyReport().startswith(b"Dave, no latency spike was observed")
-    latency.latencyAddSample(b"command", 15)
+    latency_samples.latencyAddSample(b"command", 15)
     clock[0] += 1
-    latency.latencyAddSample(b"command", 50)
+    latency_samples.latencyAddSample(b"command", 50)
     assert latency.createLatencyReport() == (
         b"Dave, I have observed latency spikes in this Redis instance. You don't mind talking about it, do you Dave?\n\n"
         b"1. command: 2 latency spikes (average 32ms, mean deviation 17ms, period 0.50 sec). Worst all time event 50ms.\n"
@@ -100,7 +101,7 @@ def test_doctor(clock):
         b"- Deleting, expiring or evicting (because of maxmemory policy) large objects is a blocking operation. If you "
         b"have very large objects that are often deleted, expired, or evicted, try to fragment those objects into "
         b"multiple smaller objects.\n")
-    latency.latencyAddSample("fork", 10)
+    latency_samples.latencyAddSample("fork", 10)
     server.stat_fork_rate = 12.0
     assert b" Fork rate is 12.00 GB/sec (poor).\n" in latency.createLatencyReport()
 

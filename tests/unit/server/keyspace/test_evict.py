@@ -5,10 +5,12 @@ import pytest
 
 import server.link  # noqa: F401
 from datastructs.dict import dictFind, dictSize
+from server import lru
 from server.keyspace import evict
-from server.keyspace.evict import EVICT_FAIL, EVICT_OK, LFU_INIT_VAL
+from server.keyspace.evict import EVICT_FAIL, EVICT_OK
+from server.lru import LFU_INIT_VAL
 from server.server_h import (
-    C_ERR, C_OK, MAXMEMORY_ALLKEYS_LFU, MAXMEMORY_ALLKEYS_LRU, MAXMEMORY_ALLKEYS_RANDOM,
+    C_ERR, C_OK, LRU_CLOCK_MAX, MAXMEMORY_ALLKEYS_LFU, MAXMEMORY_ALLKEYS_LRU, MAXMEMORY_ALLKEYS_RANDOM,
     MAXMEMORY_NO_EVICTION, MAXMEMORY_VOLATILE_LRU, MAXMEMORY_VOLATILE_RANDOM, MAXMEMORY_VOLATILE_TTL, server,
 )
 from tests.support.inprocess import InProcess
@@ -66,8 +68,8 @@ def test_noeviction(redis):
 ])
 def test_who_goes_first(redis, policy, order):
     server.maxmemory_policy = policy
-    now = evict.getLRUClock()
-    minutes = evict.LFUGetTimeInMinutes()
+    now = lru.getLRUClock()
+    minutes = lru.LFUGetTimeInMinutes()
     for i, o in objects().items():
         o.lru = minutes << 8 | i + 5 if policy == MAXMEMORY_ALLKEYS_LFU else (now - KEYS * 10 + i * 10) & 0xffffff
     redis.used = 11000                                     # ten keys too many
@@ -98,7 +100,7 @@ def test_the_pool_is_sorted(redis, samples):
     server.maxmemory_policy = MAXMEMORY_ALLKEYS_LRU
     server.maxmemory_samples = samples
     random.seed(1)
-    now = evict.getLRUClock()
+    now = lru.getLRUClock()
     for i, o in objects().items():
         o.lru = (now - random.randrange(1000)) & 0xffffff
     for _ in range(30):
@@ -106,17 +108,17 @@ def test_the_pool_is_sorted(redis, samples):
         filled = [e for e in evict.EvictionPoolLRU if e.key is not None]
         assert evict.EvictionPoolLRU[:len(filled)] == filled and len({e.key for e in filled}) <= len(filled)
         assert [e.idle for e in filled] == sorted(e.idle for e in filled)
-    best = max(evict.estimateObjectIdleTime(o) for o in objects().values())
+    best = max(lru.estimateObjectIdleTime(o) for o in objects().values())
     if samples == 64:
         assert filled[-1].idle == best
 
 
 def test_idle_time_over_the_wrap(redis, monkeypatch):
     o = objects()[0]
-    for clock, lru, seconds in ((100, 90, 10), (5, evict.LRU_CLOCK_MAX - 5, 10), (7, 7, 0)):
-        monkeypatch.setattr(evict, "LRU_CLOCK", lambda clock=clock: clock)
-        o.lru = lru
-        assert evict.estimateObjectIdleTime(o) == seconds * 1000
+    for clock, at, seconds in ((100, 90, 10), (5, LRU_CLOCK_MAX - 5, 10), (7, 7, 0)):
+        monkeypatch.setattr(lru, "LRU_CLOCK", lambda clock=clock: clock)
+        o.lru = at
+        assert lru.estimateObjectIdleTime(o) == seconds * 1000
 
 
 def test_lfu_counter(redis):
@@ -124,12 +126,12 @@ def test_lfu_counter(redis):
     counters = []
     counter = LFU_INIT_VAL
     for n in range(1, 10001):
-        counter = evict.LFULogIncr(counter)
+        counter = lru.LFULogIncr(counter)
         if n in (10, 100, 1000, 10000):
             counters.append(counter)
     assert 5 <= counters[0] < 9 < counters[1] < 14 < counters[2] < 26 < counters[3] < 80      # the table in redis.conf: 10 after 100, 18 after 1000
-    assert evict.LFULogIncr(255) == 255
-    assert evict.LFULogIncr(0) == 1                        # below the start value every access counts
+    assert lru.LFULogIncr(255) == 255
+    assert lru.LFULogIncr(0) == 1                        # below the start value every access counts
 
 
 def test_lfu_decay(redis):
@@ -137,10 +139,10 @@ def test_lfu_decay(redis):
     server.unixtime = 100 * 60
     for ldt, counter, want in ((100, 50, 50), (90, 50, 40), (20, 50, 0), (65500, 200, 200 - 135)):
         o.lru = ldt << 8 | counter
-        assert evict.LFUDecrAndReturn(o) == want
+        assert lru.LFUDecrAndReturn(o) == want
     server.lfu_decay_time = 0
     o.lru = 20 << 8 | 50
-    assert evict.LFUDecrAndReturn(o) == 50
+    assert lru.LFUDecrAndReturn(o) == 50
 
 
 def test_time_limit(redis):

@@ -1,11 +1,11 @@
 """The LCS table in bits against the table of numbers; MSET against SET."""
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import server.link  # noqa: F401
+
+from server.command_lookup import lookupCommand
 from server.object import createObject
-from server.server import lookupCommand
 from server.server_h import MAXMEMORY_FLAG_LFU, OBJ_STRING, server
 from server.types.t_string import lcs_bit_rows
 from tests.support.inprocess import InProcess

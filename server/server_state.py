@@ -1,0 +1,110 @@
+"""server_state.py - questions about the server's state, and its cached clock.     Mirrors src/server.c (6.2.14)
+
+Lives here   htNeedsResize, updateDictResizePolicy, the predicates on children, persistence and role
+             (C: "Hash table type implementation" to "Cron"); updateCachedTime; blockingOperationStarts and -Ends.
+Called from  everywhere.
+State        server.child_pid, child_type, ustime, mstime, unixtime, blocked_last_cron, blocking_op_nesting.
+Departures   none.
+"""
+import time
+
+from ae.monotonic import ustime
+from cluster.cluster_h import CLUSTER_NODE_MASTER
+from datastructs.dict import (
+    DICT_HT_INITIAL_SIZE, DICT_RESIZE_AVOID, DICT_RESIZE_ENABLE, DICT_RESIZE_FORBID, dictSetResizeEnabled,
+)
+from persistence.childinfo import closeChildInfoPipe
+from server.server_h import (
+    AOF_OFF, CHILD_TYPE_AOF, CHILD_TYPE_LDB, CHILD_TYPE_MODULE, CHILD_TYPE_NONE, CHILD_TYPE_RDB, HASHTABLE_MIN_FILL,
+    server,
+)
+
+
+def htNeedsResize(dict_):
+    ht0, ht1 = dict_.ht
+    size = ht0.size + ht1.size              # dictSlots
+    used = ht0.used + ht1.used              # dictSize
+    return size > DICT_HT_INITIAL_SIZE and used * 100 // size < HASHTABLE_MIN_FILL
+
+
+def updateDictResizePolicy():
+    """Moving tables around breaks the sharing of pages with a child: resize less while there is one."""
+    if server.in_fork_child != CHILD_TYPE_NONE:
+        dictSetResizeEnabled(DICT_RESIZE_FORBID)
+    elif server.child_pid != -1:                                            # hasActiveChildProcess
+        dictSetResizeEnabled(DICT_RESIZE_AVOID)
+    else:
+        dictSetResizeEnabled(DICT_RESIZE_ENABLE)
+
+
+def strChildType(type_):
+    if type_ == CHILD_TYPE_RDB:
+        return "RDB"
+    if type_ == CHILD_TYPE_AOF:
+        return "AOF"
+    if type_ == CHILD_TYPE_LDB:
+        return "LDB"
+    if type_ == CHILD_TYPE_MODULE:
+        return "MODULE"
+    return "Unknown"
+
+
+def hasActiveChildProcess():
+    return server.child_pid != -1
+
+
+def resetChildState():
+    server.child_type = CHILD_TYPE_NONE
+    server.child_pid = -1
+    server.stat_current_cow_bytes = 0
+    server.stat_current_cow_updated = 0
+    server.stat_current_save_keys_processed = 0
+    server.stat_module_progress = 0
+    server.stat_current_save_keys_total = 0
+    updateDictResizePolicy()
+    closeChildInfoPipe()
+
+
+def isMutuallyExclusiveChildType(type_):
+    return type_ == CHILD_TYPE_RDB or type_ == CHILD_TYPE_AOF or type_ == CHILD_TYPE_MODULE
+
+
+def allPersistenceDisabled():
+    return server.saveparamslen == 0 and server.aof_state == AOF_OFF
+
+
+# ============================== Cached time ================================
+
+def updateCachedTimeWithUs(update_daylight_info, us):
+    """Set the cached clock to `us`.  UNIT: microseconds of the wall clock."""
+    server.ustime = us
+    server.mstime = us // 1000
+    server.unixtime = us // 1000000
+    if update_daylight_info:
+        server.daylight_active = time.localtime(server.unixtime).tm_isdst
+
+
+def updateCachedTime(update_daylight_info):
+    updateCachedTimeWithUs(update_daylight_info, ustime())
+
+
+def blockingOperationStarts():
+    """Loading or a slow script begins: whileBlockedCron stands in for serverCron.  May nest."""
+    server.blocking_op_nesting += 1
+    if server.blocking_op_nesting == 1:
+        updateCachedTime(0)
+        server.blocked_last_cron = server.mstime
+
+
+def blockingOperationEnds():
+    server.blocking_op_nesting -= 1
+    if server.blocking_op_nesting == 0:
+        server.blocked_last_cron = 0
+
+
+# ================================== Role ===================================
+
+def iAmMaster():
+    """True if this node decides itself when keys expire."""
+    return ((not server.cluster_enabled and server.masterhost is None)
+            or (server.cluster_enabled and server.cluster.myself.flags & CLUSTER_NODE_MASTER))
