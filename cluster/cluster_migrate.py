@@ -13,7 +13,7 @@ from ae.monotonic import mstime
 from datastructs.crc64 import crc64
 from datastructs.dict import (dictAdd, dictDelete, dictFetchValue, dictGetRandomKey, dictGetSafeIterator, dictNext,
                               dictReleaseIterator, dictSize)
-from datastructs.util import atoi
+from datastructs.util import atoi, to_llong
 from persistence.rdb_h import RDB_VERSION, RDB_VERSION_READABLE
 from persistence.rdb_load import BROKEN_VALUE, deep_validation, rdbLoadObject, rdbLoadObjectType
 from persistence.rdb_save import rdbSaveObject, rdbSaveObjectType
@@ -136,7 +136,7 @@ def restoreCommand(c):
         deleted = dbDelete(c.db, key)
 
     if ttl and not absttl:
-        ttl += mstime()
+        ttl = to_llong(ttl + mstime())
     if ttl and checkAlreadyExpired(ttl):
         if deleted:
             rewriteClientCommandVector(c, shared.del_, key)

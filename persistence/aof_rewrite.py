@@ -23,6 +23,7 @@ from datastructs.intset import intsetGet
 from datastructs.quicklist import (AL_START_HEAD, quicklistGetIterator, quicklistNext, quicklistReleaseIterator,
                                    quicklistEntry)
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
+from datastructs.util import to_llong
 from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext
 from persistence.aof_buffer import (
     aof_background_fsync, aofRewriteBufferReset, aofRewriteBufferSize, aofRewriteBufferWrite, aofUpdateCurrentSize,
@@ -215,7 +216,7 @@ def rioWriteStreamPendingEntry(r, key, groupname, consumer, rawid, nack):
     """Write the XCLAIM that puts a message into a consumer's pending list."""
     id_ = streamDecodeID(rawid)
     rio_write_command(r, b"XCLAIM", object_get_bytes(key), groupname, consumer.name, b"0", b"%d-%d" % (id_.ms, id_.seq),
-                      b"TIME", b"%d" % nack.delivery_time, b"RETRYCOUNT", b"%d" % nack.delivery_count, b"JUSTID",
+                      b"TIME", b"%d" % nack.delivery_time, b"RETRYCOUNT", b"%d" % to_llong(nack.delivery_count), b"JUSTID",
                       b"FORCE")
 
 

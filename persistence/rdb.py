@@ -20,9 +20,10 @@ from datastructs.util import getRandomHexChars
 from persistence.rdb_h import RDBFLAGS_NONE, RDBFLAGS_REPLICATION
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
 from persistence.rio import rio, rioFlush, rioFreeFd, rioInitWithFd, rioInitWithFile, rioSetAutoSync, rioWrite
+from server.client.networking import log_unexpected_exception
 from server.client.networking_reply import (addReply, addReplyError, addReplyErrorObject, addReplyStatus)
 from server.latency_samples import latencyAddSample
-from server.log import serverLog, serverPanic
+from server.log import integrity_failure, serverLog, serverPanic
 from server.os_process import exitFromChild, redisFork, redisSetCpuAffinity, redisSetProcTitle, sendChildCowInfo
 from server.server_h import (
     C_ERR, C_OK, CHILD_INFO_TYPE_RDB_COW_SIZE, CHILD_TYPE_RDB, LL_NOTICE, LL_WARNING, RDB_CHILD_TYPE_DISK,
@@ -85,6 +86,14 @@ def rdbSave(filename, rsi):
         fp.close()
     except OSError as e:
         serverLog(LL_WARNING, "Write error saving DB on disk: %s", e.strerror)
+        fp.close()
+        os.unlink(tmpfile)
+        stopSaving(0)
+        return C_ERR
+    except Exception as exc:                        # a value that cannot be written: for the callers, one more failed save
+        if integrity_failure(exc):
+            raise
+        log_unexpected_exception(exc)
         fp.close()
         os.unlink(tmpfile)
         stopSaving(0)

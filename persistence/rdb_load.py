@@ -837,6 +837,7 @@ def rdbLoadRio(rdb, rdbflags, rsi):
                 lru_idle = rdbLoadLen(rdb)
                 if lru_idle == RDB_LENERR:
                     return rdbLoadRio_eoferr()
+                lru_idle = to_llong(lru_idle)
                 continue
             if type_ == RDB_OPCODE_EOF:
                 break

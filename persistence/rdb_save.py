@@ -18,6 +18,7 @@ from datastructs.dict import dictFind, dictSize, dict_entries
 from datastructs.lzf import lzf_compress
 from datastructs.quicklist import quicklistGetLzf, quicklistNodeIsCompressed
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
+from datastructs.util import to_llong
 from persistence.rdb_h import (
     RDBFLAGS_AOF_PREAMBLE, RDB_6BITLEN, RDB_14BITLEN, RDB_32BITLEN, RDB_64BITLEN, RDB_ENCVAL, RDB_ENC_INT16, RDB_ENC_INT32,
     RDB_ENC_INT8, RDB_ENC_LZF, RDB_OPCODE_AUX, RDB_OPCODE_EOF, RDB_OPCODE_EXPIRETIME_MS, RDB_OPCODE_FREQ,
@@ -74,7 +75,7 @@ def rdbSaveType(rdb, type_):
 
 
 def rdbSaveMillisecondTime(rdb, t):
-    rdb.wbuf += pack_ms(t)
+    rdb.wbuf += pack_ms(to_llong(t))
 
 
 def rdb_len(n):

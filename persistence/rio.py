@@ -17,6 +17,7 @@ import errno
 import os
 
 from datastructs.crc64 import crc64
+from datastructs.util import to_llong
 from server.client.connection import connRead
 from server.server_h import PROTO_IOBUF_LEN
 
@@ -327,7 +328,7 @@ def rioWriteBulkString(r, s):
 
 
 def rioWriteBulkLongLong(r, n):
-    return rioWriteBulkString(r, b"%d" % n)
+    return rioWriteBulkString(r, b"%d" % to_llong(n))
 
 
 def rioWriteBulkDouble(r, d):

@@ -15,7 +15,7 @@ import time
 
 from ae.monotonic import mstime
 from datastructs.adlist import listAddNodeHead, listDelNode, listSearchKey
-from datastructs.util import LLONG_MAX
+from datastructs.util import LLONG_MAX, to_llong
 from replication.replication_master import (
     changeReplicationId, clearReplicationId2, freeReplicationBacklog, removeRDBUsedToSyncReplicas,
     replicationFeedSlaves, replicationGetSlaveName, startBgsaveForReplication,
@@ -406,7 +406,7 @@ def failoverCommand(c):
         serverLog(LL_NOTICE, "FAILOVER requested to any replica.")
 
     if timeout_in_ms:
-        server.failover_end_time = mstime() + timeout_in_ms
+        server.failover_end_time = to_llong(mstime() + timeout_in_ms)
     server.force_failover = force_flag
     server.failover_state = FAILOVER_WAIT_FOR_SYNC
     # Ended by clearFailoverState.

@@ -22,7 +22,7 @@ from ae.anet import anetFormatAddr
 from ae.monotonic import ustime
 from datastructs.adlist import listAddNodeTail, listDelNode
 from datastructs.sds import sdscatrepr
-from datastructs.util import getRandomHexChars
+from datastructs.util import getRandomHexChars, to_llong
 from persistence.rdb import killRDBChild, rdbPopulateSaveInfo, rdbSaveBackground, rdbSaveToSlavesSockets
 from replication.script_cache import replicationScriptCacheFlush
 from server.bio import bioCreateCloseJob
@@ -102,7 +102,7 @@ def createReplicationBacklog():
     server.repl_backlog = bytearray(server.repl_backlog_size)
     server.repl_backlog_histlen = 0
     server.repl_backlog_idx = 0
-    server.repl_backlog_off = server.master_repl_offset + 1
+    server.repl_backlog_off = to_llong(server.master_repl_offset + 1)
 
 
 def resizeReplicationBacklog(newsize):
@@ -116,7 +116,7 @@ def resizeReplicationBacklog(newsize):
         server.repl_backlog = bytearray(newsize)
         server.repl_backlog_histlen = 0
         server.repl_backlog_idx = 0
-        server.repl_backlog_off = server.master_repl_offset + 1
+        server.repl_backlog_off = to_llong(server.master_repl_offset + 1)
 
 
 def freeReplicationBacklog():
@@ -134,7 +134,7 @@ def feedReplicationBacklog(p):
     size = srv.repl_backlog_size
     idx = srv.repl_backlog_idx
     length = len(p)
-    srv.master_repl_offset += length
+    srv.master_repl_offset = to_llong(srv.master_repl_offset + length)
     histlen = srv.repl_backlog_histlen + length
 
     end = idx + length
@@ -874,7 +874,7 @@ def shiftReplicationId():
     """
     server.replid2 = server.replid
     # A replica that has all our bytes asks for the next one: that one is still good.
-    server.second_replid_offset = server.master_repl_offset + 1
+    server.second_replid_offset = to_llong(server.master_repl_offset + 1)
     changeReplicationId()
     serverLog(LL_WARNING, "Setting secondary replication ID to %s, valid up to offset: %d. New replication ID is %s",
               server.replid2, server.second_replid_offset, server.replid)

@@ -29,7 +29,7 @@ import time
 from typing import TYPE_CHECKING
 
 from datastructs.adlist import listEmpty
-from datastructs.util import strtol, strtoll
+from datastructs.util import strtol, strtoll, to_llong
 from persistence.aof import startAppendOnly, stopAppendOnly
 from persistence.rdb import killRDBChild
 from persistence.rdb_h import RDBFLAGS_REPLICATION
@@ -478,7 +478,7 @@ def slaveTryPartialResynchronization(conn, read_reply):
 
         if server.cached_master is not None:
             psync_replid = server.cached_master.replid
-            psync_offset = b"%d" % (server.cached_master.reploff + 1)
+            psync_offset = b"%d" % to_llong(server.cached_master.reploff + 1)
             serverLog(LL_NOTICE, "Trying a partial resynchronization (request %s:%s).", psync_replid, psync_offset)
         else:
             serverLog(LL_NOTICE, "Partial resynchronization not possible (no cached master)")
@@ -524,7 +524,7 @@ def slaveTryPartialResynchronization(conn, read_reply):
         if len(new) == CONFIG_RUN_ID_SIZE and new != server.cached_master.replid:
             serverLog(LL_WARNING, "Master replication ID changed to %s", new)
             server.replid2 = server.cached_master.replid
-            server.second_replid_offset = server.master_repl_offset + 1
+            server.second_replid_offset = to_llong(server.master_repl_offset + 1)
             server.replid = new
             server.cached_master.replid = new
             disconnectSlaves()                      # they learn of it when they come back

@@ -17,6 +17,7 @@ from datastructs.intset import intsetNew
 from datastructs.quicklist import quicklistCreate
 from datastructs.util import (
     INT_MAX, INT_MIN, LD_STR_AUTO, LD_STR_HUMAN, LONG_MAX, ld, ld2string, string2d, string2ld, string2ll,
+    to_llong,
 )
 from datastructs.ziplist import ziplistNew
 from datastructs.zskiplist import zset, zslCreate
@@ -102,7 +103,7 @@ def createStringObjectFromLongLongWithOptions(value, valueobj):
         valueobj = 0
     if 0 <= value < OBJ_SHARED_INTEGERS and valueobj == 0:
         return shared.integers[value]
-    o = createObject(OBJ_STRING, value)
+    o = createObject(OBJ_STRING, to_llong(value))
     o.encoding = OBJ_ENCODING_INT
     return o
 

@@ -310,11 +310,13 @@ def serverCron(eventLoop, id_, clientData):
 
     # SIGTERM only left a mark: here nothing is half done.
     if server.shutdown_asap:
-        if prepareForShutdown(SHUTDOWN_NOFLAGS) == C_OK:
-            raise SystemExit(0)
-        serverLog(LL_WARNING, "SIGTERM received but errors trying to shut down the server, check the logs for more "
-                              "information")
-        server.shutdown_asap = 0
+        try:
+            if prepareForShutdown(SHUTDOWN_NOFLAGS) == C_OK:
+                raise SystemExit(0)
+            serverLog(LL_WARNING, "SIGTERM received but errors trying to shut down the server, check the logs for more "
+                                  "information")
+        finally:
+            server.shutdown_asap = 0                # an exception, too, is reported once and not at every tick
 
     if server.verbosity <= LL_VERBOSE:
         if run_with_period(5000):

@@ -32,7 +32,7 @@ from datastructs.adlist import (
 from datastructs.dict import dictCreate, dictRelease, dictSize
 from datastructs.rax import raxFind, raxInsert, raxNotFound, raxRemove
 from datastructs.sds import sdscatrepr, sdssplitargs
-from datastructs.util import string2ll
+from datastructs.util import string2ll, to_llong
 from server.client.connection import (
     CONN_STATE_ACCEPTING, CONN_STATE_CONNECTED, CONN_STATE_ERROR, connAccept, connClose, connCreateAcceptedSocket,
     connEnableTcpNoDelay, connFormatFdAddr, connGetInfo, connGetLastError, connGetPrivateData, connGetState,
@@ -1033,9 +1033,9 @@ def commandProcessed(c):
     if c.flags & CLIENT_MASTER:
         prev_offset = c.reploff
         if not c.flags & CLIENT_MULTI:
-            c.reploff = c.read_reploff - len(c.querybuf) + c.qb_pos
+            c.reploff = to_llong(c.read_reploff - len(c.querybuf) + c.qb_pos)
         # What was applied goes on, byte by byte as it came, to the replicas of this replica and to the backlog.
-        applied = c.reploff - prev_offset
+        applied = to_llong(c.reploff - prev_offset)
         if applied:
             replicationFeedSlavesFromMasterStream(server.slaves, c.pending_querybuf, applied)
             del c.pending_querybuf[:applied]
@@ -1233,7 +1233,7 @@ def readQueryFromClient(conn):
     if c.flags and c.flags & CLIENT_MASTER:
         # A copy of what is not applied yet, for our own replicas: see commandProcessed.
         c.pending_querybuf += data
-        c.read_reploff += nread
+        c.read_reploff = to_llong(c.read_reploff + nread)
 
     if type(buf) is bytes:
         c.querybuf = buf + data if qblen else data

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from datastructs.adlist import (
     listAddNodeTail, listCreate, listDelNode, listDup, listJoin, listRelease, list_link_node_head,
 )
-from datastructs.util import LD_STR_HUMAN, ld2string
+from datastructs.util import LD_STR_HUMAN, ld2string, to_llong
 from server.command_lookup import incrementErrorCount
 from server.log import serverAssert, serverAssertWithInfo, serverLog
 from server.object import createStringObjectFromLongDouble
@@ -442,7 +442,7 @@ def addReplyLongLong(c, ll):
     elif ll == 1:
         addReply(c, shared.cone)
     else:
-        addReplyProto(c, b":%d\r\n" % ll)
+        addReplyProto(c, b":%d\r\n" % to_llong(ll))
 
 
 def addReplyAggregateLen(c, length, prefix):
@@ -550,7 +550,7 @@ def addReplyBulkCString(c, s):
 
 
 def addReplyBulkLongLong(c, ll):
-    s = b"%d" % ll
+    s = b"%d" % to_llong(ll)
     addReplyProto(c, b"$%d\r\n%b\r\n" % (len(s), s))
 
 

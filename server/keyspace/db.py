@@ -24,7 +24,7 @@ from datastructs.dict import (
 )
 from datastructs.intset import intsetGet
 from datastructs.rax import raxNew, raxInsert, raxRemove, raxIterator, raxStart, raxSeek, raxNext, raxStop, raxSize
-from datastructs.util import atoi, stringmatchlen, strtoul
+from datastructs.util import atoi, stringmatchlen, strtoul, to_llong
 from datastructs.ziplist import ziplistIndex, ziplistNext, ziplistGet
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.server_h import (
@@ -1025,7 +1025,7 @@ def setExpire(c, db, key, when):
     kde = dictFind(db.dict, key.ptr)
     serverAssertWithInfo(None, key, kde is not None)
     de = dictAddOrFind(db.expires, kde.key)     # the key bytes are shared by both dicts
-    de.val = when
+    de.val = to_llong(when)                     # dictSetSignedIntegerVal
 
     if server.masterhost is not None and server.repl_slave_ro == 0:
         if c is not None and not c.flags & CLIENT_MASTER:

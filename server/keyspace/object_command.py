@@ -15,7 +15,7 @@ from datastructs.adlist import listNode
 from datastructs.intset import intsetBlobLen
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
 from datastructs.sds import sdsAllocSize
-from datastructs.util import LLONG_MAX
+from datastructs.util import LLONG_MAX, to_llong
 from datastructs.zskiplist import zskiplistNode
 from persistence.aof_buffer import aofRewriteBufferSize
 from server.client.networking_reply import (
@@ -359,11 +359,12 @@ def objectSetLRUOrLFU(val, lfu_freq, lru_idle, lru_clock, lru_multiplier):
             val.lru = (LFUGetTimeInMinutes() << 8) | lfu_freq
             return 1
     elif lru_idle >= 0:
-        lru_idle = lru_idle * lru_multiplier // LRU_CLOCK_RESOLUTION
+        lru_idle = to_llong(lru_idle * lru_multiplier)
+        lru_idle = -(-lru_idle // LRU_CLOCK_RESOLUTION) if lru_idle < 0 else lru_idle // LRU_CLOCK_RESOLUTION
         lru_abs = lru_clock - lru_idle
         if lru_abs < 0:                                     # older than the clock can say: half a turn back
             lru_abs = (lru_clock + LRU_CLOCK_MAX // 2) % LRU_CLOCK_MAX
-        val.lru = lru_abs
+        val.lru = lru_abs & LRU_CLOCK_MAX                   # a field of LRU_BITS bits
         return 1
     return 0
 

@@ -27,7 +27,7 @@ from datastructs.rax import (
     rax_last, raxEOF, raxFind, raxFree, raxFreeWithCallback, raxInsert, raxIterator, raxNew, raxNext, raxNotFound, raxPrev,
     raxRemove, raxSeek, raxSize, raxStart, raxStop, raxTryInsert,
 )
-from datastructs.util import UINT64_MAX, string2ll
+from datastructs.util import UINT64_MAX, string2ll, to_ullong
 from server.client.networking_reply import (
     addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkSds, addReplyDeferredLen, addReplyNullArray,
     setDeferredArrayLen, setDeferredReplyBulkSds,
@@ -840,7 +840,7 @@ def streamReplyWithRangeFromConsumerPEL(c, s, start, end, count, consumer):
         else:
             nack = ri.data
             nack.delivery_time = mstime()
-            nack.delivery_count += 1
+            nack.delivery_count = to_ullong(nack.delivery_count + 1)
         arraylen += 1
     raxStop(ri)
     setDeferredArrayLen(c, arraylen_ptr, arraylen)

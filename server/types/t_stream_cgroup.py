@@ -9,7 +9,7 @@ from ae.monotonic import mstime
 from datastructs.rax import (
     raxEOF, raxFind, raxInsert, raxIterator, raxNext, raxNotFound, raxRemove, raxSeek, raxSize, raxStart, raxStop,
 )
-from datastructs.util import LONG_MAX
+from datastructs.util import LONG_MAX, to_llong, to_ullong
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyDeferredLen, addReplyError,
     addReplyErrorFormat, addReplyErrorObject, addReplyHelp, addReplyLongLong, addReplyNull, addReplyNullArray,
@@ -223,14 +223,14 @@ def xpendingCommand(c):
     raxSeek(ri, ">=", streamEncodeID(start))
     while count and raxNext(ri) and ri.key <= endkey:
         nack = ri.data
-        if minidle and now - nack.delivery_time < minidle:
+        if minidle and to_llong(now - nack.delivery_time) < minidle:
             continue
         arraylen += 1
         count -= 1
         addReplyArrayLen(c, 4)
         addReplyStreamID(c, streamDecodeID(ri.key))
         addReplyBulkCBuffer(c, nack.consumer.name)
-        addReplyLongLong(c, max(0, now - nack.delivery_time))
+        addReplyLongLong(c, max(0, to_llong(now - nack.delivery_time)))
         addReplyLongLong(c, nack.delivery_count)
     raxStop(ri)
     setDeferredArrayLen(c, arraylen_ptr, arraylen)
@@ -275,7 +275,7 @@ def claim_entry(c, s, nack, consumer, buf, delivery_time, retrycount, justid):
     if retrycount >= 0:
         nack.delivery_count = retrycount
     elif not justid:
-        nack.delivery_count += 1
+        nack.delivery_count = to_ullong(nack.delivery_count + 1)
     if owner is not consumer:
         raxInsert(consumer.pel, buf, nack)
         nack.consumer = consumer
@@ -313,7 +313,7 @@ def xclaimCommand_options(c, j, now):
             ok, idle = getLongLongFromObjectOrReply(c, c.argv[j], b"Invalid IDLE option argument for XCLAIM")
             if ok != C_OK:
                 return None
-            args.deliverytime = now - idle
+            args.deliverytime = to_llong(now - idle)
         elif opt == b"time" and moreargs:
             j += 1
             ok, args.deliverytime = getLongLongFromObjectOrReply(c, c.argv[j], b"Invalid TIME option argument for XCLAIM")
@@ -393,7 +393,7 @@ def xclaimCommand(c):
                 continue
             nack = streamCreateNACK(None)
             raxInsert(group.pel, buf, nack)
-        if nack.consumer is not None and minidle and now - nack.delivery_time < minidle:
+        if nack.consumer is not None and minidle and to_llong(now - nack.delivery_time) < minidle:
             continue
         if consumer is None:
             consumer, _ = streamLookupConsumer(group, c.argv[3].ptr, SLC_NONE)
@@ -452,7 +452,7 @@ def xautoclaimCommand(c):
         return
 
     consumer = None
-    attempts = count * 10                   # bounds the scan over entries that are not idle enough
+    attempts = to_llong(count * 10)                   # bounds the scan over entries that are not idle enough
     addReplyArrayLen(c, 2)
     endidptr = addReplyDeferredLen(c)
     arraylenptr = addReplyDeferredLen(c)
@@ -464,7 +464,7 @@ def xautoclaimCommand(c):
     while attempts and count and raxNext(ri):
         attempts -= 1
         nack = ri.data
-        if minidle and now - nack.delivery_time < minidle:
+        if minidle and to_llong(now - nack.delivery_time) < minidle:
             continue
         if consumer is None:
             consumer, _ = streamLookupConsumer(group, c.argv[3].ptr, SLC_NONE)

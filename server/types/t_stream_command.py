@@ -8,7 +8,7 @@ Departures   ID parsers return (ok, streamID).
 
 from ae.monotonic import mstime
 from datastructs.rax import raxSize
-from datastructs.util import UINT64_MAX, string2ull
+from datastructs.util import UINT64_MAX, string2ull, to_llong
 from server.client.networking import rewriteClientCommandArgument
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyBulkCString, addReplyDeferredLen,
@@ -707,7 +707,7 @@ def xinfoCommand(c):
             addReplyBulkCString(c, b"pending")
             addReplyLongLong(c, raxSize(consumer.pel))
             addReplyBulkCString(c, b"idle")
-            addReplyLongLong(c, max(0, now - consumer.seen_time))
+            addReplyLongLong(c, max(0, to_llong(now - consumer.seen_time)))
     elif opt == b"groups" and c.argc == 3:
         if s.cgroups is None:
             addReplyArrayLen(c, 0)
