@@ -3,15 +3,17 @@
 Lives here   IOThreadMain; handing out reads and writes, and waiting for them.
 Called from  beforeSleep (handleClientsWithPending*UsingThreads) [before]; readQueryFromClient (postponeClientRead) [read].
 State        io_threads*, below; server.io_threads_active, clients_pending_read.
-Invariant    a thread touches its own list and the clients in it, and only between the release of its mutex and its
-             pending count going to 0; the main thread touches neither in that time.  No keyspace, no ae, no lists of server.
-Departures   in C a waiting thread spins a million times before it sleeps on its mutex, and main spins until all is
-             done.  Under the GIL the one who spins starves the one who works, so both sleep at once: the thread on
-             io_threads_mutex, which main releases once per batch, and main on io_threads_done.  Counters that C
-             adds to atomically are plain: CPython does not switch threads inside such a statement.
-             TLS connections stay with the main thread: they register events in ae.  (6.2's redis.conf says that the
-             threads do not work with TLS; its code does not see to it.)
+Invariant    a thread touches its own list and the clients in it, and only while its pending count is not 0; the main
+             thread touches neither in that time.  No keyspace, no ae, no lists of server.
+             io_threads_pending[j] is the only word that both sides write: main while it is 0, thread j while it is not.
+Departures   D-32: both spins give the GIL away in each round, or the thread that is waited for could not run; a thread
+             spins fewer rounds than C's before it waits on its mutex.  On a build without GIL the spins are bare.
+             Counters that C adds to atomically (stat_net_input_bytes and the like) are plain integers: a build without
+             GIL may lose an increment when two threads add at the same moment.
+             TLS connections stay with the main thread: they register events in ae.  (The redis.conf of 6.2 says that the
+             threads do not work with TLS; its code does not enforce it.)
 """
+import os
 import sys
 import threading
 
@@ -34,12 +36,14 @@ IO_THREADS_MAX_NUM = 128
 IO_THREADS_OP_READ = 0
 IO_THREADS_OP_WRITE = 1
 IO_THREADS_OP_EXIT = 2                 # ours: C cancels its threads
+GIL_ENABLED = getattr(sys, "_is_gil_enabled", lambda: True)()
+# How often a thread looks for work before it waits on its mutex.  C: a million times; each round costs the others the GIL here.
+IO_THREADS_SPIN = 20 if GIL_ENABLED else 1000000
 
 IO_THREADS_MIN_CLIENTS = 64            # ours, measured: under the GIL a woken thread pays off only with this many
 
 io_threads = [None] * IO_THREADS_MAX_NUM
-io_threads_mutex = [None] * IO_THREADS_MAX_NUM   # locked at rest; main releases it to start a batch
-io_threads_done = [None] * IO_THREADS_MAX_NUM    # ours: locked at rest; the thread releases it after a batch
+io_threads_mutex = [None] * IO_THREADS_MAX_NUM   # locked while the threads are not active
 io_threads_pending = [0] * IO_THREADS_MAX_NUM    # clients handed to the thread, 0 when it has finished
 io_threads_op = IO_THREADS_OP_READ
 io_threads_list = [None] * IO_THREADS_MAX_NUM    # list_ of clients a thread
@@ -62,28 +66,36 @@ def IOThreadMain(id):
     except OSError:
         pass
     redisSetCpuAffinity(server.server_cpulist)
-    mutex = io_threads_mutex[id]
-    done = io_threads_done[id]
-    clients = io_threads_list[id]
+    yield_gil = os.sched_yield if GIL_ENABLED else None
 
     while True:
-        # Sleep until main has something for us.
-        mutex.acquire()
-        op = io_threads_op
-        if op == IO_THREADS_OP_EXIT:
-            return
+        # Wait for the start of a batch.
+        for _ in range(IO_THREADS_SPIN):
+            if getIOPendingCount(id) != 0:
+                break
+            if yield_gil is not None:
+                yield_gil()
+
+        # Give the main thread a chance to stop this thread.
+        if getIOPendingCount(id) == 0:
+            io_threads_mutex[id].acquire()
+            io_threads_mutex[id].release()
+            if io_threads_op == IO_THREADS_OP_EXIT:
+                return
+            continue
+
         serverAssert(getIOPendingCount(id) != 0)
 
+        # The main thread does not touch the list before the pending count is 0.
         try:
-            process_io_thread_list(clients, op)
+            process_io_thread_list(io_threads_list[id], io_threads_op)
         finally:
-            listEmpty(clients)
+            listEmpty(io_threads_list[id])
             setIOPendingCount(id, 0)
-            done.release()
 
 
 def process_io_thread_list(clients, op):
-    """Read or write for all clients of the list.  A client whose turn raises is closed, the others go on."""
+    """Read or write for all clients of the list.  A client whose turn raises is closed, the others are served."""
     ln = clients.head
     while ln is not None:
         c = ln.value
@@ -114,10 +126,8 @@ def initThreadedIO():
         if i == 0:
             continue                                # the main thread
         io_threads_mutex[i] = threading.Lock()
-        io_threads_done[i] = threading.Lock()
         setIOPendingCount(i, 0)
         io_threads_mutex[i].acquire()
-        io_threads_done[i].acquire()
         # daemon: a thread asleep must not keep the process from ending.
         tid = threading.Thread(target=IOThreadMain, args=(i,), name="io_thd_%d" % i, daemon=True)
         try:
@@ -132,11 +142,12 @@ def killIOThreads():
     """End the threads: before a memory test, or when the process dies."""
     global io_threads_op
     io_threads_op = IO_THREADS_OP_EXIT
+    if server.io_threads_num > 1 and not server.io_threads_active:
+        startThreadedIO()
     for j in range(1, server.io_threads_num):
         tid = io_threads[j]
         if tid is None or tid is threading.current_thread():
             continue
-        io_threads_mutex[j].release()
         tid.join(1)
         if tid.is_alive():
             serverLog(LL_WARNING, "IO thread(tid:%d) can not be joined: %s", tid.ident, "Connection timed out")
@@ -146,14 +157,19 @@ def killIOThreads():
 
 
 def startThreadedIO():
+    """Let the threads leave their mutexes."""
     serverAssert(server.io_threads_active == 0)
+    for j in range(1, server.io_threads_num):
+        io_threads_mutex[j].release()
     server.io_threads_active = 1
 
 
 def stopThreadedIO():
-    # Reads that were put off for the threads come first.
+    """Make the threads wait on their mutexes, after the reads that were put off for them."""
     handleClientsWithPendingReadsUsingThreads()
     serverAssert(server.io_threads_active == 1)
+    for j in range(1, server.io_threads_num):
+        io_threads_mutex[j].acquire()
     server.io_threads_active = 0
 
 
@@ -174,28 +190,37 @@ def io_threads_to_use(clients):
 
 
 def run_io_threads(op):
-    """Start all threads that have clients, do the slice of the main thread, and wait for the others (ours)."""
-    global io_threads_op
-    io_threads_op = op
-    started = []
-    for j in range(1, server.io_threads_num):
-        count = io_threads_list[j].len
-        if count:
-            setIOPendingCount(j, count)
-            io_threads_mutex[j].release()
-            started.append(j)
+    """Start the threads that have clients, serve the slice of the main thread, and wait until all have finished.
 
+    C: written out in both callers.
+    """
+    global io_threads_op
+    # Give the start condition to the waiting threads, by setting their pending counts.
+    io_threads_op = op
+    for j in range(1, server.io_threads_num):
+        setIOPendingCount(j, io_threads_list[j].len)
+
+    # The main thread processes a slice of the clients, too.
     process_io_thread_list(io_threads_list[0], op)
     listEmpty(io_threads_list[0])
 
-    for j in started:
-        io_threads_done[j].acquire()
+    # Wait for all the other threads to end their work.
+    while True:
+        pending = 0
+        for j in range(1, server.io_threads_num):
+            pending += getIOPendingCount(j)
+        if pending == 0:
+            break
+        if GIL_ENABLED:
+            os.sched_yield()
 
 
 def handleClientsWithPendingWritesUsingThreads():
     """handleClientsWithPendingWrites, with the help of the threads if there is enough to do."""
     processed = server.clients_pending_write.len
     if processed == 0:
+        if server.io_threads_active:
+            stopThreadedIO()                        # ours: C's threads spin on through an idle time
         return 0
 
     if server.io_threads_num == 1 or stopThreadedIOIfNeeded():
