@@ -1,28 +1,37 @@
 # aeredis: `make run` starts the server, `make test` passes the tests.
 
 PYTHON ?= python3
-VENV   ?= .venv
+# Each interpreter has an environment of its own: .venv for python3, .venv-pypy39, .venv-cpython-312, ... for the others.
+ifndef VENV
+VENV   := .venv$(if $(filter-out python3,$(PYTHON)),-$(shell $(PYTHON) -c "import sys; print(sys.implementation.cache_tag)"))
+endif
 BIN    := $(VENV)/bin
 PORT   ?= 6379
 ARGS   ?=
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# What PyPy can do without, since it has to be compiled there: psutil (then /proc is read), lupa (then EVAL says what is missing).
+UNLESS_PYPY = $(BIN)/python -c "import sys; sys.exit(sys.implementation.name != 'pypy')"
 
-.PHONY: run test test-apps lint debug docs bench test-redis differential soak crash clean install
+.PHONY: run test test-apps test-pythons lint debug docs bench test-redis differential soak crash clean install pyz
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(PYTHON) tests/support/requirements.py lua)
+	$(PIP) $$($(PYTHON) tests/support/requirements.py) || $(UNLESS_PYPY)
+	$(PIP) $$($(PYTHON) tests/support/requirements.py --only lua) || $(UNLESS_PYPY)
 	touch $@
 
 $(VENV)/.test: setup.cfg $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(PYTHON) tests/support/requirements.py test oracle) flake8
+	$(PIP) $$($(PYTHON) tests/support/requirements.py --only test oracle) flake8
 	touch $@
 
-# Console scripts aeredis-server, aeredis-check-rdb, aeredis-check-aof in the virtual environment.
+# The package aeredis and its console scripts, in the virtual environment.
 install: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools wheel
-	$(BIN)/python -c "import setuptools; setuptools.setup()" --quiet bdist_wheel
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
+	$(PIP) --force-reinstall --no-deps .
+
+# One file that any Python from 3.9 on runs: python3 dist/aeredis.pyz --port 7000
+pyz:
+	$(PYTHON) -m tests.support.genpyz dist/aeredis.pyz
 
 run: $(VENV)/.run
 	$(BIN)/python -m server --port $(PORT) $(ARGS)
@@ -51,9 +60,13 @@ bench: $(VENV)/.test
 test-redis: $(VENV)/.test
 	$(BIN)/python -m tests.redis_suite.run $(ARGS) $(SUITE)
 
+# Unit and client tests with every CPython 3.9 - 3.14 and PyPy on the machine.  ARGS="3.12 pypy" chooses.
+test-pythons:
+	$(PYTHON) -m tests.support.pythons $(ARGS)
+
 # RQ, Celery and django-redis do a real job on the server.
 test-apps: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(PYTHON) tests/support/requirements.py apps)
+	$(PIP) $$($(PYTHON) tests/support/requirements.py --only apps)
 	$(BIN)/python -m pytest tests/integration/test_applications.py $(ARGS)
 
 # The long run of the comparison with the real server.
@@ -71,4 +84,4 @@ crash: $(VENV)/.test
 		$(BIN)/python -m pytest tests/integration/test_crash.py tests/integration/test_check_tools.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) .redis-suite build dist *.egg-info .pytest_cache .hypothesis
+	rm -rf .venv .venv-* .redis-suite build dist *.egg-info .pytest_cache .hypothesis

@@ -1,5 +1,6 @@
 """The layer rules of docs/map.md: imports point down, upward calls go through server/link.py."""
 import ast
+import configparser
 import os
 import subprocess
 import sys
@@ -104,3 +105,16 @@ def test_every_module_imports_first():
     run = subprocess.run([sys.executable, "-c", code] + names, cwd=genlink.ROOT, env=dict(os.environ),
                          capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_the_wheel_has_every_folder():
+    """`packages` of setup.cfg names each folder with modules, and each file *.conf has its link in server/package."""
+    cfg = configparser.ConfigParser()
+    cfg.read(os.path.join(genlink.ROOT, "setup.cfg"), encoding="utf-8")
+    folders = {os.path.relpath(os.path.dirname(path), genlink.ROOT).replace(os.sep, ".") for _, path in MODULES}
+    expected = {"aeredis" if f == "server.package" else "aeredis." + f for f in folders}
+    assert set(cfg["options"]["packages"].split()) == expected
+    for name in os.listdir(genlink.ROOT):
+        if name.endswith(".conf"):
+            link = os.path.join(genlink.ROOT, "server", "package", name)
+            assert os.path.islink(link), "ln -s ../../%s server/package/" % name
