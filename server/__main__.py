@@ -4,6 +4,8 @@ Called from  the interpreter [startup].
 """
 import gc
 import sys
+if not __package__:                        # run by its path, as a restart does: this folder's `types` is not Python's
+    sys.path[0] = __file__.rpartition("/")[0].rpartition("/")[0]
 if hasattr(sys, "getrefcount"):
     gc.disable()                           # before the imports: they make half a million objects
 

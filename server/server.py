@@ -399,10 +399,6 @@ def restartServer(flags, delay):
     os.closerange(3, server.maxclients + 1024)
     if delay:
         time.sleep(delay / 1000)
-    # `dir` has moved us: the new interpreter must find the package by its absolute path.
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    os.environ["PYTHONPATH"] = os.pathsep.join([root] + [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep)
-                                                         if p and p != root])
     try:
         os.execv(sys.executable, launch_command() + server.exec_argv[1:])
     except OSError:

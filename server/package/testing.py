@@ -287,6 +287,16 @@ def free_port(host="127.0.0.1"):
 _servers = weakref.WeakSet()
 
 
+def _after_fork():
+    """In a forked child: the servers are not its children, so there is nothing to wait for or to warn about."""
+    for server in list(_servers):
+        if server.process is not None:
+            server.process.returncode = 0
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 @atexit.register
 def _close_all():
     """End what the program forgot; close() does nothing in a forked child that exits."""

@@ -77,7 +77,8 @@ class Running:
     def __exit__(self, *exc):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdout.close()
 
     def ask(self, *words):
         """Return the reply to a command, once the server answers."""
@@ -89,7 +90,7 @@ class Running:
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:
                     self.process.kill()
-                    pytest.fail("no server: " + self.process.communicate()[0].decode())
+                    pytest.fail("no server: " + self.process.stdout.read().decode())
                 time.sleep(0.02)
 
     def check(self):
@@ -263,7 +264,7 @@ def test_one_file(pyz, tmp_path):
     """Without site-packages (so without psutil too), by a relative path, with `dir` elsewhere, restarted."""
     shutil.copy(pyz, tmp_path / "aeredis.pyz")
     (tmp_path / "data").mkdir()
-    with Running(sys.executable, "-S", "aeredis.pyz", "--dir", "data", cwd=tmp_path) as s:
+    with Running(sys.executable, "-S", "aeredis.pyz", "--dir", tmp_path / "data", cwd=tmp_path) as s:
         s.ask("SET", "k", "v")
         s.ask("SAVE")
         s.check()
