@@ -17,6 +17,7 @@ from replication import replication
 from replication import replication_master
 from replication import replication_slave
 from replication.sentinel import sentinel
+from replication.sentinel import sentinel_command
 from server.admin import config
 from server.admin import config_table
 from server.admin import debug
@@ -90,6 +91,11 @@ replication_master.checkChildrenDone = server_cron.checkChildrenDone
 replication_slave.abortFailover = replication.abortFailover
 replication_slave.clearFailoverState = replication.clearFailoverState
 replication_slave.redisCommunicateSystemd = server_process.redisCommunicateSystemd
+
+# replication.sentinel.sentinel_command
+sentinel_command.commandCommand = server.commandCommand
+sentinel_command.pingCommand = server.pingCommand
+sentinel_command.populateCommandTableParseFlags = server.populateCommandTableParseFlags
 
 # server.admin.config
 config.queueSentinelConfig = sentinel.queueSentinelConfig

@@ -29,6 +29,7 @@ from replication.replication import (
     processClientsWaitingReplicas, replicationCron, replicationStartPendingFork, updateFailoverStatus,
 )
 from replication.replication_master import replicationFeedSlaves
+from replication.sentinel.sentinel_monitor import sentinelTimer
 from server.admin.debug import watchdogScheduleSignal
 from server.client import networking
 from server.client.networking import (
@@ -391,7 +392,6 @@ def serverCron(eventLoop, id_, clientData):
             clusterCron()
 
     if server.sentinel_mode:
-        from replication.sentinel.sentinel import sentinelTimer
         sentinelTimer()
 
     if run_with_period(1000):

@@ -721,6 +721,27 @@ class redisOpArray:
 # Small structs of the server's state
 # ---------------------------------------------------------------------------
 
+class sentinelLoadQueueEntry:
+    """A `sentinel` line of the config file that waits until all lines are read."""
+    __slots__ = ("argc", "argv", "linenum", "line")
+
+    def __init__(self, argv, linenum, line):
+        self.argc = len(argv)
+        self.argv = argv           # list of bytes, without the word `sentinel`
+        self.linenum = linenum     # for the error text
+        self.line = line           # bytes, the whole line
+
+
+class sentinelConfig:
+    """The lines in the three rounds in which they are applied."""
+    __slots__ = ("pre_monitor_cfg", "monitor_cfg", "post_monitor_cfg")
+
+    def __init__(self):
+        self.pre_monitor_cfg = None        # list_ of sentinelLoadQueueEntry
+        self.monitor_cfg = None
+        self.post_monitor_cfg = None
+
+
 class saveparam:
     """A `save <seconds> <changes>` point."""
     __slots__ = ("seconds", "changes")
@@ -959,7 +980,7 @@ class redisServer:
         self.arch_bits = 0                    # 64 or 32
         self.cronloops = 0                    # calls of serverCron
         self.runid = b"0" * CONFIG_RUN_ID_SIZE  # 40 hex digits, new at every start
-        self.sentinel_mode = 0                # always 0
+        self.sentinel_mode = 0                # 1 = this process is a Sentinel
         self.initial_memory_usage = 0         # bytes after initServer
         self.always_show_logo = 0             # 1 = ASCII art in logs that are no terminal, too
         self.in_eval = 0                      # 1 inside EVAL
@@ -1356,7 +1377,7 @@ class redisServer:
         self.aof_rewrite_cpulist = None
         self.bgsave_cpulist = None
         # --- Sentinel config
-        self.sentinel_config = None
+        self.sentinel_config = None           # sentinelConfig, while the file is read
         # --- Coordinate failover info
         self.failover_end_time = 0            # ms; 0 = no deadline
         self.force_failover = 0               # 1 = at the deadline go on anyway

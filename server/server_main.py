@@ -21,7 +21,13 @@ from datastructs.sds import sdscatrepr
 from persistence.aof import loadAppendOnlyFile
 from persistence.rdb_load import rdb_load_errno, rdbLoad
 from replication.replication_slave import replicationCacheMasterUsingMyself
+from replication.sentinel.hiredis_async import redisAsyncContext, redisAsyncFree
+from replication.sentinel.sentinel import (
+    initSentinelConfig, loadSentinelConfigFromQueue, sentinelCheckConfigFile, sentinelIsRunning,
+)
+from replication.sentinel.sentinel_command import initSentinel
 from server.admin.config import loadServerConfig
+from server.client.connection import connection
 from server.client.networking import freeClientAsync, log_unexpected_exception
 from server.client.tls import tlsInit
 from server.command_lookup import reset_lookup_cache
@@ -178,6 +184,9 @@ def unexpected_exception(eventLoop, clientData, exc):
     server.current_client = None
     if c is not None:
         freeClientAsync(c)
+    # A link of a Sentinel: its connection is the client data.
+    if isinstance(clientData, connection) and isinstance(clientData.private_data, redisAsyncContext):
+        redisAsyncFree(clientData.private_data)
 
 
 def switch_fast_path(eventLoop, id, clientData):
@@ -214,7 +223,6 @@ def main(argv):
 
     # Reading the configuration of a Sentinel creates the masters it monitors.
     if server.sentinel_mode:
-        from replication.sentinel.sentinel import initSentinel, initSentinelConfig
         initSentinelConfig()
         initSentinel()
 
@@ -228,7 +236,6 @@ def main(argv):
     if len(argv) >= 2:
         parse_options(argv)
     if server.sentinel_mode:
-        from replication.sentinel.sentinel import sentinelCheckConfigFile
         sentinelCheckConfigFile()
     server.supervised = redisIsSupervised(server.supervised_mode)
     background = server.daemonize and not server.supervised
@@ -277,7 +284,6 @@ def main(argv):
                                         "REPLICA sync\n")
             redisCommunicateSystemd("READY=1\n")
     else:
-        from replication.sentinel.sentinel import sentinelIsRunning
         ACLLoadUsersAtStartup()
         InitServerLast()
         sentinelIsRunning()
@@ -338,5 +344,4 @@ def parse_options(argv):
     loadServerConfig(server.configfile, config_from_stdin, options)
     reset_lookup_cache()                   # rename-command
     if server.sentinel_mode:
-        from replication.sentinel.sentinel import loadSentinelConfigFromQueue
         loadSentinelConfigFromQueue()

@@ -29,7 +29,7 @@ from datastructs.dict import (
     dictRelease, dictReleaseIterator, dictSdsCaseHash, dictSdsKeyCaseCompare, dictType,
 )
 from datastructs.sds import sdscatrepr, sdssplitargs
-from datastructs.util import getRandomHexChars, stringmatch
+from datastructs.util import atoi, getRandomHexChars, stringmatch, strtoull, to_int, to_uint
 from replication.sentinel.hiredis_async import redisAsyncFree
 from replication.sentinel.sentinel_h import (
     REDIS_SENTINEL_PORT, SENTINEL_DEFAULT_ANNOUNCE_HOSTNAMES, SENTINEL_DEFAULT_DENY_SCRIPTS_RECONFIG,
@@ -42,8 +42,7 @@ from replication.sentinel.sentinel_h import (
 )
 from server.admin import config
 from server.admin.config import (
-    atoi, loadServerConfigFromString_loaderr, rewriteConfig, rewriteConfigMarkAsProcessed, rewriteConfigRewriteLine,
-    strtoull,
+    loadServerConfigFromString_loaderr, rewriteConfig, rewriteConfigMarkAsProcessed, rewriteConfigRewriteLine,
 )
 from server.admin.config_table import yesnotoi
 from server.client.networking_reply import (
@@ -62,11 +61,6 @@ from server.session.pubsub import pubsubPublishMessage
 def cstr(s):
     """Return `s` up to its first NUL: where C goes on with a char * (ours)."""
     return bytes(s).partition(b"\0")[0]
-
-
-def as_int(n):
-    """Return `n` as C stores it in an int (ours)."""
-    return (n + 0x80000000) % 0x100000000 - 0x80000000
 
 
 # ========================= Dictionary types ===============================
@@ -218,7 +212,7 @@ def sentinelGenerateInitialMonitorEvents():
         if de is None:
             break
         ri = de.val
-        sentinelEvent(LL_WARNING, b"+monitor", ri, b"%@ quorum %d", as_int(ri.quorum))
+        sentinelEvent(LL_WARNING, b"+monitor", ri, b"%@ quorum %d", to_int(ri.quorum))
     dictReleaseIterator(di)
 
 
@@ -588,7 +582,7 @@ def createSentinelRedisInstance(name, flags, hostname, port, quorum, master):
     if master is not None:
         ri.down_after_period = master.down_after_period
     ri.sentinels = dictCreate(instancesDictType)
-    ri.quorum = quorum & 0xffffffff
+    ri.quorum = to_uint(quorum)
     ri.master = master
     ri.slaves = dictCreate(instancesDictType)
     ri.renamed_commands = dictCreate(renamedCommandsDictType)
@@ -858,12 +852,12 @@ def freeSentinelLoadQueueEntry(item):
     item.argv = item.line = None
 
 
-def queueSentinelConfig(argv, argc, linenum, line):
+def queueSentinelConfig(argv, linenum, line):
     """Keep a `sentinel` line (argv without that word) until all lines are known: their order shall not matter."""
     if server.sentinel_config is None:
         initializeSentinelConfig()
 
-    entry = sentinelLoadQueueEntry([cstr(arg) for arg in argv], argc, linenum, line)
+    entry = sentinelLoadQueueEntry([cstr(arg) for arg in argv], linenum, line)
     if argv[0].lower() == b"monitor":
         listAddNodeTail(server.sentinel_config.monitor_cfg, entry)
     elif searchPreMonitorCfgName(argv[0]):
@@ -1098,7 +1092,7 @@ def rewriteConfigSentinelOption_master(state, master):
 
     master_addr = sentinelGetCurrentMasterAddress(master)
     rewrite(b"monitor", b"%s %d %d", config_word(announceSentinelAddr(master_addr)), master_addr.port,
-            as_int(master.quorum))
+            to_int(master.quorum))
 
     if master.down_after_period != SENTINEL_DEFAULT_DOWN_AFTER:
         rewrite(b"down-after-milliseconds", b"%d", master.down_after_period)

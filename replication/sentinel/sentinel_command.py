@@ -19,9 +19,9 @@ from datastructs.dict import (
     DICT_OK, dictAdd, dictCreate, dictDelete, dictEmpty, dictFetchValue, dictGetIterator, dictNext, dictRelease,
     dictReleaseIterator, dictSdsKeyCaseCompare, dictSize, dictType,
 )
-from datastructs.util import stringmatch
+from datastructs.util import stringmatch, to_int, to_llong, to_uint, to_ullong
 from replication.sentinel.sentinel import (
-    announceSentinelAddr, as_int, createSentinelRedisInstance, cstr, getSentinelRedisInstanceByAddrAndRunID,
+    announceSentinelAddr, createSentinelRedisInstance, cstr, getSentinelRedisInstanceByAddrAndRunID,
     instancesDictType, sentinelCheckCreateInstanceErrors, sentinelDropConnections, sentinelEvent, sentinelFlushConfig,
     sentinelGetCurrentMasterAddress, sentinelGetMasterByName, sentinelPendingScriptsCommand,
     sentinelPropagateDownAfterPeriod, sentinelResetMastersByPattern,
@@ -36,9 +36,10 @@ from replication.sentinel.sentinel_h import (
     SENTINEL_MASTER_LINK_STATUS_UP, SENTINEL_SIMFAILURE_CRASH_AFTER_ELECTION,
     SENTINEL_SIMFAILURE_CRASH_AFTER_PROMOTION, SENTINEL_SIMFAILURE_NONE, SRI_FAILOVER_IN_PROGRESS, SRI_FORCE_FAILOVER,
     SRI_MASTER, SRI_MASTER_DOWN, SRI_O_DOWN, SRI_PROMOTED, SRI_RECONF_DONE, SRI_RECONF_INPROG, SRI_RECONF_SENT,
-    SRI_SCRIPT_KILL_SENT, SRI_SENTINEL, SRI_SLAVE, SRI_S_DOWN, UINT64_MASK, sentinel,
+    SRI_SCRIPT_KILL_SENT, SRI_SENTINEL, SRI_SLAVE, SRI_S_DOWN, sentinel,
 )
 from replication.sentinel.sentinel_monitor import sentinelProcessHelloMessage
+from server.command_lookup import reset_lookup_cache
 from server.admin.config_table import yesnotoi
 from server.admin.info import genRedisInfoString
 from server.client.networking_client import clientCommand, helloCommand
@@ -56,7 +57,7 @@ from server.session.acl import ACLClearCommandID, ACLGetCommandID, aclCommand, a
 from server.session.pubsub import psubscribeCommand, punsubscribeCommand, subscribeCommand, unsubscribeCommand
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import commandCommand, pingCommand, populateCommandTableParseFlags, reset_lookup_cache
+    from server.server import commandCommand, pingCommand, populateCommandTableParseFlags
 
 
 def sentinelcmds():
@@ -112,11 +113,6 @@ def initSentinel():
     sentinel.announce_hostnames = SENTINEL_DEFAULT_ANNOUNCE_HOSTNAMES
     sentinel.myid = b"\0" * 40
     server.sentinel_config = None
-
-
-def as_longlong(n):
-    """Return an unsigned 64-bit number as C's %lld prints it (ours)."""
-    return n - (UINT64_MASK + 1) if n > UINT64_MASK >> 1 else n
 
 
 # =========================== SENTINEL command =============================
@@ -331,7 +327,7 @@ def addReplySentinelRedisInstance(c, ri):
     # Only masters
     if ri.flags & SRI_MASTER:
         addReplyBulkCString(c, b"config-epoch")
-        addReplyBulkLongLong(c, as_longlong(ri.config_epoch))
+        addReplyBulkLongLong(c, to_llong(ri.config_epoch))
         fields += 1
 
         addReplyBulkCString(c, b"num-slaves")
@@ -387,7 +383,7 @@ def addReplySentinelRedisInstance(c, ri):
         fields += 1
 
         addReplyBulkCString(c, b"slave-repl-offset")
-        addReplyBulkLongLong(c, as_longlong(ri.slave_repl_offset))
+        addReplyBulkLongLong(c, to_llong(ri.slave_repl_offset))
         fields += 1
 
         addReplyBulkCString(c, b"replica-announced")
@@ -405,7 +401,7 @@ def addReplySentinelRedisInstance(c, ri):
         fields += 1
 
         addReplyBulkCString(c, b"voted-leader-epoch")
-        addReplyBulkLongLong(c, as_longlong(ri.leader_epoch))
+        addReplyBulkLongLong(c, to_llong(ri.leader_epoch))
         fields += 1
 
     setDeferredMapLen(c, mbl, fields)
@@ -454,7 +450,7 @@ def sentinelIsQuorumReachable(master):
         usable += 1
     dictReleaseIterator(di)
 
-    if usable < as_int(master.quorum):
+    if usable < to_int(master.quorum):
         result |= SENTINEL_ISQR_NOQUORUM
     if usable < voters // 2 + 1:
         result |= SENTINEL_ISQR_NOAUTH
@@ -686,7 +682,7 @@ def sentinelCommand_isMasterDownByAddr(c):
     ok, req_epoch = getLongLongFromObjectOrReply(c, c.argv[4], None)
     if ok != C_OK:
         return
-    ri = getSentinelRedisInstanceByAddrAndRunID(sentinel.masters, cstr(c.argv[2].ptr), as_int(port), None)
+    ri = getSentinelRedisInstanceByAddrAndRunID(sentinel.masters, cstr(c.argv[2].ptr), to_int(port), None)
 
     # In TILT we do not trust what we see.
     if not sentinel.tilt and ri is not None and ri.flags & SRI_S_DOWN and ri.flags & SRI_MASTER:
@@ -694,12 +690,12 @@ def sentinelCommand_isMasterDownByAddr(c):
 
     runid = cstr(c.argv[5].ptr)
     if ri is not None and ri.flags & SRI_MASTER and runid != b"*":
-        leader, leader_epoch = sentinelVoteLeader(ri, req_epoch & UINT64_MASK, runid)
+        leader, leader_epoch = sentinelVoteLeader(ri, to_ullong(req_epoch), runid)
 
     addReplyArrayLen(c, 3)
     addReply(c, shared.cone if isdown else shared.czero)
     addReplyBulkCString(c, leader if leader is not None else b"*")
-    addReplyLongLong(c, as_longlong(leader_epoch))
+    addReplyLongLong(c, to_llong(leader_epoch))
 
 
 def sentinelCommand_monitor(c):
@@ -722,12 +718,12 @@ def sentinelCommand_monitor(c):
         addReplyError(c, b"Invalid IP address or hostname specified")
         return
 
-    ri, err = createSentinelRedisInstance(cstr(c.argv[2].ptr), SRI_MASTER, host, as_int(port), as_int(quorum), None)
+    ri, err = createSentinelRedisInstance(cstr(c.argv[2].ptr), SRI_MASTER, host, to_int(port), to_int(quorum), None)
     if ri is None:
         addReplyError(c, sentinelCheckCreateInstanceErrors(SRI_MASTER, err))
     else:
         sentinelFlushConfig()
-        sentinelEvent(LL_WARNING, b"+monitor", ri, b"%@ quorum %d", as_int(ri.quorum))
+        sentinelEvent(LL_WARNING, b"+monitor", ri, b"%@ quorum %d", to_int(ri.quorum))
         addReply(c, shared.ok)
 
 
@@ -893,9 +889,9 @@ def sentinelSetCommand(c):
             elif name == b"failover-timeout":
                 ri.failover_timeout = ll
             elif name == b"parallel-syncs":
-                ri.parallel_syncs = as_int(ll)
+                ri.parallel_syncs = to_int(ll)
             else:
-                ri.quorum = ll & 0xffffffff
+                ri.quorum = to_uint(ll)
             changes += 1
         elif name in (b"notification-script", b"client-reconfig-script") and moreargs > 0:
             j += 1

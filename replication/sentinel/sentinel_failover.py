@@ -29,6 +29,7 @@ from ae.monotonic import mstime
 from datastructs.dict import (
     dictAddRaw, dictCreate, dictGetIterator, dictNext, dictRelease, dictReleaseIterator, dictSize,
 )
+from datastructs.util import to_ullong
 from replication.sentinel.hiredis_async import redisAsyncCommand
 from replication.sentinel.sentinel import (
     announceSentinelAddr, leaderVotesDictType, sentinelDiscardReplyCallback, sentinelEvent, sentinelFlushConfig,
@@ -41,7 +42,7 @@ from replication.sentinel.sentinel_h import (
     SENTINEL_FAILOVER_STATE_WAIT_START, SENTINEL_INFO_PERIOD, SENTINEL_MAX_DESYNC, SENTINEL_PING_PERIOD,
     SENTINEL_SIMFAILURE_CRASH_AFTER_ELECTION, SENTINEL_SLAVE_RECONF_TIMEOUT, SRI_FAILOVER_IN_PROGRESS,
     SRI_FORCE_FAILOVER, SRI_MASTER, SRI_O_DOWN, SRI_PROMOTED, SRI_RECONF_DONE, SRI_RECONF_INPROG, SRI_RECONF_SENT,
-    SRI_S_DOWN, UINT64_MASK, sentinel,
+    SRI_S_DOWN, sentinel,
 )
 from server.log import serverAssert, serverLog
 from server.server_h import C_ERR, C_OK, LL_NOTICE, LL_WARNING
@@ -189,7 +190,7 @@ def sentinelStartFailover(master):
     serverAssert(master.flags & SRI_MASTER)
     master.failover_state = SENTINEL_FAILOVER_STATE_WAIT_START
     master.flags |= SRI_FAILOVER_IN_PROGRESS
-    sentinel.current_epoch = (sentinel.current_epoch + 1) & UINT64_MASK
+    sentinel.current_epoch = to_ullong(sentinel.current_epoch + 1)
     master.failover_epoch = sentinel.current_epoch
     sentinelEvent(LL_WARNING, b"+new-epoch", master, b"%d", sentinel.current_epoch)
     sentinelEvent(LL_WARNING, b"+try-failover", master, b"%@")

@@ -86,8 +86,6 @@ SENTINEL_ISQR_OK = 0
 SENTINEL_ISQR_NOQUORUM = (1 << 0)
 SENTINEL_ISQR_NOAUTH = (1 << 1)
 
-UINT64_MASK = 0xffffffffffffffff
-
 
 class sentinelAddr:
     """Where an instance is.  Shown, sent and written as `ip`; as `hostname` with announce-hostnames."""

@@ -18,6 +18,7 @@ from ae.anet import FD_TO_SOCK_NAME, anetFdToString
 from ae.monotonic import mstime
 from datastructs.dict import dictGetIterator, dictGetSafeIterator, dictNext, dictReleaseIterator
 from datastructs.sds import sdssplitlen
+from datastructs.util import atoi, strtoll, strtoull, to_int, to_llong, to_ullong
 from replication.sentinel.hiredis_async import (
     redisAeAttach, redisAsyncCommand, redisAsyncConnectBind, redisAsyncSetConnectCallback,
     redisAsyncSetDisconnectCallback, redisInitiateSSL,
@@ -26,7 +27,7 @@ from replication.sentinel.hiredis_read import (
     REDIS_REPLY_ARRAY, REDIS_REPLY_ERROR, REDIS_REPLY_INTEGER, REDIS_REPLY_STATUS, REDIS_REPLY_STRING,
 )
 from replication.sentinel.sentinel import (
-    announceSentinelAddr, as_int, createSentinelAddr, createSentinelRedisInstance, cstr, dupSentinelAddr,
+    announceSentinelAddr, createSentinelAddr, createSentinelRedisInstance, cstr, dupSentinelAddr,
     getSentinelRedisInstanceByAddrAndRunID, instanceLinkCloseConnection, removeMatchingSentinelFromMaster,
     sentinelAddrEqualsHostname, sentinelCallClientReconfScript, sentinelCollectTerminatedScripts,
     sentinelDisconnectCallback, sentinelDiscardReplyCallback, sentinelEvent, sentinelFlushConfig,
@@ -46,10 +47,9 @@ from replication.sentinel.sentinel_h import (
     SENTINEL_MAX_PENDING_COMMANDS, SENTINEL_MIN_LINK_RECONNECT_PERIOD, SENTINEL_NO_FLAGS, SENTINEL_OBSERVER,
     SENTINEL_PING_PERIOD, SENTINEL_PUBLISH_PERIOD, SENTINEL_SIMFAILURE_CRASH_AFTER_PROMOTION, SENTINEL_TILT_PERIOD,
     SRI_FAILOVER_IN_PROGRESS, SRI_MASTER, SRI_MASTER_DOWN, SRI_O_DOWN, SRI_PROMOTED, SRI_RECONF_DONE,
-    SRI_RECONF_INPROG, SRI_RECONF_SENT, SRI_SCRIPT_KILL_SENT, SRI_SENTINEL, SRI_SLAVE, SRI_S_DOWN, UINT64_MASK,
+    SRI_RECONF_INPROG, SRI_RECONF_SENT, SRI_SCRIPT_KILL_SENT, SRI_SENTINEL, SRI_SLAVE, SRI_S_DOWN,
     sentinel,
 )
-from server.admin.config import atoi, strtoll, strtoull
 from server.client import tls
 from server.client.networking import log_unexpected_exception
 from server.log import integrity_failure, serverLog
@@ -249,7 +249,7 @@ def sentinelRefreshInstanceInfo_parse(ri, info):
 
         # master_link_down_since_seconds:<seconds>
         if len(l) >= 32 and l.startswith(b"master_link_down_since_seconds"):
-            ri.master_link_down_time = strtoll(l[31:])[0] * 1000
+            ri.master_link_down_time = to_llong(strtoll(l[31:])[0] * 1000)
 
         # role:<role>
         if l.startswith(b"role:master"):
@@ -646,7 +646,7 @@ def sentinelCheckObjectivelyDown(master):
 
     if odown:
         if master.flags & SRI_O_DOWN == 0:
-            sentinelEvent(LL_WARNING, b"+odown", master, b"%@ #quorum %d/%d", quorum, as_int(master.quorum))
+            sentinelEvent(LL_WARNING, b"+odown", master, b"%@ #quorum %d/%d", quorum, to_int(master.quorum))
             master.flags |= SRI_O_DOWN
             master.o_down_since_time = mstime()
     else:
@@ -677,7 +677,7 @@ def sentinelReceiveIsMasterDownReply(c, reply, privdata):
         leader = cstr(reply.element[1].str)
         if leader != b"*":
             # It has voted.
-            leader_epoch = reply.element[2].integer & UINT64_MASK
+            leader_epoch = to_ullong(reply.element[2].integer)
             if ri.leader_epoch != leader_epoch:
                 serverLog(LL_WARNING, "%s voted for %s %d", ri.name, leader, leader_epoch)
             ri.leader = leader

@@ -68,8 +68,15 @@ def write_script(path, line):
     os.chmod(path, 0o755)
 
 
-def install_binaries(src, real):
-    """Put redis-server and its companions into the tree's src/: ours, or the real ones."""
+def mixed(kind, which, real_command):
+    """Return the shell lines that run `real_command` in the folders <kind>_<number> with even or odd numbers."""
+    if not which:
+        return ""
+    return 'case "$1" in %s_*[%s]/*) %s ;; esac\n' % (kind, "02468" if which == "even" else "13579", real_command)
+
+
+def install_binaries(src, real, mix=None, mix_servers=None, binary=os.path.join(WORK, "redis-server")):
+    """Put redis-server and its companions into the tree's src/: ours, the real ones, or both in turn (see --mix)."""
     for name in ("redis-server", "redis-cli", "redis-benchmark", "redis-sentinel", "redis-check-aof", "redis-check-rdb"):
         if os.path.lexists(os.path.join(src, name)):
             os.unlink(os.path.join(src, name))
@@ -87,8 +94,9 @@ def install_binaries(src, real):
             os.symlink("redis-server", os.path.join(src, name))
         return
     run = 'PYTHONPATH="%s" exec "%s" -m ' % (ROOT, sys.executable)
-    write_script(os.path.join(src, "redis-server"), run + 'server "$@"')
-    write_script(os.path.join(src, "redis-sentinel"), run + 'server "$@" --sentinel')
+    write_script(os.path.join(src, "redis-server"), mixed("redis", mix_servers, 'exec "%s" "$@"' % binary) + run + 'server "$@"')
+    write_script(os.path.join(src, "redis-sentinel"),
+                 mixed("sentinel", mix, 'exec "%s" "$@" --sentinel' % binary) + run + 'server "$@" --sentinel')
     write_script(os.path.join(src, "redis-check-aof"), run + 'persistence.redis_check_aof "$@"')
     write_script(os.path.join(src, "redis-check-rdb"), run + 'persistence.redis_check_rdb "$@"')
 
@@ -162,6 +170,57 @@ def run_file(name, tree, job, args, extra):
     return result
 
 
+INSTANCE_RUNNERS = ("sentinel", "cluster")
+TEST_START = re.compile(r"^\d\d:\d\d:\d\d> (.*)")
+
+
+def instance_files(runner, pattern):
+    """Return the files of the Sentinel or Cluster runner whose name holds `pattern`, as "sentinel/05-manual"."""
+    folder = os.path.join(TREE, "tests", runner, "tests")
+    return sorted("%s/%s" % (runner, f[:-4]) for f in os.listdir(folder) if f.endswith(".tcl") and pattern in f)
+
+
+def run_instance_file(name, tree, args, extra):
+    """Run one file of the Sentinel or Cluster runner -> FileResult.  A test is a line "time> name: ... OK"."""
+    result = FileResult(name)
+    runner, _, unit = name.partition("/")
+    start = time.monotonic()
+    run = subprocess.run(["./runtest-" + runner, "--single", unit] + extra, cwd=tree, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, check=False, env=dict(os.environ, PATH=args.path))
+    result.seconds = time.monotonic() - start
+    result.output = COLOUR.sub("", run.stdout.decode("utf-8", "replace"))
+    test, passed, said = None, False, ""
+
+    def close():
+        nonlocal passed
+        if test is not None:
+            if passed:
+                result.ok += 1
+            else:
+                result.failed.append("%s: %s" % (test, said))
+        passed = False
+
+    for line in result.output.splitlines():
+        match = TEST_START.match(line)
+        if match or line.startswith(("Testing unit:", "Cleaning up", "GOOD!", "WARNING")):
+            close()
+            test, said = None, ""
+        if match:
+            test = match.group(1).partition(": ")[0]
+            said = match.group(1).partition(": ")[2]
+        elif test is not None and not passed:
+            said = line
+        if test is not None and line.endswith("OK"):
+            passed = True
+    close()
+    result.finished = "GOOD! No errors." in result.output or "test(s) failed." in result.output
+    if run.returncode and not result.failed:
+        result.failed.append("the runner ended with %d: %s" % (run.returncode, " | ".join(result.output.splitlines()[-3:])))
+    if args.verbose or (result.failed and args.show):
+        print(result.output)
+    return result
+
+
 def read_list(name):
     """Return [(first column, rest), ...] of a list file, comments and blank lines left out."""
     rows = []
@@ -190,6 +249,12 @@ def choose(suites):
     for suite in suites:
         files += [f for f, mark in read_list("files.txt") if mark == "quick"] if suite == "quick" else [suite]
     return files
+
+
+def print_result(result):
+    """Print the line of one file, as soon as it is known."""
+    print("%-40s %s (%.0f s)" % (result.name, "ok %d" % result.ok if result.finished and not result.failed else
+                                 "FAILED %d, ok %d" % (len(result.failed), result.ok), result.seconds), flush=True)
 
 
 def report(results):
@@ -221,15 +286,20 @@ def main():
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--show", action="store_true", help="print the runner's output of files that fail")
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--mix", choices=("even", "odd"))
+    parser.add_argument("--mix-servers", choices=("even", "odd"))
+    parser.add_argument("--mix-binary", default=os.path.join(WORK, "redis-server"))
+    parser.add_argument("--dont-clean", action="store_true", help="keep the folders of Sentinel's and Cluster's runner")
     args = parser.parse_args()
 
     if not shutil.which("tclsh"):
         sys.exit("tclsh is not on PATH (Debian: apt-get install tcl)")
     fetch()
-    install_binaries(os.path.join(TREE, "src"), args.real)
+    install_binaries(os.path.join(TREE, "src"), args.real, args.mix, args.mix_servers, args.mix_binary)
     args.path = os.environ["PATH"] if args.real else install_ldd()
-    if args.suite in (["cluster"], ["sentinel"]):
-        sys.exit(subprocess.run(["./runtest-" + args.suite[0]], cwd=job_tree(0), check=False).returncode)
+    instances = [suite for suite in args.suite if suite.partition("/")[0] in INSTANCE_RUNNERS]
+    if instances and instances != args.suite:
+        sys.exit("the files of %s run by themselves" % " and ".join(INSTANCE_RUNNERS))
     with open(os.path.join(WORK, "skipfile"), "w", encoding="utf-8") as f:
         f.write("\n".join(name for name, _ in read_list("skip.txt")) + "\n")
     extra = []
@@ -243,6 +313,16 @@ def main():
         extra += ["--tls"]
     for name in args.only:
         extra += ["--only", name]
+    if instances:
+        if args.dont_clean:
+            extra += ["--dont-clean"]
+        results = []
+        for suite in instances:
+            runner, _, pattern = suite.partition("/")
+            for name in instance_files(runner, pattern):
+                results.append(run_instance_file(name, job_tree(0), args, extra))
+                print_result(results[-1])
+        sys.exit(1 if report(results) else 0)
 
     files = choose(args.suite)
     jobs = max(1, min(args.jobs, len(files)))
@@ -254,8 +334,7 @@ def main():
             result = run_file(name, tree, job, args, extra)
         finally:
             free.append((job, tree))
-        print("%-40s %s (%.0f s)" % (name, "ok %d" % result.ok if result.finished and not result.failed else
-                                     "FAILED %d, ok %d" % (len(result.failed), result.ok), result.seconds), flush=True)
+        print_result(result)
         return result
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
