@@ -33,7 +33,8 @@ def test_the_map_names_only_what_exists():
 def c_names():
     """Every word of the C source: function names, macros, struct members."""
     words = set()
-    for folder in (C_SOURCE, os.path.join(C_SOURCE, "..", "deps", "lua", "src")):
+    deps = os.path.join(C_SOURCE, "..", "deps")
+    for folder in (C_SOURCE, os.path.join(deps, "lua", "src"), os.path.join(deps, "hiredis")):
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             if name.endswith((".c", ".h")):
                 words.update(re.findall(r"[A-Za-z_]\w+", read(folder, name)))
