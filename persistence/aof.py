@@ -15,7 +15,7 @@ import sys
 import time
 
 from ae.monotonic import mstime
-from datastructs.adlist import listCreate, listRelease
+from datastructs.adlist import listRelease
 from datastructs.util import atoi, strtol, strtoll, to_llong
 from persistence.aof_buffer import aof_background_fsync, aofRewriteBufferAppend, aofUpdateCurrentSize
 from persistence.aof_rewrite import killAppendOnlyChild, rewriteAppendOnlyFileBackground
@@ -24,19 +24,18 @@ from persistence.rdb_load import loadingProgress, rdb_load_errno, rdbLoadRio, st
 from persistence.rdb_save import debugDelay
 from persistence.rio import rio, rioInitWithFile, rioTell
 from server.bio import BIO_AOF_FSYNC, bioPendingJobsOfType
-from server.client.networking import freeClientOriginalArgv, processEventsWhileBlocked
+from server.client.networking import createClient, freeClientOriginalArgv, processEventsWhileBlocked
 from server.command_lookup import lookupCommand
-from server.keyspace.db import selectDb
 from server.keyspace.expire import expireCommand, expireatCommand, pexpireCommand
 from server.latency_samples import latencyAddSample
 from server.log import serverAssert, serverLog
 from server.object import createObject, object_get_bytes
 from server.server_h import (
-    AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, BLOCKED_NONE, C_ERR, C_OK,
-    CHILD_TYPE_AOF, CLIENT_BLOCKED, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_MULTI, client, LL_NOTICE, LL_WARNING,
+    AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, C_ERR, C_OK,
+    CHILD_TYPE_AOF, CLIENT_BLOCKED, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_MULTI, LL_NOTICE, LL_WARNING,
     OBJ_STRING, server, SLAVE_STATE_WAIT_BGSAVE_START)
 from server.server_state import hasActiveChildProcess
-from server.session.multi import execCommand, freeClientMultiState, initClientMultiState, queueMultiCommand
+from server.session.multi import execCommand, freeClientMultiState, queueMultiCommand
 from server.types.t_string import psetexCommand, setCommand, setexCommand
 
 
@@ -337,18 +336,16 @@ def feedAppendOnlyFile(cmd, dictid, argv, argc):
 # -------------------------------------------------------------------------
 
 def createAOFClient():
-    """Return the fake client that replays the file: no connection, never blocked, sees no replies."""
-    c = client()
-    selectDb(c, 0)
+    """Return the fake client that replays the file: no connection, never blocked, sees no replies.
+
+    C: leaves what commands of an AOF should not need as it comes from malloc.  Any command may stand in a file.
+    """
+    c = createClient(None)
+    server.next_client_id -= 1                      # it takes none
     c.id = CLIENT_ID_AOF
     c.flags = CLIENT_DENY_BLOCKING
-    c.btype = BLOCKED_NONE
     c.replstate = SLAVE_STATE_WAIT_BGSAVE_START     # so that nobody tries to send it a reply
-    c.reply = listCreate()
-    c.watched_keys = listCreate()
-    c.resp = 2
-    c.user = None
-    initClientMultiState(c)
+    c.user = None                                   # may do everything
     return c
 
 
@@ -523,6 +520,7 @@ def loadAppendOnlyFile_commands(f, fakeClient):
         serverAssert((fakeClient.flags & CLIENT_BLOCKED) == 0)
 
         freeFakeClientArgv(fakeClient)
+        freeClientOriginalArgv(fakeClient)          # C: kept, and the next command takes them for its own
         fakeClient.cmd = None
         if server.aof_load_truncated:
             valid_up_to = pos

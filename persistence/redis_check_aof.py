@@ -5,11 +5,13 @@ Called from  main, as aeredis-check-aof [startup].
 State        error, epos, line: C's static variables, here in checkstate.
 """
 import os
+import signal
 import sys
 
 from datastructs.util import strtol
 from persistence.redis_check_rdb import redis_check_rdb_main, show
 from server.server_h import C_ERR
+from server.stdio import open_standard_streams
 
 
 class checkstate_t:
@@ -170,8 +172,12 @@ def redis_check_aof_main(argv):
             if not fix:
                 fail("AOF is not valid. Use the --fix option to try fixing it.")
             show("This will shrink the AOF from %d bytes, with %d bytes, to %d bytes" % (size, diff, pos))
-            os.write(1, b"Continue? [y/N]: ")
-            if sys.stdin.readline()[:1].lower() != "y":
+            print("Continue? [y/N]: ", end="", flush=True)
+            try:
+                answer = sys.stdin.buffer.readline()
+            except OSError:
+                answer = b""
+            if answer[:1].lower() != b"y":
                 fail("Aborting...")
             try:
                 os.ftruncate(fp.fileno(), pos)
@@ -187,6 +193,8 @@ def main():
     """aeredis-check-aof"""
     import server.link  # noqa: F401,PLC0415  (binds the upward calls)
     from server.server import initServerConfig  # noqa: PLC0415  (upward)
+    open_standard_streams()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)   # `| head` ends us as it ends C: no exit code that says "bad file"
     initServerConfig()
     redis_check_aof_main(sys.argv)
 

@@ -6,6 +6,7 @@ State        rdbstate: where the reader is.  rdb_load.rdbCheckMode: 1 while we a
 Departures   a Python error while reading counts as C's "Server crash" (rdbCheckHandleCrash, a signal handler there).
 """
 import os
+import signal
 import sys
 
 from ae.monotonic import mstime
@@ -20,6 +21,7 @@ from persistence.rdb_load import (
     rdbLoadObject, rdbLoadProgressCallback, rdbLoadTime, rdbLoadType, startLoadingFile, stopLoading)
 from persistence.rio import rio, rioGetReadError, rioInitWithFile, rio_processed_bytes, rioRead, rioTell, rio_settle
 from server.server_h import C_ERR, C_OK, SANITIZE_DUMP_YES, server, shared
+from server.stdio import open_standard_streams
 
 
 class rdbstate_t:
@@ -59,13 +61,8 @@ rdb_type_string = ("string", "list-linked", "set-hashtable", "zset-v1", "hash-ha
 
 
 def show(line):
-    """Print a line, any bytes in it as they are, at once."""
-    out = sys.stdout
-    try:
-        out.flush()
-        os.write(out.fileno(), os.fsencode(line + "\n"))
-    except (OSError, ValueError, AttributeError):
-        print(line)
+    """Print a line, any bytes in it as they are, at once.  As with printf nobody looks whether that could be done."""
+    print(line, flush=True)
 
 
 def rdbShowGenericInfo():
@@ -275,6 +272,8 @@ def main():
     """aeredis-check-rdb"""
     import server.link  # noqa: F401,PLC0415  (binds the upward calls; `server` here is the package)
     from server.server import initServerConfig  # noqa: PLC0415  (upward)
+    open_standard_streams()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)   # `| head` ends us as it ends C: no exit code that says "bad file"
     initServerConfig()
     redis_check_rdb_main(sys.argv)
 

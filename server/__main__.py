@@ -9,27 +9,21 @@ if not __package__:                        # run by its path, as a restart does:
 if hasattr(sys, "getrefcount"):
     gc.disable()                           # before the imports: they make half a million objects
 
-import os                                  # noqa: E402
-
 from server import link                    # noqa: E402,F401
 from server import server_main as core     # noqa: E402
+from server.stdio import flush_and_exit, open_standard_streams  # noqa: E402
 
 
 def main():
-    """Run the server, and leave without the interpreter's own clean-up, which would visit every key."""
+    """Run the server.  What it does not catch itself is a crash, from the first line on."""
+    open_standard_streams()
     try:
         code = core.main(sys.argv)
     except SystemExit as e:
         code = e.code
-    if isinstance(code, str):
-        sys.stderr.write(code + "\n")
-        code = 1
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            pass                           # nobody reads us any more
-    os._exit(code or 0)
+    except Exception as exc:
+        core.crashed_by_exception(exc)
+    flush_and_exit(code or 0)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,17 @@ Called from  __main__ [startup]; the event loop through unexpected_exception.
 Calls out    everybody's init function, in C's order.
 State        none of its own.
 Departures   unexpected_exception (D-15): a bug in a handler is logged and its client closed, where C crashes.
+             crashed_by_exception: an exception before the loop is C's crash, with its report and its exit status.
 """
 import errno
 import gc
+import linecache
 import os
 import random
+import signal
 import sys
 import time
+import traceback
 
 from ae.ae import AE_NOMORE, aeDeleteEventLoop, aeMain
 from ae.monotonic import ustime
@@ -32,7 +36,9 @@ from server.client.networking import freeClientAsync, log_unexpected_exception
 from server.client.tls import tlsInit
 from server.command_lookup import reset_lookup_cache
 from server.keyspace.db import selectDb
-from server.log import _serverAssert, integrity_failure, serverLog, serverLogRaw
+from server.log import (
+    _serverAssert, bugReportEnd, bugReportStart, integrity_failure, printCrashReport, serverLog, serverLogRaw,
+)
 from server.os_process import exitFromChild, readOOMScoreAdj, redisSetCpuAffinity, redisSetProcTitle, setOOMScoreAdj
 from server.release import redisBuildId, redisGitDirty, redisGitSHA1
 from server.server import InitServerLast, RDBFLAGS_NONE, initServer, initServerConfig
@@ -145,8 +151,6 @@ def loadDataFromDisk():
 
 def assertion_report(exc):
     """Turn a failed serverAssert, or what integrity_failure says is one, into C's report, and end the process."""
-    import linecache
-    import traceback
     tb = exc.__traceback__
     site = None
     while tb is not None:
@@ -161,14 +165,33 @@ def assertion_report(exc):
                   "".join(traceback.format_exception(type(exc), exc, exc.__traceback__)))
 
 
+def crashed_by_exception(exc):
+    """An exception has left main: before the loop, or in the loop itself.  Report it, and die of the signal that such a fault
+    gives in C (C: sigsegvHandler)."""
+    if server.in_fork_child != CHILD_TYPE_NONE:
+        report_from_child(exc)
+    if integrity_failure(exc):
+        assertion_report(exc)
+    bugReportStart()
+    serverLog(LL_WARNING, "Redis %s crashed by an exception: %s", REDIS_VERSION, type(exc).__name__)
+    if server.crashlog_enabled:
+        serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n" + "".join(
+            traceback.format_exception(type(exc), exc, exc.__traceback__)))
+        printCrashReport()
+    bugReportEnd(1, signal.SIGSEGV)
+
+
+def report_from_child(exc):
+    serverLogRaw(LL_WARNING, "Unexpected exception in child: " + "".join(
+        traceback.format_exception(type(exc), exc, exc.__traceback__)))
+    exitFromChild(1)
+
+
 def unexpected_exception(eventLoop, clientData, exc):
     """An exception has left an event handler: a bug of ours.  An assertion ends the server, as in C; anything else
     is reported, and the client that was served is closed, since nobody knows what it has been told."""
-    import traceback
     if server.in_fork_child != CHILD_TYPE_NONE:
-        serverLogRaw(LL_WARNING, "Unexpected exception in child: " + "".join(
-            traceback.format_exception(type(exc), exc, exc.__traceback__)))
-        exitFromChild(1)
+        report_from_child(exc)
     if integrity_failure(exc):
         assertion_report(exc)
     log_unexpected_exception(exc)
@@ -226,6 +249,8 @@ def main(argv):
         initSentinelConfig()
         initSentinel()
 
+    if "redis-check-" in argv[0]:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)       # as in the tools' own main functions
     if "redis-check-rdb" in argv[0]:
         from persistence.redis_check_rdb import redis_check_rdb_main
         redis_check_rdb_main(argv, None)
@@ -298,11 +323,7 @@ def main(argv):
     redisSetCpuAffinity(server.server_cpulist)
     setOOMScoreAdj(-1)
 
-    try:
-        aeMain(server.el)
-    except Exception as exc:               # from beforeSleep or the loop itself: there is no way on
-        unexpected_exception(server.el, None, exc)
-        assertion_report(exc)
+    aeMain(server.el)
     aeDeleteEventLoop(server.el)
     return 0
 

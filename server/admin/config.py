@@ -275,7 +275,10 @@ def loadServerConfig(filename, config_from_stdin, options):
             sys.exit(1)
     if config_from_stdin:
         serverLog(LL_WARNING, "Reading config from stdin")
-        config += sys.stdin.buffer.read()
+        try:
+            config += sys.stdin.buffer.read()
+        except OSError:
+            pass                   # C: fgets gives NULL
     if options:
         config += b"\n" + (os.fsencode(options) if isinstance(options, str) else options)
     loadServerConfigFromString(config)

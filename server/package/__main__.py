@@ -64,6 +64,9 @@ def print_file():
         text = __loader__.get_data(os.path.join(HERE, os.path.basename(name)))
     except OSError as e:
         sys.exit("aeredis conf: %s" % e)
+    own_process()
+    from server.stdio import open_standard_streams
+    open_standard_streams()
     sys.stdout.buffer.write(text)
 
 

@@ -379,6 +379,52 @@ def test_an_aof_that_cannot_be_loaded(run, content, text):
     assert text in run.log()
 
 
+def test_what_raises_while_an_aof_is_loaded(run):
+    """An argument is missing: C crashes, and so do we, with a report in the log file, also as a daemon."""
+    with open(run.path("appendonly.aof"), "wb") as f:
+        f.write(aof("SELECT 0", "SET a"))
+    run.start("--appendonly", "yes", "--logfile", run.path("log"))
+    assert run.wait() == -signal.SIGSEGV
+    log = run.log("log")
+    assert "=== REDIS BUG REPORT START" in log and "=== REDIS BUG REPORT END" in log
+    assert "------ INFO OUTPUT ------" in log and "redis_version:6.2.14" in log
+    os.unlink(run.path("log"))
+    run.start("--appendonly", "yes", "--logfile", run.path("log"), "--daemonize", "yes", "--pidfile", run.path("p.pid"))
+    assert run.wait() == 0
+    run.wait_for(lambda: os.path.exists(run.path("log")) and "=== REDIS BUG REPORT END" in run.log("log"))
+    run.wait_for(lambda: not os.path.exists(run.path("p.pid")))
+
+
+def test_what_raises_early(ours):
+    """Not only while loading: here the name of the program is no name."""
+    code = "import sys; from server import __main__, server_main; server_main.initServer = None; sys.argv[0] = 'x'; __main__.main()"
+    ours.command = [sys.executable, "-c", code]
+    ours.start("--logfile", ours.path("log"))
+    assert ours.wait() == -signal.SIGSEGV
+    assert "crashed by an exception: TypeError" in ours.log("log") and "=== REDIS BUG REPORT END" in ours.log("log")
+
+
+@pytest.mark.parametrize("commands", [
+    ("AUTH x", "ACL SETUSER bob on >p"),                # the redacted arguments of one command are not those of the next
+    ("AUTH x y", "ACL SETUSER bob on >p"),              # the ACL log describes the client
+    ("CONFIG SET masterauth x", "ACL SETUSER bob on >p ~* +@all", "AUTH bob p"),
+    ("HELLO 3 AUTH default x", "MULTI", "ACL SETUSER bob on", "EXEC"),
+    ("CLIENT REPLY SKIP", "CLIENT TRACKING on BCAST", "SUBSCRIBE a", "PSUBSCRIBE a*", "UNSUBSCRIBE", "ACL SETUSER bob resetchannels",
+     "RESET", "WATCH k", "MONITOR", "CLIENT LIST", "ACL LOG", "BLPOP l 0", "ACL SETUSER bob on"),
+])
+def test_state_of_the_client_that_loads_an_aof(ours, commands):
+    """What one command leaves on the client that replays the file does no harm to the next.  (C reads uninitialized memory here.)"""
+    with open(ours.path("appendonly.aof"), "wb") as f:
+        f.write(aof(*commands, "SET k v"))
+    ours.start("--appendonly", "yes")
+    with ours.connect() as c:
+        ours.wait_for(lambda: c.execute("GET", "k") == b"v")
+        assert b"bob" in c.execute("ACL", "USERS")
+        assert c.execute("CLIENT", "ID") < 10
+    assert "BUG REPORT" not in ours.log()
+    assert ours.end() == 0
+
+
 def test_activedefrag_does_not_stop_the_start(ours):
     """A redis.conf that works with the distribution's jemalloc build works here, without defragmentation (D-2)."""
     ours.start("--activedefrag", "yes")

@@ -12,7 +12,7 @@ from tests.support import genlink
 #: The lower the number, the deeper the layer; the longest matching prefix counts.
 LAYERS = {
     "datastructs": 0, "ae": 0,
-    "server.server_h": 1, "cluster.cluster_h": 1,
+    "server.server_h": 1, "cluster.cluster_h": 1, "server.stdio": 1,
     "server.log": 2, "server.release": 2, "server.object": 2, "server.zmalloc": 2, "server.bio": 2,
     "server.lru": 2, "server.server_state": 2, "server.dict_types": 2, "server.command_lookup": 2, "server.op_array": 2,
     "server.latency_samples": 2, "server.os_process": 2, "persistence.childinfo": 2, "persistence.aof_buffer": 2,
