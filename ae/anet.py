@@ -96,7 +96,11 @@ def anetCloexec(fd):
 
 
 def anetKeepAlive(fd, interval):
-    """Probe an idle peer after `interval` seconds, then three times, each a third of it apart."""
+    """Probe an idle peer after `interval` seconds, then three times, each a third of it apart.
+
+    An interval beyond an int is cut to its low 32 bits, as C's argument is; the kernel refuses what makes no sense.
+    """
+    interval = (interval + (1 << 31) & 0xffffffff) - (1 << 31)
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -40,16 +40,15 @@ from datastructs.sds import sdssplitargs
 from datastructs.util import ULLONG_MAX, getRandomHexChars
 from replication.replication_slave import replicationSetMaster, replicationUnsetMaster
 from server.admin.config import atoi
+from server.dict_types import clusterNodesBlackListDictType, clusterNodesDictType
 from server.keyspace.db import EMPTYDB_NO_FLAGS, countKeysInSlot, emptyDb
 from server.log import serverAssert, serverLog, serverPanic
 from server.server_h import C_ERR, C_OK, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING, server
+from server.server_listen import createSocketAcceptHandler, listenToPort
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster_bus import clusterAcceptHandler, clusterSetNodeAsMaster, freeClusterLink
     from cluster.cluster_failover import clusterDoBeforeSleep, resetManualFailover
-    from server.server import (
-        clusterNodesBlackListDictType, clusterNodesDictType, createSocketAcceptHandler, listenToPort,
-    )
 
 # -----------------------------------------------------------------------------
 # Initialization

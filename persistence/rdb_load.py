@@ -47,7 +47,7 @@ from persistence.rdb_save import debugDelay
 from persistence.rio import (
     NO_LIMIT, rio, rioGenericUpdateChecksum, rioGetReadError, rioInitWithFile, rioRead, rio_settle)
 from server.client.networking import processEventsWhileBlocked
-from server.keyspace.db import dbAddRDBLoad, dbSyncDelete, setExpire
+from server.keyspace.db import dbAddRDBLoad, dbSyncDelete, setExpire, slotToKeyAdd
 from server.keyspace.object_command import objectSetLRUOrLFU
 from server.log import serverLog, serverPanic
 from server.lru import LRU_CLOCK
@@ -771,13 +771,14 @@ def rdbLoadRio(rdb, rdbflags, rsi):
     now = mstime()
     lru_clock = LRU_CLOCK()
     skip_expired = iAmMaster() and not rdbflags & RDBFLAGS_AOF_PREAMBLE
+    cluster_enabled = server.cluster_enabled
     keyobj = createObject(OBJ_STRING, b"")
 
     while True:
         # Fast lane: short keys with short strings or integers that are in the buffer, nothing hanging on them.
         buf = rdb.rbuf
         pos = rdb.rpos
-        if expiretime == lfu_freq == lru_idle == -1 and not server.key_load_delay and not server.cluster_enabled:
+        if expiretime == lfu_freq == lru_idle == -1 and not server.key_load_delay:
             limit = len(buf) - 200                  # two strings under 64 bytes and their lengths always fit
             lru = createStringObject(b"").lru
             dict_ = db.dict
@@ -809,6 +810,8 @@ def rdbLoadRio(rdb, rdbflags, rsi):
                 if de is None:
                     break                           # there already: the long way decides
                 de.val = val
+                if cluster_enabled:
+                    slotToKeyAdd(de.key)
                 pos = end_val
                 keys_loaded += 1
             rdb.rpos = pos

@@ -27,7 +27,8 @@ from ae.ae import (
 )
 from ae.anet import ANET_ERR, anetCloexec, anetNonBlock, anetUnixServer
 from ae.monotonic import monotonicInit, mstime, ustime
-from cluster.cluster import clusterInit, clusterRedirectClient, getNodeByQuery
+from cluster.cluster import clusterInit
+from cluster.cluster_command import clusterRedirectClient, getNodeByQuery
 from cluster.cluster_h import CLUSTER_MODULE_FLAG_NONE
 from datastructs.adlist import listAddNodeTail, listCreate
 from datastructs.dict import DICT_OK, dictAdd, dictCreate, dictFetchValue, dictSize, dict_entries

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ae.ae import aeSetDontWait
 from ae.monotonic import mstime
-from cluster.cluster import clusterBeforeSleep, clusterCron
+from cluster.cluster_failover import clusterBeforeSleep, clusterCron
 from cluster.cluster_migrate import migrateCloseTimedoutSockets
 from datastructs.adlist import listRotateTailToHead
 from datastructs.dict import dictIsRehashing, dictRehashMilliseconds, dictResize, dictSlots, dictSize

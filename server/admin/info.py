@@ -38,7 +38,7 @@ from server.server_h import (
 from server.session.tracking import trackingGetTotalItems, trackingGetTotalKeys, trackingGetTotalPrefixes
 from server.zmalloc import ZMALLOC_LIB, zmalloc_used_memory
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from cluster.cluster import getClusterConnectionsCount
+    from cluster.cluster_bus import getClusterConnectionsCount
     from replication.replication import getFailoverStateString
     from server.server_cron import getExpansiveClientsInfo, getInstantaneousMetric
 

@@ -66,7 +66,7 @@ from server.server_h import (
 from server.server_state import updateCachedTime
 from server.zmalloc import ZMALLOC_BLOCK_BYTES, zmalloc_forget_estimate, zmalloc_size, zmalloc_used_memory
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from cluster.cluster import getClusterConnectionsCount
+    from cluster.cluster_bus import getClusterConnectionsCount
     from cluster.cluster_command import askingCommand
     from persistence.rdb import killRDBChild
     from replication.replication import refreshGoodSlavesCount

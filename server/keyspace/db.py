@@ -7,7 +7,7 @@ Lives here   lookupKey*, dbAdd, setKey, dbDelete; emptyDb and the backup of a di
              from cluster slots to keys.
 Called from  every command [command]; expire.c, evict.c [before, cron]; RDB and AOF loading [startup].
 Calls out    datastructs.dict, notify, lazyfree, multi.touchWatchedKey, tracking, blocked.signalKeyAsReady.
-State        server.db[].dict and .expires; with a cluster server.cluster.slots_to_keys and slots_keys_count.
+State        server.db[].dict and .expires; with a cluster server.cluster.slots_to_keys.
 Invariant    every key in db.expires is in db.dict. In cluster mode each key of db 0 stands in slots_to_keys once.
 Departures   values are not counted by reference; only where a value changes its key (RENAME, MOVE) an extra reference
              keeps the deletion of the old key from destroying it.  A getkeys proc returns a list of positions.
@@ -15,15 +15,16 @@ Extend       a new type: getObjectTypeName, copyCommand, scanGenericCommand if i
 """
 import errno
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
+from cluster.cluster_h import CLUSTER_SLOTS
 from datastructs.dict import (
     dictCreate, dictAdd, dictAddRaw, dictFind, dictSize, dictDelete, dictUnlink, dictFreeUnlinkedEntry, dictAddOrFind, dictEmpty,
     dictGetFairRandomKey, dictGetSafeIterator, dictNext, dictReleaseIterator, dictScan, DICT_OK,
 )
 from datastructs.intset import intsetGet
-from datastructs.rax import raxNew, raxInsert, raxRemove, raxIterator, raxStart, raxSeek, raxNext, raxStop, raxSize
 from datastructs.util import atoi, stringmatchlen, strtoul, to_llong
 from datastructs.ziplist import ziplistIndex, ziplistNext, ziplistGet
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
@@ -69,17 +70,14 @@ LOOKUP_NONOTIFY = 1 << 1     # no keymiss event
 EMPTYDB_NO_FLAGS = 0
 EMPTYDB_ASYNC = 1 << 0       # the old data is freed by the bio thread
 
-CLUSTER_SLOTS = 16384
-
 
 class dbBackup:
     """The data set put aside while a replica loads a new one in swapdb mode."""
-    __slots__ = ("dbarray", "slots_to_keys", "slots_keys_count")
+    __slots__ = ("dbarray", "slots_to_keys")
 
     def __init__(self):
         self.dbarray = []             # redisDb, one for each of server.db
-        self.slots_to_keys = None     # rax, cluster only
-        self.slots_keys_count = None  # CLUSTER_SLOTS ints, cluster only
+        self.slots_to_keys = None     # as in clusterState, cluster only
 
 
 # ---------------------------------------------------------------------------
@@ -383,9 +381,7 @@ def backupDb():
     if server.cluster_enabled:
         cluster = server.cluster
         backup.slots_to_keys = cluster.slots_to_keys
-        backup.slots_keys_count = cluster.slots_keys_count[:]
-        cluster.slots_to_keys = raxNew()
-        cluster.slots_keys_count[:] = [0] * CLUSTER_SLOTS
+        cluster.slots_to_keys = [None] * CLUSTER_SLOTS
     return backup
 
 
@@ -408,9 +404,8 @@ def restoreDbBackup(backup):
 
     if server.cluster_enabled:
         cluster = server.cluster
-        serverAssert(raxSize(cluster.slots_to_keys) == 0)
+        serverAssert(not any(cluster.slots_to_keys))
         cluster.slots_to_keys = backup.slots_to_keys
-        cluster.slots_keys_count[:] = backup.slots_keys_count
     backup.dbarray = None
     backup.slots_to_keys = None
 
@@ -1250,18 +1245,24 @@ def xreadGetKeys(cmd, argv, argc):
 
 
 # ---------------------------------------------------------------------------
-# Slot to Key API: which keys live in a hash slot.  Entries of the radix tree are 2 bytes slot (big endian) + key.
+# Slot to Key API: which keys live in a hash slot.  server.cluster.slots_to_keys has a dict of keys for each slot that has
+# any, in the order of their arrival (D-90).  C: a radix tree over slot and key, and a count for each slot.
 # ---------------------------------------------------------------------------
 
 def slotToKeyUpdateKey(key, add):
+    """Note that `key` (bytes, shared with the keyspace) has come or gone."""
     hashslot = keyHashSlot(key)
-    cluster = server.cluster
-    cluster.slots_keys_count[hashslot] += 1 if add else -1
-    indexed = hashslot.to_bytes(2, "big") + key
+    slots_to_keys = server.cluster.slots_to_keys
+    keys = slots_to_keys[hashslot]
     if add:
-        raxInsert(cluster.slots_to_keys, indexed, None)
-    else:
-        raxRemove(cluster.slots_to_keys, indexed)
+        if keys is None:
+            slots_to_keys[hashslot] = {key: None}
+        else:
+            keys[key] = None
+    elif keys is not None:
+        keys.pop(key, None)
+        if not keys:
+            slots_to_keys[hashslot] = None
 
 
 def slotToKeyAdd(key):
@@ -1272,49 +1273,47 @@ def slotToKeyDel(key):
     slotToKeyUpdateKey(key, 0)
 
 
-def freeSlotsToKeysMap(rt, async_):
+def freeSlotsToKeysMap(slots_to_keys, async_):
     if async_:
-        freeSlotsToKeysMapAsync(rt)
+        freeSlotsToKeysMapAsync(slots_to_keys)
 
 
 def slotToKeyFlush(async_):
     old = server.cluster.slots_to_keys
-    server.cluster.slots_to_keys = raxNew()
-    server.cluster.slots_keys_count[:] = [0] * CLUSTER_SLOTS
+    server.cluster.slots_to_keys = [None] * CLUSTER_SLOTS
     freeSlotsToKeysMap(old, async_)
+
+
+# A reshard asks for the first keys of one slot again and again, and moves them.  A dict keeps the holes, and each call
+# would walk over all of them: so the dict is built anew when the walking has cost as much as that.
+_getKeysInSlot_keys = None         # the dict that was asked for last
+_getKeysInSlot_size = 0            # its greatest size since it was built
+_getKeysInSlot_walked = 0          # holes that were walked over since then
 
 
 def getKeysInSlot(hashslot, count):
     """Up to `count` keys of a slot -> list of robj."""
-    keys = []
-    indexed = hashslot.to_bytes(2, "big")
-    iter_ = raxIterator()
-    raxStart(iter_, server.cluster.slots_to_keys)
-    raxSeek(iter_, ">=", indexed)
-    while count > 0 and raxNext(iter_):
-        count -= 1
-        if iter_.key[:2] != indexed:
-            break
-        keys.append(createStringObject(bytes(iter_.key[2:])))
-    raxStop(iter_)
-    return keys
+    global _getKeysInSlot_keys, _getKeysInSlot_size, _getKeysInSlot_walked
+    keys = server.cluster.slots_to_keys[hashslot]
+    if keys is None:
+        return []
+    if keys is not _getKeysInSlot_keys or len(keys) > _getKeysInSlot_size:
+        _getKeysInSlot_keys, _getKeysInSlot_size, _getKeysInSlot_walked = keys, len(keys), 0
+    _getKeysInSlot_walked += _getKeysInSlot_size - len(keys)
+    if _getKeysInSlot_walked > 16 * len(keys):
+        keys = server.cluster.slots_to_keys[hashslot] = dict.fromkeys(keys)
+        _getKeysInSlot_keys, _getKeysInSlot_size, _getKeysInSlot_walked = keys, len(keys), 0
+    return [createStringObject(key) for key in islice(keys, min(count, len(keys)))]
 
 
 def delKeysInSlot(hashslot):
     """Delete all keys of a slot -> how many."""
     j = 0
-    indexed = hashslot.to_bytes(2, "big")
-    iter_ = raxIterator()
-    raxStart(iter_, server.cluster.slots_to_keys)
-    while server.cluster.slots_keys_count[hashslot]:
-        raxSeek(iter_, ">=", indexed)
-        raxNext(iter_)
-        key = createStringObject(bytes(iter_.key[2:]))
-        dbDelete(server.db[0], key)
+    for key in list(server.cluster.slots_to_keys[hashslot] or ()):
+        dbDelete(server.db[0], createStringObject(key))
         j += 1
-    raxStop(iter_)
     return j
 
 
 def countKeysInSlot(hashslot):
-    return server.cluster.slots_keys_count[hashslot]
+    return len(server.cluster.slots_to_keys[hashslot] or ())

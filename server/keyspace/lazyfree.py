@@ -119,7 +119,11 @@ def lazyfreeFreeDatabase(args):
 
 
 def lazyfreeFreeSlotsMap(args):
-    length = args.pop().numele
+    slots_to_keys = args.pop()
+    length = slots_map_size(slots_to_keys)
+    while slots_to_keys:
+        del slots_to_keys[-LAZYFREE_SLICE:]         # C: raxFree
+        time.sleep(LAZYFREE_REST)
     lazyfree_count(-length, length)
 
 
@@ -215,9 +219,14 @@ def emptyDbAsync(db):
     bioCreateLazyFreeJob(lazyfreeFreeDatabase, oldht1, oldht2)
 
 
-def freeSlotsToKeysMapAsync(rt):
-    lazyfree_count(rt.numele, 0)
-    bioCreateLazyFreeJob(lazyfreeFreeSlotsMap, rt)
+def slots_map_size(slots_to_keys):
+    """Return how many keys are in a map from slots to keys (ours)."""
+    return sum(map(len, filter(None, slots_to_keys)))
+
+
+def freeSlotsToKeysMapAsync(slots_to_keys):
+    lazyfree_count(slots_map_size(slots_to_keys), 0)
+    bioCreateLazyFreeJob(lazyfreeFreeSlotsMap, slots_to_keys)
 
 
 def freeTrackingRadixTreeAsync(tracking):

@@ -29,7 +29,7 @@ from server.session.acl import (
 )
 from server.session.multi import execCommandPropagateMulti
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from cluster.cluster import getNodeByQuery
+    from cluster.cluster_command import getNodeByQuery
     from server.server import call, writeCommandsDeniedByDiskError
 
 # What luaRedisGenericCommand tells the Lua side about its first result; None: it is the value (scripting_prelude).

@@ -26,7 +26,7 @@ from server.server_h import (
     CLIENT_DENY_BLOCKING, CLIENT_MULTI, CLIENT_PUBSUB, CLIENT_PUSHING, PROPAGATE_REPL, server, shared)
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from cluster.cluster import clusterPropagatePublish
+    from cluster.cluster_bus import clusterPropagatePublish
 
 
 # ---------------------------------------------------------------------------

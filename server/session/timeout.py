@@ -24,7 +24,7 @@ from server.server_h import (
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from server.session.blocked import replyToBlockedClientTimedOut, unblockClient
-    from cluster.cluster import clusterRedirectBlockedClientIfNeeded
+    from cluster.cluster_command import clusterRedirectBlockedClientIfNeeded
 
 
 # ---------------------------------------------------------------------------
