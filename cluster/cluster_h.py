@@ -223,7 +223,7 @@ def nodeCantFailover(n):
 
 
 # ----------------------------------------------------------------------------
-# Packets.  Big endian, no padding.  DOC: clustermsg
+# Packets.  Big endian, no padding.
 # ----------------------------------------------------------------------------
 
 #: sig totlen; ver port type count; currentEpoch configEpoch; offset; sender; myslots; slaveof; myip; notused1;

@@ -36,11 +36,6 @@ def is_missing(proc):
     return any(isinstance(const, bytes) and b"not implemented" in const for const in proc.__code__.co_consts)
 
 
-def is_refused(proc):
-    """True for the commands that a server outside cluster mode refuses."""
-    return proc.__module__ == "cluster.cluster_command" and "refuse" in proc.__code__.co_names
-
-
 def text(words):
     return ", ".join(sorted(w.decode() for w in words))
 
@@ -63,8 +58,6 @@ def render():
             if is_missing(proc):
                 note = " **not implemented yet**"
                 missing.append("`%s`" % row.name.decode().upper())
-            elif is_refused(proc):
-                note = " (no cluster mode yet)"
             categories = [c for c in info[6] if c not in IMPLIED]
             path = proc.__module__.replace(".", "/") + ".py"
             lines.append("| `%s` | %d | %s | %s | %s | `%s:%s`%s |" % (
