@@ -5,7 +5,9 @@ Called from  every entry point, and tests/conftest.py, by being imported [startu
 Extend       do not edit: `python -m tests.support.genlink --write`.
 """
 from cluster import cluster
+from cluster import cluster_bus
 from cluster import cluster_command
+from cluster import cluster_failover
 from persistence import aof_rewrite
 from persistence import childinfo
 from persistence import rdb
@@ -58,6 +60,18 @@ from server.types import t_set
 from server.types import t_stream
 from server.types import t_zset
 from server.types import t_zset_range
+
+# cluster.cluster
+cluster.clusterAcceptHandler = cluster_bus.clusterAcceptHandler
+cluster.clusterSetNodeAsMaster = cluster_bus.clusterSetNodeAsMaster
+cluster.freeClusterLink = cluster_bus.freeClusterLink
+cluster.clusterDoBeforeSleep = cluster_failover.clusterDoBeforeSleep
+cluster.resetManualFailover = cluster_failover.resetManualFailover
+
+# cluster.cluster_bus
+cluster_bus.clusterDoBeforeSleep = cluster_failover.clusterDoBeforeSleep
+cluster_bus.clusterSendFailoverAuthIfNeeded = cluster_failover.clusterSendFailoverAuthIfNeeded
+cluster_bus.resetManualFailover = cluster_failover.resetManualFailover
 
 # persistence.aof_rewrite
 aof_rewrite.bg_unlink = replication_master.bg_unlink
@@ -122,7 +136,7 @@ debug.rewriteConfig = config.rewriteConfig
 debug.restartServer = server.restartServer
 
 # server.admin.info
-info.getClusterConnectionsCount = cluster.getClusterConnectionsCount
+info.getClusterConnectionsCount = cluster_bus.getClusterConnectionsCount
 info.getFailoverStateString = replication.getFailoverStateString
 info.getExpansiveClientsInfo = server_cron.getExpansiveClientsInfo
 info.getInstantaneousMetric = server_cron.getInstantaneousMetric
@@ -131,7 +145,7 @@ info.getInstantaneousMetric = server_cron.getInstantaneousMetric
 gopher.lookupKeyRead = db.lookupKeyRead
 
 # server.client.networking
-networking.getClusterConnectionsCount = cluster.getClusterConnectionsCount
+networking.getClusterConnectionsCount = cluster_bus.getClusterConnectionsCount
 networking.askingCommand = cluster_command.askingCommand
 networking.killRDBChild = rdb.killRDBChild
 networking.refreshGoodSlavesCount = replication.refreshGoodSlavesCount
@@ -229,7 +243,7 @@ os_process.closeListeningSockets = server_listen.closeListeningSockets
 scripting.replicationFeedMonitors = replication_master.replicationFeedMonitors
 
 # server.scripting.scripting_redis
-scripting_redis.getNodeByQuery = cluster.getNodeByQuery
+scripting_redis.getNodeByQuery = cluster_command.getNodeByQuery
 scripting_redis.call = server.call
 scripting_redis.writeCommandsDeniedByDiskError = server.writeCommandsDeniedByDiskError
 
@@ -269,10 +283,10 @@ multi.call = server.call
 multi.propagate = server.propagate
 
 # server.session.pubsub
-pubsub.clusterPropagatePublish = cluster.clusterPropagatePublish
+pubsub.clusterPropagatePublish = cluster_bus.clusterPropagatePublish
 
 # server.session.timeout
-timeout.clusterRedirectBlockedClientIfNeeded = cluster.clusterRedirectBlockedClientIfNeeded
+timeout.clusterRedirectBlockedClientIfNeeded = cluster_command.clusterRedirectBlockedClientIfNeeded
 timeout.replyToBlockedClientTimedOut = blocked.replyToBlockedClientTimedOut
 timeout.unblockClient = blocked.unblockClient
 
