@@ -37,9 +37,8 @@ from datastructs.dict import (
     dictReleaseIterator, dictSize, dict_entries,
 )
 from datastructs.sds import sdssplitargs
-from datastructs.util import ULLONG_MAX, getRandomHexChars
+from datastructs.util import ULLONG_MAX, getRandomHexChars, atoi
 from replication.replication_slave import replicationSetMaster, replicationUnsetMaster
-from server.admin.config import atoi
 from server.dict_types import clusterNodesBlackListDictType, clusterNodesDictType
 from server.keyspace.db import EMPTYDB_NO_FLAGS, countKeysInSlot, emptyDb
 from server.log import serverAssert, serverLog, serverPanic
@@ -49,6 +48,7 @@ from server.server_listen import createSocketAcceptHandler, listenToPort
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster_bus import clusterAcceptHandler, clusterSetNodeAsMaster, freeClusterLink
     from cluster.cluster_failover import clusterDoBeforeSleep, resetManualFailover
+
 
 # -----------------------------------------------------------------------------
 # Initialization

@@ -40,7 +40,8 @@ from server.client.networking_reply import (
     addReplyErrorFormat, addReplyErrorObject, addReplyErrorSds, addReplyHelp, addReplyLongLong, addReplyProto, addReplySds,
     addReplySubcommandSyntaxError, addReplyVerbatim,
 )
-from server.keyspace.db import countKeysInSlot, getKeysFromCommand, getKeysInSlot, lookupKeyRead
+from server.keyspace.db import countKeysInSlot, getKeysInSlot, lookupKeyRead
+from server.keyspace.db_getkeys import getKeysFromCommand
 from server.log import serverAssertWithInfo, serverLog, serverPanic
 from server.object import equalStringObjects, getLongLongFromObject, getLongLongFromObjectOrReply
 from server.server_h import (
@@ -48,6 +49,7 @@ from server.server_h import (
     CLIENT_READONLY, CMD_ASKING, CMD_WRITE, LL_WARNING, multiCmd, server, shared,
 )
 from server.session.multi import execCommand
+
 
 # -----------------------------------------------------------------------------
 # CLUSTER command

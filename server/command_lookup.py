@@ -63,6 +63,11 @@ def lookupCommandOrOriginal(name):
     return cmd
 
 
+def cmdHasMovableKeys(cmd):
+    """True if the positions of the keys depend on the arguments."""
+    return cmd.getkeys_proc is not None
+
+
 # ============================== Error lookup ===============================
 
 def incrementErrorCount(fullerr, namelen=None):

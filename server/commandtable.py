@@ -33,12 +33,6 @@ from server.admin.slowlog import (
 from server.client.networking_client import (
     clientCommand, helloCommand, resetCommand, securityWarningCommand,
 )
-from server.keyspace.db import (
-    copyCommand, dbsizeCommand, delCommand, evalGetKeys, existsCommand, flushallCommand, flushdbCommand,
-    georadiusGetKeys, keysCommand, lastsaveCommand, lcsGetKeys, memoryGetKeys, migrateGetKeys, moveCommand,
-    randomkeyCommand, renameCommand, renamenxCommand, scanCommand, selectCommand, shutdownCommand, sortGetKeys,
-    swapdbCommand, typeCommand, unlinkCommand, xreadGetKeys, zunionInterDiffGetKeys, zunionInterDiffStoreGetKeys,
-)
 from server.keyspace.expire import (
     expireCommand, expireatCommand, persistCommand, pexpireCommand, pexpireatCommand, pttlCommand, touchCommand,
     ttlCommand,
@@ -48,9 +42,6 @@ from server.keyspace.object_command import (
 )
 from server.scripting.scripting import (
     evalCommand, evalShaCommand, scriptCommand,
-)
-from server.server import (
-    commandCommand, echoCommand, monitorCommand, pingCommand, timeCommand,
 )
 from server.session.acl import (
     aclCommand, authCommand,
@@ -127,6 +118,16 @@ from persistence.rdb import (
 from replication.replication import failoverCommand, waitCommand
 from replication.replication_master import replconfCommand, syncCommand
 from replication.replication_slave import replicaofCommand, roleCommand
+from server.keyspace.db_command import (
+    copyCommand, dbsizeCommand, delCommand, existsCommand, flushallCommand, flushdbCommand, keysCommand,
+    lastsaveCommand, moveCommand, randomkeyCommand, renameCommand, renamenxCommand, scanCommand, selectCommand,
+    shutdownCommand, swapdbCommand, typeCommand, unlinkCommand,
+)
+from server.keyspace.db_getkeys import (
+    evalGetKeys, georadiusGetKeys, lcsGetKeys, memoryGetKeys, migrateGetKeys, sortGetKeys, xreadGetKeys,
+    zunionInterDiffGetKeys, zunionInterDiffStoreGetKeys,
+)
+from server.server_command import commandCommand, echoCommand, monitorCommand, pingCommand, timeCommand
 
 
 def redisCommandTable():

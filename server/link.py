@@ -21,6 +21,7 @@ from replication import replication_slave
 from replication.sentinel import sentinel
 from replication.sentinel import sentinel_command
 from server.admin import config
+from server.admin import config_rewrite
 from server.admin import config_table
 from server.admin import debug
 from server.admin import info
@@ -30,9 +31,9 @@ from server.client import networking
 from server.client import networking_client
 from server.client import networking_reply
 from server.client import networking_threads
-from server import commandtable
 from server import dict_types
 from server.keyspace import db
+from server.keyspace import db_command
 from server.keyspace import evict
 from server.keyspace import expire
 from server.keyspace import lazyfree
@@ -43,23 +44,22 @@ from server import os_process
 from server.scripting import scripting
 from server.scripting import scripting_redis
 from server import server
+from server import server_command
 from server import server_cron
+from server import server_init
 from server import server_listen
 from server import server_main
 from server import server_process
 from server import session
 from server.session import acl
 from server.session import blocked
+from server.session import blocked_serve
 from server.session import multi
 from server.session import pubsub
 from server.session import timeout
 from server.session import tracking
-from server.types import t_hash
 from server.types import t_list
-from server.types import t_set
 from server.types import t_stream
-from server.types import t_zset
-from server.types import t_zset_range
 
 # cluster.cluster
 cluster.clusterAcceptHandler = cluster_bus.clusterAcceptHandler
@@ -107,24 +107,23 @@ replication_slave.clearFailoverState = replication.clearFailoverState
 replication_slave.redisCommunicateSystemd = server_process.redisCommunicateSystemd
 
 # replication.sentinel.sentinel_command
-sentinel_command.commandCommand = server.commandCommand
-sentinel_command.pingCommand = server.pingCommand
-sentinel_command.populateCommandTableParseFlags = server.populateCommandTableParseFlags
+sentinel_command.commandCommand = server_command.commandCommand
+sentinel_command.pingCommand = server_command.pingCommand
+sentinel_command.populateCommandTableParseFlags = server_init.populateCommandTableParseFlags
 
 # server.admin.config
 config.queueSentinelConfig = sentinel.queueSentinelConfig
-config.rewriteConfigSentinelOption = sentinel.rewriteConfigSentinelOption
-config.resetServerStats = server.resetServerStats
+
+# server.admin.config_rewrite
+config_rewrite.rewriteConfigSentinelOption = sentinel.rewriteConfigSentinelOption
+config_rewrite.clientBufferLimitsDefaults = config_table.clientBufferLimitsDefaults
+config_rewrite.configEnumGetNameOrUnknown = config_table.configEnumGetNameOrUnknown
+config_rewrite.configOOMScoreAdjValuesDefaults = config_table.configOOMScoreAdjValuesDefaults
+config_rewrite.configs = config_table.configs
 
 # server.admin.config_table
 config_table.refreshGoodSlavesCount = replication.refreshGoodSlavesCount
 config_table.resizeReplicationBacklog = replication_master.resizeReplicationBacklog
-config_table.rewriteConfigBytesOption = config.rewriteConfigBytesOption
-config_table.rewriteConfigEnumOption = config.rewriteConfigEnumOption
-config_table.rewriteConfigNumericalOption = config.rewriteConfigNumericalOption
-config_table.rewriteConfigSdsOption = config.rewriteConfigSdsOption
-config_table.rewriteConfigStringOption = config.rewriteConfigStringOption
-config_table.rewriteConfigYesNoOption = config.rewriteConfigYesNoOption
 config_table.switch_fast_path = server_main.switch_fast_path
 config_table.removeSignalHandlers = server_process.removeSignalHandlers
 config_table.setupSignalHandlers = server_process.setupSignalHandlers
@@ -132,8 +131,7 @@ config_table.setupSignalHandlers = server_process.setupSignalHandlers
 # server.admin.debug
 debug.changeReplicationId = replication_master.changeReplicationId
 debug.clearReplicationId2 = replication_master.clearReplicationId2
-debug.rewriteConfig = config.rewriteConfig
-debug.restartServer = server.restartServer
+debug.restartServer = server_init.restartServer
 
 # server.admin.info
 info.getClusterConnectionsCount = cluster_bus.getClusterConnectionsCount
@@ -194,12 +192,8 @@ dict_types.overMaxmemoryAfterAlloc = evict.overMaxmemoryAfterAlloc
 
 # server.keyspace.db
 db.keyHashSlot = cluster.keyHashSlot
-db.killRDBChild = rdb.killRDBChild
-db.rdbPopulateSaveInfo = rdb.rdbPopulateSaveInfo
-db.rdbSave = rdb.rdbSave
 db.flushSlaveKeysWithExpireList = expire.flushSlaveKeysWithExpireList
 db.rememberSlaveKeyWithExpire = expire.rememberSlaveKeyWithExpire
-db.prepareForShutdown = server.prepareForShutdown
 db.propagate = server.propagate
 db.tracking = session.tracking
 db.signalKeyAsReady = blocked.signalKeyAsReady
@@ -207,11 +201,9 @@ db.touchAllWatchedKeysInDb = multi.touchAllWatchedKeysInDb
 db.touchWatchedKey = multi.touchWatchedKey
 db.trackingInvalidateKey = tracking.trackingInvalidateKey
 db.trackingInvalidateKeysOnFlush = tracking.trackingInvalidateKeysOnFlush
-db.hashTypeDup = t_hash.hashTypeDup
-db.listTypeDup = t_list.listTypeDup
-db.setTypeDup = t_set.setTypeDup
-db.streamDup = t_stream.streamDup
-db.zsetDup = t_zset.zsetDup
+
+# server.keyspace.db_command
+db_command.prepareForShutdown = server.prepareForShutdown
 
 # server.keyspace.lazyfree
 lazyfree.slotToKeyDel = db.slotToKeyDel
@@ -245,36 +237,18 @@ scripting.replicationFeedMonitors = replication_master.replicationFeedMonitors
 # server.scripting.scripting_redis
 scripting_redis.getNodeByQuery = cluster_command.getNodeByQuery
 scripting_redis.call = server.call
-scripting_redis.writeCommandsDeniedByDiskError = server.writeCommandsDeniedByDiskError
 
-# server.server
-server.redisCommandTable = commandtable.redisCommandTable
-server.unexpected_exception = server_main.unexpected_exception
-
-# server.server_cron
-server_cron.prepareForShutdown = server.prepareForShutdown
+# server.server_init
+server_init.unexpected_exception = server_main.unexpected_exception
 
 # server.session.blocked
 blocked.replicationCountAcksByOffset = replication.replicationCountAcksByOffset
 blocked.unblockClientWaitingReplicas = replication.unblockClientWaitingReplicas
-blocked.afterCommand = server.afterCommand
-blocked.propagate = server.propagate
 blocked.slowlogPushCurrentCommand = server.slowlogPushCurrentCommand
-blocked.listTypeLength = t_list.listTypeLength
-blocked.listTypePop = t_list.listTypePop
-blocked.listTypePush = t_list.listTypePush
-blocked.serveClientBlockedOnList = t_list.serveClientBlockedOnList
-blocked.SLC_NONE = t_stream.SLC_NONE
-blocked.streamCompareID = t_stream.streamCompareID
-blocked.streamIncrID = t_stream.streamIncrID
-blocked.streamLookupCG = t_stream.streamLookupCG
-blocked.streamLookupConsumer = t_stream.streamLookupConsumer
-blocked.streamPropInfo = t_stream.streamPropInfo
-blocked.streamPropagateConsumerCreation = t_stream.streamPropagateConsumerCreation
-blocked.streamReplyWithRange = t_stream.streamReplyWithRange
-blocked.zsetLength = t_zset.zsetLength
-blocked.bzpopminCommand = t_zset_range.bzpopminCommand
-blocked.genericZpopCommand = t_zset_range.genericZpopCommand
+
+# server.session.blocked_serve
+blocked_serve.afterCommand = server.afterCommand
+blocked_serve.propagate = server.propagate
 
 # server.session.multi
 multi.feedReplicationBacklog = replication_master.feedReplicationBacklog

@@ -12,7 +12,6 @@ Extend       periodic work: a step in serverCron under run_with_period(ms).
 """
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from ae.ae import aeSetDontWait
 from ae.monotonic import mstime
@@ -46,6 +45,7 @@ from server.log import serverAssert, serverLog, serverPanic
 from server.lru import getLRUClock
 from server.scripting.scripting import lua_memory_usage
 from server.scripting.scripting_ldb import ldbPendingChildren, ldbRemoveChild
+from server.server import prepareForShutdown
 from server.server_h import (
     server, shared, rdbSaveInfo, ACTIVE_EXPIRE_CYCLE_FAST, ACTIVE_EXPIRE_CYCLE_SLOW, AOF_ON, C_ERR, C_OK,
     CHILD_TYPE_AOF, CHILD_TYPE_RDB, CLIENT_MASTER, CONFIG_BGSAVE_RETRY_DELAY, CONFIG_MAX_HZ, CRON_DBS_PER_CALL,
@@ -56,12 +56,11 @@ from server.server_h import (
 from server.server_state import (
     htNeedsResize, iAmMaster, resetChildState, strChildType, updateCachedTime, updateDictResizePolicy,
 )
-from server.session.blocked import handleClientsBlockedOnKeys, processUnblockedClients
+from server.session.blocked import processUnblockedClients
+from server.session.blocked_serve import handleClientsBlockedOnKeys
 from server.session.timeout import clientsCronHandleTimeout, handleBlockedClientsTimeout
 from server.session.tracking import trackingBroadcastInvalidationMessages, trackingLimitUsedSlots
 from server.zmalloc import zmalloc_get_allocator_info, zmalloc_sample_rss, zmalloc_size, zmalloc_used_memory
-if TYPE_CHECKING:                                   # same layer, above us: bound by server/link.py
-    from server.server import prepareForShutdown
 
 BIG_ARG_SLACK = 1024 * 4             # do not shrink a query buffer that wastes less (bytes)
 CLIENTS_PEAK_MEM_USAGE_SLOTS = 8     # seconds of history behind client_recent_max_*_buffer

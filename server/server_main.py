@@ -23,6 +23,7 @@ from cluster.cluster import verifyClusterConfigWithData
 from cluster.cluster_h import CLUSTER_NODE_SLAVE
 from datastructs.sds import sdscatrepr
 from persistence.aof import loadAppendOnlyFile
+from persistence.rdb_h import RDBFLAGS_NONE
 from persistence.rdb_load import rdb_load_errno, rdbLoad
 from replication.replication_slave import replicationCacheMasterUsingMyself
 from replication.sentinel.hiredis_async import redisAsyncContext, redisAsyncFree
@@ -41,11 +42,11 @@ from server.log import (
 )
 from server.os_process import exitFromChild, readOOMScoreAdj, redisSetCpuAffinity, redisSetProcTitle, setOOMScoreAdj
 from server.release import redisBuildId, redisGitDirty, redisGitSHA1
-from server.server import InitServerLast, RDBFLAGS_NONE, initServer, initServerConfig
 from server.server_h import (
     server, rdbSaveInfo, redisOpArray, AOF_ON, CHILD_TYPE_NONE, C_ERR, C_OK, LL_NOTICE, LL_RAW, LL_WARNING,
     REDIS_VERSION, SUPERVISED_SYSTEMD,
 )
+from server.server_init import initServer, initServerConfig, InitServerLast
 from server.server_listen import checkTcpBacklogSettings
 from server.server_process import (
     createPidFile, daemonize, getAbsolutePath, linuxMemoryWarnings, redisCommunicateSystemd, redisIsSupervised,

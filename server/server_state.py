@@ -8,15 +8,16 @@ Departures   none.
 """
 import time
 
-from ae.monotonic import ustime
+from ae.monotonic import mstime, ustime
 from cluster.cluster_h import CLUSTER_NODE_MASTER
 from datastructs.dict import (
     DICT_HT_INITIAL_SIZE, DICT_RESIZE_AVOID, DICT_RESIZE_ENABLE, DICT_RESIZE_FORBID, dictSetResizeEnabled,
 )
 from persistence.childinfo import closeChildInfoPipe
 from server.server_h import (
-    AOF_OFF, CHILD_TYPE_AOF, CHILD_TYPE_LDB, CHILD_TYPE_MODULE, CHILD_TYPE_NONE, CHILD_TYPE_RDB, HASHTABLE_MIN_FILL,
-    server,
+    AOF_OFF, C_ERR, CHILD_TYPE_AOF, CHILD_TYPE_LDB, CHILD_TYPE_MODULE, CHILD_TYPE_NONE, CHILD_TYPE_RDB,
+    DISK_ERROR_TYPE_AOF, DISK_ERROR_TYPE_NONE, DISK_ERROR_TYPE_RDB, HASHTABLE_MIN_FILL, server, STATS_METRIC_COUNT,
+    STATS_METRIC_SAMPLES,
 )
 
 
@@ -108,3 +109,61 @@ def iAmMaster():
     """True if this node decides itself when keys expire."""
     return ((not server.cluster_enabled and server.masterhost is None)
             or (server.cluster_enabled and server.cluster.myself.flags & CLUSTER_NODE_MASTER))
+
+
+# ============================== Statistics =================================
+
+def resetServerStats():
+    """What CONFIG RESETSTAT resets, and what starts at 0."""
+    server.stat_numcommands = 0
+    server.stat_numconnections = 0
+    server.stat_expiredkeys = 0
+    server.stat_expired_stale_perc = 0
+    server.stat_expired_time_cap_reached_count = 0
+    server.stat_expire_cycle_time_used = 0
+    server.stat_evictedkeys = 0
+    server.stat_keyspace_misses = 0
+    server.stat_keyspace_hits = 0
+    server.stat_active_defrag_hits = 0
+    server.stat_active_defrag_misses = 0
+    server.stat_active_defrag_key_hits = 0
+    server.stat_active_defrag_key_misses = 0
+    server.stat_active_defrag_scanned = 0
+    server.stat_fork_time = 0
+    server.stat_fork_rate = 0
+    server.stat_total_forks = 0
+    server.stat_rejected_conn = 0
+    server.stat_sync_full = 0
+    server.stat_sync_partial_ok = 0
+    server.stat_sync_partial_err = 0
+    server.stat_io_reads_processed = 0
+    server.stat_total_reads_processed = 0
+    server.stat_io_writes_processed = 0
+    server.stat_total_writes_processed = 0
+    for j in range(STATS_METRIC_COUNT):
+        m = server.inst_metric[j]
+        m.idx = 0
+        m.last_sample_time = mstime()
+        m.last_sample_count = 0
+        m.samples = [0] * STATS_METRIC_SAMPLES
+    server.stat_net_input_bytes = 0
+    server.stat_net_output_bytes = 0
+    server.stat_unexpected_error_replies = 0
+    server.stat_total_error_replies = 0
+    server.stat_dump_payload_sanitizations = 0
+    server.aof_delayed_fsync = 0
+
+
+# ================================= Disk ====================================
+
+def writeCommandsDeniedByDiskError():
+    """Return DISK_ERROR_TYPE_*: why no writes can be accepted now, or DISK_ERROR_TYPE_NONE."""
+    if server.stop_writes_on_bgsave_err and server.saveparamslen > 0 and server.lastbgsave_status == C_ERR:
+        return DISK_ERROR_TYPE_RDB
+    if server.aof_state != AOF_OFF:
+        if server.aof_last_write_status == C_ERR:
+            return DISK_ERROR_TYPE_AOF
+        if server.aof_bio_fsync_status == C_ERR:
+            server.aof_last_write_errno = server.aof_bio_fsync_errno
+            return DISK_ERROR_TYPE_AOF
+    return DISK_ERROR_TYPE_NONE

@@ -41,9 +41,8 @@ from replication.sentinel.sentinel_h import (
     SRI_SENTINEL, SRI_SLAVE, instanceLink, sentinel, sentinelAddr, sentinelRedisInstance, sentinelScriptJob,
 )
 from server.admin import config
-from server.admin.config import (
-    loadServerConfigFromString_loaderr, rewriteConfig, rewriteConfigMarkAsProcessed, rewriteConfigRewriteLine,
-)
+from server.admin.config import loadServerConfigFromString_loaderr
+from server.admin.config_rewrite import rewriteConfig, rewriteConfigMarkAsProcessed, rewriteConfigRewriteLine
 from server.admin.config_table import yesnotoi
 from server.client.networking_reply import (
     addReplyArrayLen, addReplyBulkCString, addReplyBulkLongLong, addReplyMapLen,

@@ -49,7 +49,7 @@ from server.client.networking_reply import (
     addReplyLongLong, addReplyNull, addReplyNullArray, addReplySds, addReplySubcommandSyntaxError,
     setDeferredArrayLen, setDeferredMapLen,
 )
-from server.keyspace.db import shutdownCommand
+from server.keyspace.db_command import shutdownCommand
 from server.log import serverAssert, serverLog, serverPanic
 from server.object import getLongFromObjectOrReply, getLongLongFromObject, getLongLongFromObjectOrReply
 from server.server_h import C_ERR, C_OK, LL_WARNING, redisCommand, server, shared
@@ -57,7 +57,8 @@ from server.session.acl import ACLClearCommandID, ACLGetCommandID, aclCommand, a
 from server.session.pubsub import psubscribeCommand, punsubscribeCommand, subscribeCommand, unsubscribeCommand
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
-    from server.server import commandCommand, pingCommand, populateCommandTableParseFlags
+    from server.server_command import commandCommand, pingCommand
+    from server.server_init import populateCommandTableParseFlags
 
 
 def sentinelcmds():

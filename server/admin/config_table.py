@@ -21,6 +21,10 @@ from datastructs.util import (
     INT_MAX, INT_MIN, LLONG_MAX, LONG_MAX, UINT_MAX, ULLONG_MAX, memtoll, pathIsBaseName, string2ll,
 )
 from persistence.aof import startAppendOnly, stopAppendOnly
+from server.admin.config_rewrite import (
+    rewriteConfigBytesOption, rewriteConfigEnumOption, rewriteConfigNumericalOption, rewriteConfigSdsOption,
+    rewriteConfigStringOption, rewriteConfigYesNoOption,
+)
 from server.client.networking import acceptTcpHandler, acceptTLSHandler
 from server.client.networking_reply import addReplyBulkCString, addReplyBulkSds
 from server.client.tls import USE_OPENSSL, tlsConfigure
@@ -45,10 +49,6 @@ from server.zmalloc import set_jemalloc_bg_thread, zmalloc_used_memory
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from replication.replication import refreshGoodSlavesCount
     from replication.replication_master import resizeReplicationBacklog
-    from server.admin.config import (
-        rewriteConfigBytesOption, rewriteConfigEnumOption, rewriteConfigNumericalOption, rewriteConfigSdsOption,
-        rewriteConfigStringOption, rewriteConfigYesNoOption,
-    )
     from server.server_main import switch_fast_path
     from server.server_process import removeSignalHandlers, setupSignalHandlers
 

@@ -29,6 +29,7 @@ from persistence.rdb import rdbPopulateSaveInfo, rdbSave
 from persistence.rdb_h import RDBFLAGS_ALLOW_DUP, RDBFLAGS_NONE
 from persistence.rdb_load import rdbLoad
 from persistence.rdb_save import rdbSavedObjectLen
+from server.admin.config_rewrite import rewriteConfig
 from server.bio import bioKillThreads
 from server.client.networking import (
     getStringObjectSdsUsedMemory, log_unexpected_exception, protectClient, sdsZmallocSize, unprotectClient,
@@ -70,8 +71,7 @@ from server.zmalloc import getsizeof
 
 if TYPE_CHECKING:                                   # upward, or same layer above us: bound by server/link.py
     from replication.replication_master import changeReplicationId, clearReplicationId2
-    from server.admin.config import rewriteConfig
-    from server.server import restartServer
+    from server.server_init import restartServer
 
 _debugCommand_leaked = []      # what DEBUG LEAK lost
 

@@ -24,13 +24,14 @@ from server.server_h import (
     CMD_NOSCRIPT, CMD_RANDOM, CMD_SORT_FOR_SCRIPT, CMD_WRITE, DISK_ERROR_TYPE_NONE, DISK_ERROR_TYPE_RDB, LL_DEBUG,
     LL_WARNING, PROPAGATE_AOF, PROPAGATE_NONE, PROPAGATE_REPL, server, shared,
 )
+from server.server_state import writeCommandsDeniedByDiskError
 from server.session.acl import (
     ACL_DENIED_CHANNEL, ACL_DENIED_CMD, ACL_DENIED_KEY, ACL_OK, ACLCheckAllPerm, addACLLogEntry,
 )
 from server.session.multi import execCommandPropagateMulti
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster_command import getNodeByQuery
-    from server.server import call, writeCommandsDeniedByDiskError
+    from server.server import call
 
 # What luaRedisGenericCommand tells the Lua side about its first result; None: it is the value (scripting_prelude).
 REPLY_RAW = 1                   # protocol, to be converted there

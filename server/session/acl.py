@@ -34,7 +34,7 @@ from server.client.networking_reply import (
     addReplyDouble, addReplyError, addReplyErrorFormat, addReplyErrorObject, addReplyHelp, addReplyLongLong,
     addReplyMapLen, addReplyNull, addReplyStatusFormat, addReplySubcommandSyntaxError, setDeferredArrayLen,
     setDeferredSetLen)
-from server.keyspace.db import getKeysFromCommand
+from server.keyspace.db_getkeys import getKeysFromCommand
 from server.log import serverAssert, serverLog, serverPanic
 from server.object import getLongFromObjectOrReply
 from server.server_h import (

@@ -1,17 +1,17 @@
 """blocked.py - clients that wait for something.                 Mirrors src/blocked.c (6.2.14)
 
-Lives here   blocking and unblocking in general; waiting for keys (BLPOP, BLMOVE, BZPOPMIN, XREAD BLOCK).
+Lives here   blocking and unblocking in general; waiting for keys (BLPOP, BLMOVE, BZPOPMIN, XREAD BLOCK).  How waiting
+             clients are served when a key gets data stands in blocked_serve.py (C 226-560), above types/.
 Called from  blocking commands (blockForKeys, blockClient) [command]; signalKeyAsReady: where a key gets new data
-             [command]; handleClientsBlockedOnKeys: after each command and in beforeSleep; processUnblockedClients
-             [before]; timeout.py, freeClient, CLIENT UNBLOCK, CLIENT PAUSE, REPLICAOF (unblock).
-Calls out    the type that serves a waiting client; timeout.py; server.afterCommand, propagate.
+             [command]; processUnblockedClients [before]; timeout.py, freeClient, CLIENT UNBLOCK, CLIENT PAUSE, REPLICAOF (unblock).
+Calls out    timeout.py; processInputBuffer.
 State        client.btype, client.bpop, CLIENT_BLOCKED, CLIENT_UNBLOCKED; server.unblocked_clients, server.ready_keys;
              redisDb.blocking_keys: key -> list_ of clients in order of arrival; redisDb.ready_keys.
 Invariant    c is in db.blocking_keys[key]  <=>  key is in c.bpop.keys.  A key is in db.ready_keys  <=>  it is in
              server.ready_keys.
 Departures   no modules: BLOCKED_MODULE does not occur.
 Extend       a new kind of blocking: a BLOCKED_* number, unblockClient(), replyToBlockedClientTimedOut(); if it waits
-             for keys also clusterRedirectBlockedClientIfNeeded() and a serveClientsBlockedOn...().
+             for keys also clusterRedirectBlockedClientIfNeeded() and a serveClientsBlockedOn...() in blocked_serve.py.
 
 The way of a client: blockClient() sets CLIENT_BLOCKED, and its query buffer is read but no longer parsed;
 unblockClient() undoes it and puts the client on server.unblocked_clients, since what it has sent meanwhile lies in the
@@ -19,36 +19,23 @@ buffer and no readable event will come for it; processUnblockedClients() then pa
 """
 from typing import TYPE_CHECKING
 
-from ae.monotonic import getMonotonicUs
-from datastructs.adlist import (
-    list_values, listAddNodeTail, listCreate, listDelNode, listFirst, listLast, listLength, listRelease,
-    listRotateHeadToTail)
+from datastructs.adlist import list_values, listAddNodeTail, listCreate, listDelNode, listFirst, listLast, listLength
 from datastructs.dict import DICT_OK, dict_entries, dictAdd, dictDelete, dictEmpty, dictFetchValue, dictFind, dictSize
 from server.client.networking import (
     freeClientOriginalArgv, processInputBuffer, processPendingCommandsAndResetClient, resetClient)
-from server.client.networking_reply import (
-    addReplyArrayLen, addReplyBulk, addReplyError, addReplyLongLong, addReplyMapLen, addReplyNullArray)
-from server.keyspace.db import dbDelete, lookupKeyWrite
-from server.keyspace.notify import notifyKeyspaceEvent
+from server.client.networking_reply import addReplyError, addReplyLongLong, addReplyNullArray
 from server.latency_samples import latencyAddSampleIfNeeded
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
-from server.object import createStringObject
 from server.server_h import (
     BLOCKED_LIST, BLOCKED_MODULE, BLOCKED_NONE, BLOCKED_PAUSE, BLOCKED_STREAM, BLOCKED_WAIT, BLOCKED_ZSET, C_ERR,
-    CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_REPLY, CLIENT_MASTER, CLIENT_PENDING_COMMAND, CLIENT_UNBLOCKED, NOTIFY_GENERIC,
-    OBJ_LIST, OBJ_STREAM, OBJ_ZSET, PROPAGATE_AOF, PROPAGATE_REPL, ZSET_MAX, ZSET_MIN, readyList, server)
-from server.server_state import updateCachedTime
+    CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_REPLY, CLIENT_MASTER, CLIENT_PENDING_COMMAND, CLIENT_UNBLOCKED, OBJ_LIST,
+    OBJ_STREAM, OBJ_ZSET, readyList, server,
+)
 from server.session.timeout import addClientToTimeoutTable, removeClientFromTimeoutTable
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from replication.replication import replicationCountAcksByOffset, unblockClientWaitingReplicas
-    from server.server import afterCommand, propagate, slowlogPushCurrentCommand
-    from server.types.t_list import listTypeLength, listTypePop, listTypePush, serveClientBlockedOnList
-    from server.types.t_stream import (
-        SLC_NONE, streamCompareID, streamIncrID, streamLookupCG, streamLookupConsumer,
-        streamPropagateConsumerCreation, streamPropInfo, streamReplyWithRange)
-    from server.types.t_zset import zsetLength
-    from server.types.t_zset_range import bzpopminCommand, genericZpopCommand
+    from server.server import slowlogPushCurrentCommand
 
 
 class bkinfo:
@@ -153,163 +140,6 @@ def disconnectAllBlockedClients():
                           b"(master -> replica?)")
             unblockClient(c)
             c.flags |= CLIENT_CLOSE_AFTER_REPLY
-
-
-def serveClientsBlockedOnListKey(o, rl):
-    """Serve the clients that wait for the list, first come first served, while it has elements."""
-    de = dictFind(rl.db.blocking_keys, rl.key)
-    if de is not None:
-        clients = de.val
-        numclients = listLength(clients)
-        while numclients:
-            numclients -= 1
-            receiver = listFirst(clients).value
-
-            if receiver.btype != BLOCKED_LIST:
-                listRotateHeadToTail(clients)       # waits for another type: not met again in this loop
-                continue
-
-            dstkey = receiver.bpop.target
-            wherefrom = receiver.bpop.listpos.wherefrom
-            whereto = receiver.bpop.listpos.whereto
-            value = listTypePop(o, wherefrom)
-            if value is None:
-                break
-
-            old_client = server.current_client
-            server.current_client = receiver
-            replyTimer = getMonotonicUs()
-            if serveClientBlockedOnList(receiver, rl.key, dstkey, rl.db, value, wherefrom, whereto) == C_ERR:
-                listTypePush(o, value, wherefrom)   # the destination has a wrong type: undo the pop
-            updateStatsOnUnblock(receiver, 0, getMonotonicUs() - replyTimer)
-            unblockClient(receiver)
-            afterCommand(receiver)
-            server.current_client = old_client
-
-    if listTypeLength(o) == 0:
-        dbDelete(rl.db, rl.key)
-        notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", rl.key, rl.db.id)
-    # No signalModifiedKey(): the push that made the key ready has done that.
-
-
-def serveClientsBlockedOnSortedSetKey(o, rl):
-    """Serve the clients that wait for the sorted set, first come first served, while it has elements."""
-    de = dictFind(rl.db.blocking_keys, rl.key)
-    if de is not None:
-        clients = de.val
-        numclients = listLength(clients)
-        zcard = zsetLength(o)
-        while numclients and zcard:
-            numclients -= 1
-            receiver = listFirst(clients).value
-
-            if receiver.btype != BLOCKED_ZSET:
-                listRotateHeadToTail(clients)
-                continue
-
-            where = ZSET_MIN if receiver.lastcmd is not None and receiver.lastcmd.proc is bzpopminCommand else ZSET_MAX
-            old_client = server.current_client
-            server.current_client = receiver
-            replyTimer = getMonotonicUs()
-            genericZpopCommand(receiver, [rl.key], 1, where, 1, None)
-            updateStatsOnUnblock(receiver, 0, getMonotonicUs() - replyTimer)
-            unblockClient(receiver)
-            afterCommand(receiver)
-            server.current_client = old_client
-            zcard -= 1
-
-            cmd = server.zpopminCommand if where == ZSET_MIN else server.zpopmaxCommand
-            argv = [createStringObject(cmd.name), rl.key]
-            propagate(cmd, receiver.db.id, argv, PROPAGATE_AOF | PROPAGATE_REPL)
-
-
-def serveClientsBlockedOnStreamKey(o, rl):
-    """Give the new entries to all clients that wait for an id before the last one."""
-    de = dictFind(rl.db.blocking_keys, rl.key)
-    if de is None:
-        return
-    s = o.ptr
-    for receiver in list_values(de.val):
-        if receiver.btype != BLOCKED_STREAM:
-            continue
-        bki = dictFetchValue(receiver.bpop.keys, rl.key)
-
-        # In a group all wait for ">": whoever was served before this one has moved the group's last id.
-        group = None
-        if receiver.bpop.xread_group is not None:
-            group = streamLookupCG(s, receiver.bpop.xread_group.ptr)
-            if group is None:
-                addReplyError(receiver, b"-NOGROUP the consumer group this client was blocked on no longer exists")
-                unblockClient(receiver)
-                continue
-            bki.stream_id = group.last_id
-        gt = bki.stream_id
-
-        if streamCompareID(s.last_id, gt) > 0:
-            _, start = streamIncrID(gt)
-
-            consumer = None
-            noack = 0
-            if group is not None:
-                consumer, created = streamLookupConsumer(group, receiver.bpop.xread_consumer.ptr, SLC_NONE)
-                noack = receiver.bpop.xread_group_noack
-                if created and noack:
-                    streamPropagateConsumerCreation(receiver, rl.key, receiver.bpop.xread_group, consumer.name)
-
-            old_client = server.current_client
-            server.current_client = receiver
-            replyTimer = getMonotonicUs()
-            # [[key, entries]], or {key: entries} in RESP3: only this key is served.
-            if receiver.resp == 2:
-                addReplyArrayLen(receiver, 1)
-                addReplyArrayLen(receiver, 2)
-            else:
-                addReplyMapLen(receiver, 1)
-            addReplyBulk(receiver, rl.key)
-
-            pi = streamPropInfo(rl.key, receiver.bpop.xread_group)
-            streamReplyWithRange(receiver, s, start, None, receiver.bpop.xread_count, 0, group, consumer, noack, pi)
-            updateStatsOnUnblock(receiver, 0, getMonotonicUs() - replyTimer)
-
-            # ORDER: last, it empties receiver.bpop.
-            unblockClient(receiver)
-            afterCommand(receiver)
-            server.current_client = old_client
-
-
-def handleClientsBlockedOnKeys():
-    """Serve the clients that wait for keys which a command, a transaction or a script has filled.
-
-    Serving BLMOVE pushes to another key, which may be waited for too: so the list of ready keys is taken off and
-    worked through until no new one comes.  Fair, unless clients wait for different types under the same key.
-    """
-    while listLength(server.ready_keys) != 0:
-        l = server.ready_keys
-        server.ready_keys = listCreate()
-
-        while listLength(l) != 0:
-            ln = listFirst(l)
-            rl = ln.value
-
-            # ORDER: first, so that signalKeyAsReady() may queue the key again.
-            dictDelete(rl.db.ready_keys, rl.key)
-
-            # Keys expire by a fixed clock here, as within call(): the key may be looked up more than once.
-            server.fixed_time_expire += 1
-            updateCachedTime(0)
-
-            o = lookupKeyWrite(rl.db, rl.key)
-            if o is not None:
-                if o.type == OBJ_LIST:
-                    serveClientsBlockedOnListKey(o, rl)
-                elif o.type == OBJ_ZSET:
-                    serveClientsBlockedOnSortedSetKey(o, rl)
-                elif o.type == OBJ_STREAM:
-                    serveClientsBlockedOnStreamKey(o, rl)
-            server.fixed_time_expire -= 1
-
-            listDelNode(l, ln)
-        listRelease(l)
 
 
 # ---------------------------------------------------------------------------

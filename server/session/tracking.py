@@ -23,7 +23,7 @@ from datastructs.rax import (
 from server.client.networking import lookupClientByID
 from server.client.networking_reply import (
     addReplyArrayLen, addReplyBulkCBuffer, addReplyErrorFormat, addReplyLongLong, addReplyProto, addReplyPushLen)
-from server.keyspace.db import getKeysFromCommand
+from server.keyspace.db_getkeys import getKeysFromCommand
 from server.keyspace.lazyfree import freeTrackingRadixTreeAsync
 from server.log import serverAssert
 from server.object import createStringObject
@@ -31,7 +31,6 @@ from server.server_h import (
     CLIENT_PUBSUB, CLIENT_PUSHING, CLIENT_TRACKING, CLIENT_TRACKING_BCAST, CLIENT_TRACKING_BROKEN_REDIR,
     CLIENT_TRACKING_CACHING, CLIENT_TRACKING_NOLOOP, CLIENT_TRACKING_OPTIN, CLIENT_TRACKING_OPTOUT, server, shared)
 from server.session.pubsub import addReplyPubsubMessage
-
 
 TrackingTable = None                 # rax: key -> rax of 8-byte ids; None until the first CLIENT TRACKING ON
 PrefixTable = None                   # rax: prefix -> bcastState

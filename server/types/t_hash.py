@@ -41,8 +41,9 @@ from server.client.networking_reply import (
 )
 from server.keyspace.db import (
     LOOKUP_NONE, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, lookupKeyWriteOrReply, lookupKeyWriteWithFlags,
-    dbAdd, dbDelete, signalModifiedKey, parseScanCursorOrReply, scanGenericCommand,
+    dbAdd, dbDelete, signalModifiedKey,
 )
+from server.keyspace.db_scan import parseScanCursorOrReply, scanGenericCommand
 from server.keyspace.notify import notifyKeyspaceEvent
 from server.server_state import htNeedsResize
 

@@ -22,9 +22,10 @@ from server.client.networking_reply import (
     addReplyDeferredLen, addReplyErrorObject, addReplyLongLong, addReplySetLen, setDeferredSetLen,
 )
 from server.keyspace.db import (
-    dbAdd, dbDelete, dbOverwrite, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite,
-    lookupKeyWriteOrReply, parseScanCursorOrReply, scanGenericCommand, setKey, signalModifiedKey,
+    dbAdd, dbDelete, dbOverwrite, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, lookupKeyWriteOrReply, setKey,
+    signalModifiedKey,
 )
+from server.keyspace.db_scan import parseScanCursorOrReply, scanGenericCommand
 from server.keyspace.lazyfree import freeObjAsync
 from server.keyspace.notify import notifyKeyspaceEvent
 from server.log import serverAssert, serverAssertWithInfo, serverPanic

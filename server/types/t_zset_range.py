@@ -24,10 +24,8 @@ from server.client.networking_reply import (
     addReplyDeferredLen, addReplyDouble, addReplyError, addReplyErrorObject, addReplyLongLong, addReplyNull,
     addReplyNullArray, addReplyProto, setDeferredArrayLen,
 )
-from server.keyspace.db import (
-    dbDelete, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, parseScanCursorOrReply, scanGenericCommand,
-    setKey, signalModifiedKey,
-)
+from server.keyspace.db import dbDelete, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, setKey, signalModifiedKey
+from server.keyspace.db_scan import parseScanCursorOrReply, scanGenericCommand
 from server.keyspace.notify import notifyKeyspaceEvent
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.object import (

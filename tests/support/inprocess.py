@@ -14,8 +14,9 @@ from server.command_lookup import lookupCommand
 from server.dict_types import dbDictType, dbExpiresDictType, keylistDictType, objectKeyPointerValueDictType
 from server.keyspace.db import selectDb
 from server.object import createStringObject
-from server.server import createSharedObjects, initServerConfig, resetServerStats
 from server.server_h import CLIENT_LUA, redisDb, server, shared
+from server.server_init import createSharedObjects, initServerConfig
+from server.server_state import resetServerStats
 from tests.support.resp import RespClient
 
 

@@ -20,8 +20,8 @@ from datastructs.dict import dictFetchValue
 from server.admin.config import loadServerConfig
 from server.client.tls import tlsInit
 from server.dict_types import dbDictType
-from server.server import InitServerLast, initServer, initServerConfig
 from server.server_h import server
+from server.server_init import initServer, initServerConfig, InitServerLast
 from server.session.acl import ACLInit
 from tests.support.resp import RespClient
 

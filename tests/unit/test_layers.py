@@ -21,6 +21,7 @@ LAYERS = {
     "server.server_listen": 4,
     "server.keyspace": 4,
     "server.session": 5,
+    "server.keyspace.db_command": 6, "server.session.blocked_serve": 7,
     "server.types": 6, "server.scripting": 6, "server.admin": 6, "persistence": 6,
     "replication": 7,
     "cluster": 8,

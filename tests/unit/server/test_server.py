@@ -5,6 +5,7 @@ import pytest
 
 from server import (  # noqa: F401
     link, server as core, server_cron, server_main, server_process, command_lookup, op_array, os_process, dict_types,
+    server_init,
 )
 from server.commandtable import redisCommandTable
 from server.server_h import (
@@ -18,7 +19,7 @@ from datastructs.dict import dictCreate, dictDelete
 def commands(monkeypatch):
     monkeypatch.setattr(server, "commands", dictCreate(dict_types.commandTableDictType))
     monkeypatch.setattr(server, "orig_commands", dictCreate(dict_types.commandTableDictType))
-    core.populateCommandTable()
+    server_init.populateCommandTable()
     yield
     command_lookup.reset_lookup_cache()
 
@@ -29,17 +30,17 @@ def command(flags):
 
 def test_flag_words():
     c = command("write use-memory fast")
-    assert core.populateCommandTableParseFlags(c, c.sflags) == C_OK
+    assert server_init.populateCommandTableParseFlags(c, c.sflags) == C_OK
     assert c.flags == CMD_WRITE | CMD_CATEGORY_WRITE | CMD_DENYOOM | CMD_FAST | CMD_CATEGORY_FAST
     c = command("admin")
-    assert core.populateCommandTableParseFlags(c, c.sflags) == C_OK
+    assert server_init.populateCommandTableParseFlags(c, c.sflags) == C_OK
     assert c.flags == CMD_ADMIN | CMD_CATEGORY_ADMIN | CMD_CATEGORY_DANGEROUS | CMD_CATEGORY_SLOW
 
 
 @pytest.mark.parametrize("flags", ["nonsense", "write nonsense", "@nonsense"])
 def test_unknown_flag_words_are_refused(flags):
     c = command(flags)
-    assert core.populateCommandTableParseFlags(c, flags) == C_ERR
+    assert server_init.populateCommandTableParseFlags(c, flags) == C_ERR
 
 
 def test_every_command_is_found_in_any_case(commands):

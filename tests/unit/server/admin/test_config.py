@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from server.admin import config, config_table
+from server.admin import config, config_rewrite, config_table
 from server.admin.config_table import IMMUTABLE_CONFIG, configs
 from server.server_h import MAXMEMORY_ALLKEYS_LRU, clientBufferLimitsConfig, server
 
@@ -192,7 +192,7 @@ def test_hook_runs_only_for_config_set_and_rolls_back(monkeypatch):
 def rewrite(tmp_path, text, force_all=0):
     server.configfile = str(tmp_path / "redis.conf")
     (tmp_path / "redis.conf").write_bytes(text)
-    assert config.rewriteConfig(server.configfile, force_all) == 0
+    assert config_rewrite.rewriteConfig(server.configfile, force_all) == 0
     return (tmp_path / "redis.conf").read_bytes()
 
 
@@ -202,7 +202,7 @@ def test_rewrite_keeps_order_and_comments(tmp_path):
     server.maxmemory = 3 * 1024 * 1024
     new = rewrite(tmp_path, text)
     assert new.startswith(b"# my server\nport 7000\n\n# memory\nmaxmemory 3mb\nunknown-to-us 5\n")
-    assert new.count(config.REDIS_CONFIG_REWRITE_SIGNATURE) == 1
+    assert new.count(config_rewrite.REDIS_CONFIG_REWRITE_SIGNATURE) == 1
     assert b'dir "%s"\n' % os.fsencode(os.getcwd()) in new
 
 
@@ -241,12 +241,12 @@ def test_rewrite_of_a_broken_line(tmp_path):
 
 def test_rewrite_without_permission(tmp_path):
     server.configfile = str(tmp_path / "no-such-dir" / "redis.conf")
-    assert config.rewriteConfig(server.configfile, 0) == -1
-    assert os.strerror(config.rewriteConfig_errno) == "No such file or directory"
+    assert config_rewrite.rewriteConfig(server.configfile, 0) == -1
+    assert os.strerror(config_rewrite.rewriteConfig_errno) == "No such file or directory"
 
 
 def test_format_memory():
-    assert [config.rewriteConfigFormatMemory(n) for n in (0, 1, 1024, 1536, 3 << 20, 2 << 30)] == \
+    assert [config_rewrite.rewriteConfigFormatMemory(n) for n in (0, 1, 1024, 1536, 3 << 20, 2 << 30)] == \
         [b"0", b"1", b"1kb", b"1536", b"3mb", b"2gb"]
 
 

@@ -2,7 +2,7 @@
 import pytest
 
 from datastructs.dict import dictAdd, dictCreate, dictSize, dictType
-from server.keyspace import db
+from server.keyspace import db, db_getkeys, db_scan
 from server.object import createStringObject
 from server.server_h import C_ERR, C_OK, redisCommand, redisDb, server
 
@@ -12,29 +12,29 @@ def args(line):
 
 
 @pytest.mark.parametrize("proc,line,expected", [
-    (db.zunionInterDiffStoreGetKeys, "zunionstore d 2 a b weights 1 2", [3, 4, 1]),
-    (db.zunionInterDiffStoreGetKeys, "zunionstore d 3 a b", []),
-    (db.zunionInterDiffStoreGetKeys, "zunionstore d 0 a b", []),
-    (db.zunionInterDiffStoreGetKeys, "zunionstore d 1x a b", [3, 1]),
-    (db.zunionInterDiffGetKeys, "zunion 2 a b", [2, 3]),
-    (db.evalGetKeys, "eval script 1 a b", [3]),
-    (db.evalGetKeys, "eval script -1 a b", []),
-    (db.evalGetKeys, "eval script 4294967297 a b", [3]),
-    (db.sortGetKeys, "sort a by store desc", [1]),
-    (db.sortGetKeys, "sort a store b limit 0 store store c", [1, 8]),
-    (db.sortGetKeys, "sort a get x store b STORE c", [1, 7]),
-    (db.migrateGetKeys, "migrate h 1 key 0 10", [3]),
-    (db.migrateGetKeys, "migrate h 1  0 10 keys a b", [7, 8]),
-    (db.migrateGetKeys, "migrate h 1 k 0 10 keys a b", [3]),
-    (db.georadiusGetKeys, "georadius k 1 2 3 m store a storedist b", [1, 9]),
-    (db.georadiusGetKeys, "georadius k 1 2 3 m store", [1]),
-    (db.lcsGetKeys, "stralgo lcs idx keys a b", [4, 5]),
-    (db.lcsGetKeys, "stralgo lcs strings keys a b", []),
-    (db.memoryGetKeys, "memory usage k", [2]),
-    (db.memoryGetKeys, "memory doctor", []),
-    (db.xreadGetKeys, "xread block 0 count 1 streams a b 0 0", [6, 7]),
-    (db.xreadGetKeys, "xreadgroup group streams c streams a 0", [5]),
-    (db.xreadGetKeys, "xread streams a b 0", []),
+    (db_getkeys.zunionInterDiffStoreGetKeys, "zunionstore d 2 a b weights 1 2", [3, 4, 1]),
+    (db_getkeys.zunionInterDiffStoreGetKeys, "zunionstore d 3 a b", []),
+    (db_getkeys.zunionInterDiffStoreGetKeys, "zunionstore d 0 a b", []),
+    (db_getkeys.zunionInterDiffStoreGetKeys, "zunionstore d 1x a b", [3, 1]),
+    (db_getkeys.zunionInterDiffGetKeys, "zunion 2 a b", [2, 3]),
+    (db_getkeys.evalGetKeys, "eval script 1 a b", [3]),
+    (db_getkeys.evalGetKeys, "eval script -1 a b", []),
+    (db_getkeys.evalGetKeys, "eval script 4294967297 a b", [3]),
+    (db_getkeys.sortGetKeys, "sort a by store desc", [1]),
+    (db_getkeys.sortGetKeys, "sort a store b limit 0 store store c", [1, 8]),
+    (db_getkeys.sortGetKeys, "sort a get x store b STORE c", [1, 7]),
+    (db_getkeys.migrateGetKeys, "migrate h 1 key 0 10", [3]),
+    (db_getkeys.migrateGetKeys, "migrate h 1  0 10 keys a b", [7, 8]),
+    (db_getkeys.migrateGetKeys, "migrate h 1 k 0 10 keys a b", [3]),
+    (db_getkeys.georadiusGetKeys, "georadius k 1 2 3 m store a storedist b", [1, 9]),
+    (db_getkeys.georadiusGetKeys, "georadius k 1 2 3 m store", [1]),
+    (db_getkeys.lcsGetKeys, "stralgo lcs idx keys a b", [4, 5]),
+    (db_getkeys.lcsGetKeys, "stralgo lcs strings keys a b", []),
+    (db_getkeys.memoryGetKeys, "memory usage k", [2]),
+    (db_getkeys.memoryGetKeys, "memory doctor", []),
+    (db_getkeys.xreadGetKeys, "xread block 0 count 1 streams a b 0 0", [6, 7]),
+    (db_getkeys.xreadGetKeys, "xreadgroup group streams c streams a 0", [5]),
+    (db_getkeys.xreadGetKeys, "xread streams a b 0", []),
 ])
 def test_getkeys(proc, line, expected):
     argv = args(line)
@@ -52,13 +52,13 @@ def test_getkeys(proc, line, expected):
 def test_getkeys_by_table(first, last, step, arity, line, expected):
     argv = args(line)
     cmd = redisCommand(b"x", None, arity, "", None, first, last, step)
-    assert db.getKeysFromCommand(cmd, argv, len(argv)) == expected
+    assert db_getkeys.getKeysFromCommand(cmd, argv, len(argv)) == expected
 
 
 @pytest.fixture
 def errors(monkeypatch):
     replied = []
-    monkeypatch.setattr(db, "addReplyError", lambda c, text: replied.append(text))
+    monkeypatch.setattr(db_scan, "addReplyError", lambda c, text: replied.append(text))
     return replied
 
 
@@ -66,13 +66,13 @@ def errors(monkeypatch):
     (b"0", 0), (b"", 0), (b"18446744073709551615", (1 << 64) - 1), (b"-1", (1 << 64) - 1), (b"+7", 7), (b"007", 7),
     (b"5\0junk", 5)])
 def test_cursor(errors, text, cursor):
-    assert db.parseScanCursorOrReply(None, createStringObject(text)) == (C_OK, cursor)
+    assert db_scan.parseScanCursorOrReply(None, createStringObject(text)) == (C_OK, cursor)
     assert errors == []
 
 
 @pytest.mark.parametrize("text", [b" 1", b"1 ", b"x", b"-", b"18446744073709551616", b"1.5", b"--1"])
 def test_bad_cursor(errors, text):
-    assert db.parseScanCursorOrReply(None, createStringObject(text))[0] == C_ERR
+    assert db_scan.parseScanCursorOrReply(None, createStringObject(text))[0] == C_ERR
     assert errors == [b"invalid cursor"]
 
 

@@ -1,0 +1,180 @@
+"""db_scan.py - SCAN, and what HSCAN, SSCAN and ZSCAN share with it.     Mirrors src/db.c 700-960 (6.2.14)
+
+Lives here   the cursor, the iteration over any collection, the name of a type.  Below types/, which call it.
+Called from  SCAN in db_command.py; HSCAN, SSCAN, ZSCAN in types/ [command].
+Departures   none.
+Extend       a new type: getObjectTypeName, and scanGenericCommand if it can be scanned.
+"""
+import errno
+
+from datastructs.dict import dictScan
+from datastructs.intset import intsetGet
+from datastructs.util import stringmatchlen, strtoul
+from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext
+from server.client.networking_reply import (
+    addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyError, addReplyErrorObject,
+)
+from server.keyspace.db import expireIfNeeded, LOOKUP_NOTOUCH, lookupKeyReadWithFlags
+from server.log import serverAssert, serverPanic
+from server.object import createStringObject, getLongFromObjectOrReply
+from server.server_h import (
+    C_ERR, C_OK, OBJ_ENCODING_HT, OBJ_ENCODING_SKIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET,
+    shared,
+)
+
+
+def scanCallback(privdata, de):
+    """dictScan's callback: append what the entry stands for to the list privdata[0], as bytes."""
+    keys, o = privdata
+    if o is None or o.type == OBJ_SET:
+        keys.append(de.key)
+    elif o.type == OBJ_HASH:
+        keys.append(de.key)
+        keys.append(de.val)
+    elif o.type == OBJ_ZSET:
+        keys.append(de.key)
+        keys.append(b"%.17g" % de.val)
+    else:
+        serverPanic("Type not handled in SCAN callback.")
+
+
+def parseScanCursorOrReply(c, o):
+    """Read a cursor -> (C_OK, 0 .. 2^64-1), or (C_ERR, 0) when an error was replied.
+
+    C: strtoul(), so a sign is allowed, "-1" wraps around, and an empty string is 0.
+    """
+    cursor, rest, errno_ = strtoul(o.ptr)
+    if o.ptr[:1].isspace() or rest or errno_ == errno.ERANGE:
+        addReplyError(c, b"invalid cursor")
+        return C_ERR, 0
+    return C_OK, cursor
+
+
+def scanGenericCommand(c, o, cursor):
+    """SCAN (o is None), HSCAN, SSCAN, ZSCAN: options, one step of iteration, filter, reply.
+
+    A value that is no hash table is small and is returned whole, with cursor 0.
+    """
+    keys = []
+    count = 10
+    pat = None
+    typename = None
+    use_pattern = False
+
+    serverAssert(o is None or o.type == OBJ_SET or o.type == OBJ_HASH or o.type == OBJ_ZSET)
+
+    # Step 1: Parse options.
+    i = 2 if o is None else 3      # argv[1] is the key, if any, and the cursor comes before the options
+    while i < c.argc:
+        j = c.argc - i
+        opt = c.argv[i].ptr.lower()
+        if opt == b"count" and j >= 2:
+            ok, count = getLongFromObjectOrReply(c, c.argv[i + 1])
+            if ok != C_OK:
+                return
+            if count < 1:
+                addReplyErrorObject(c, shared.syntaxerr)
+                return
+            i += 2
+        elif opt == b"match" and j >= 2:
+            pat = c.argv[i + 1].ptr
+            use_pattern = pat != b"*"
+            i += 2
+        elif opt == b"type" and o is None and j >= 2:
+            typename = c.argv[i + 1].ptr
+            i += 2
+        else:
+            addReplyErrorObject(c, shared.syntaxerr)
+            return
+
+    # Step 2: Iterate the collection.
+    ht = None
+    if o is None:
+        ht = c.db.dict
+    elif o.encoding == OBJ_ENCODING_HT:
+        ht = o.ptr
+        if o.type == OBJ_HASH:
+            count *= 2             # fields and values both stand in `keys`
+    elif o.encoding == OBJ_ENCODING_SKIPLIST:
+        ht = o.ptr.dict
+        count *= 2
+
+    if ht is not None:
+        # A nearly empty table may need many buckets for one key: ten times COUNT is the limit.
+        maxiterations = count * 10
+        privdata = (keys, o)
+        while True:
+            cursor = dictScan(ht, cursor, scanCallback, None, privdata)
+            if not cursor or maxiterations == 0 or len(keys) >= count:
+                break
+            maxiterations -= 1
+    elif o.type == OBJ_SET:
+        pos = 0
+        while True:
+            ok, ll = intsetGet(o.ptr, pos)
+            if not ok:
+                break
+            keys.append(b"%d" % ll)
+            pos += 1
+        cursor = 0
+    elif o.type == OBJ_HASH or o.type == OBJ_ZSET:
+        zl = o.ptr
+        p = ziplistIndex(zl, 0)
+        while p is not None:
+            v = ziplistGet(zl, p)
+            keys.append(b"%d" % v if type(v) is int else v)
+            p = ziplistNext(zl, p)
+        serverAssert(not len(keys) & 1)             # every field has its value
+        cursor = 0
+    else:
+        serverPanic("Not handled encoding in SCAN.")
+
+    # Step 3: Filter elements.
+    if o is None:
+        reply = []
+        for key in keys:
+            if use_pattern and not stringmatchlen(pat, key, 0):
+                continue
+            kobj = createStringObject(key)
+            if typename is not None:
+                typecheck = lookupKeyReadWithFlags(c.db, kobj, LOOKUP_NOTOUCH)
+                if typename.lower() != getObjectTypeName(typecheck):
+                    continue
+            if expireIfNeeded(c.db, kobj):
+                continue
+            reply.append(key)
+    elif not use_pattern:
+        reply = keys
+    elif o.type == OBJ_SET:
+        reply = [key for key in keys if stringmatchlen(pat, key, 0)]
+    else:
+        reply = []
+        for j in range(0, len(keys), 2):
+            if stringmatchlen(pat, keys[j], 0):     # only the field is matched, its value goes along
+                reply += keys[j:j + 2]
+
+    # Step 4: Reply to the client.
+    addReplyArrayLen(c, 2)
+    addReplyBulkLongLong(c, cursor)
+    addReplyArrayLen(c, len(reply))
+    for key in reply:
+        addReplyBulkCBuffer(c, key)
+
+
+def getObjectTypeName(o):
+    """The word TYPE replies, as bytes; None is "none"."""
+    if o is None:
+        return b"none"
+    if o.type == OBJ_STRING:
+        return b"string"
+    if o.type == OBJ_LIST:
+        return b"list"
+    if o.type == OBJ_SET:
+        return b"set"
+    if o.type == OBJ_ZSET:
+        return b"zset"
+    if o.type == OBJ_HASH:
+        return b"hash"
+    if o.type == OBJ_STREAM:
+        return b"stream"
+    return b"unknown"
