@@ -12,7 +12,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What PyPy can do without, since it has to be compiled there: psutil (then /proc is read), lupa (then EVAL says what is missing).
 UNLESS_PYPY = $(BIN)/python -c "import sys; sys.exit(sys.implementation.name != 'pypy')"
 
-.PHONY: run test test-apps test-pythons lint debug docs bench test-redis differential soak crash clean install pyz
+.PHONY: run test test-apps test-pythons lint debug docs bench sentinel test-redis differential soak crash clean install pyz
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -55,6 +55,10 @@ lint: $(VENV)/.test
 # Ratios to a real redis-server, driven in the same run on the same machine.  REPL=1: the cost of a replica.
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.support.bench $(if $(REPL),--repl) $(ARGS)
+
+# One master, two replicas, three Sentinels, to look at and to break.  PORT=7000; ARGS=--real: two real Sentinels.
+sentinel: $(VENV)/.run
+	$(BIN)/python -m tests.support.sentinel_set $(if $(filter-out 6379,$(PORT)),--port $(PORT)) $(ARGS)
 
 # The official Tcl suite: make test-redis [SUITE="unit/type/string unit/expire" | quick | cluster | sentinel] [ARGS=...]
 test-redis: $(VENV)/.test

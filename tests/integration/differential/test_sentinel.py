@@ -22,8 +22,9 @@ INFO_LINES = re.compile(rb"^(?:sentinel_|master\d+:|# |redis_mode:|tcp_port:)")
 def masked(reply):
     """Return the reply with times masked; maps of instances as dicts, in the order of their names."""
     if isinstance(reply, dict):
-        return {key: "*" if key in TIMES else value.replace(b",disconnected", b"") if key == b"flags" else masked(value)
-                for key, value in reply.items()}
+        # A link is made within a second or so, and not by both at once.
+        return {key: "*" if key in TIMES else value.replace(b",disconnected", b"")
+                if key == b"flags" and isinstance(value, bytes) else masked(value) for key, value in reply.items()}
     if isinstance(reply, list):
         if reply and reply[0] == b"name" and len(reply) % 2 == 0:
             return masked(as_map(reply))
