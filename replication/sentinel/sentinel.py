@@ -40,7 +40,7 @@ from replication.sentinel.sentinel_h import (
     SENTINEL_SCRIPT_RETRY_DELAY, SENTINEL_SCRIPT_RUNNING, SRI_FAILOVER_IN_PROGRESS, SRI_MASTER, SRI_PROMOTED,
     SRI_SENTINEL, SRI_SLAVE, instanceLink, sentinel, sentinelAddr, sentinelRedisInstance, sentinelScriptJob,
 )
-from server.admin import config
+from server.admin import config_rewrite
 from server.admin.config import loadServerConfigFromString_loaderr
 from server.admin.config_rewrite import rewriteConfig, rewriteConfigMarkAsProcessed, rewriteConfigRewriteLine
 from server.admin.config_table import yesnotoi
@@ -1157,7 +1157,7 @@ def sentinelFlushConfig():
     rewrite_status = rewriteConfig(server.configfile, 0)
     server.hz = saved_hz
 
-    why = config.rewriteConfig_errno
+    why = config_rewrite.rewriteConfig_errno
     if rewrite_status != -1:
         try:
             fd = os.open(server.configfile, os.O_RDONLY)
