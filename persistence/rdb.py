@@ -20,10 +20,9 @@ from datastructs.util import getRandomHexChars
 from persistence.rdb_h import RDBFLAGS_NONE, RDBFLAGS_REPLICATION
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
 from persistence.rio import rio, rioFlush, rioFreeFd, rioInitWithFd, rioInitWithFile, rioSetAutoSync, rioWrite
-from server.client.networking import log_unexpected_exception
 from server.client.networking_reply import (addReply, addReplyError, addReplyErrorObject, addReplyStatus)
 from server.latency_samples import latencyAddSample
-from server.log import integrity_failure, serverLog, serverPanic
+from server.log import integrity_failure, log_unexpected_exception, serverLog, serverPanic
 from server.os_process import exitFromChild, redisFork, redisSetCpuAffinity, redisSetProcTitle, sendChildCowInfo
 from server.server_h import (
     C_ERR, C_OK, CHILD_INFO_TYPE_RDB_COW_SIZE, CHILD_TYPE_RDB, LL_NOTICE, LL_WARNING, RDB_CHILD_TYPE_DISK,

@@ -7,20 +7,28 @@ Calls out    info.genRedisInfoString and networking.getAllClientsInfoString for 
 State        server.logfile, server.verbosity, server.syslog_enabled (set by config); bug_report_start here.
 Invariant    a log line is one write(2): lines of parent, child and threads never mix.
 Departures   serverAssert(cond) raises, and main() turns what reaches it into the bug report (D-log-1): a Python
-             traceback says more than C's stack trace.  The fast memory test of C's report is not run.
+             traceback says more than C's stack trace.  The fast memory test of C's report is not run.  What else a
+             command raises is reported and answered with an error (D-15).
 """
+import linecache
 import os
 import sys
 import time
+import traceback
 from struct import error as StructError
 from typing import TYPE_CHECKING
 
-from server.server_h import server, LL_RAW, LL_WARNING, LOG_MAX_LEN, OBJ_STRING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW
+from datastructs.adlist import listDelNode
+from server.server_h import (
+    server, LL_RAW, LL_WARNING, LOG_MAX_LEN, OBJ_STRING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW, CLIENT_DENY_BLOCKING,
+    CLIENT_BLOCKED,
+)
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from server.admin.debug import serverLogObjectDebugInfo
     from server.admin.info import genRedisInfoString
     from server.client.connection import connGetInfo
-    from server.client.networking import catClientInfoString, getAllClientsInfoString
+    from server.client.networking import catClientInfoString, commandProcessed, freeClientAsync, getAllClientsInfoString
+    from server.client.networking_reply import addReplyErrorFormat
     from server.object import getDecodedObject
     from server.server_process import removeSignalHandlers
 
@@ -275,3 +283,85 @@ def bugReportEnd(killViaSignal, sig):
         os.abort()
     signal.signal(sig, signal.SIG_DFL)
     os.kill(os.getpid(), sig)
+
+
+# ====================== What C would have crashed of (D-15) =================
+
+def log_unexpected_exception(exc):
+    """Log an exception that is a bug of ours in the form of Redis's bug report.  Unlike an assertion it ends nothing."""
+    serverLogRaw(LL_WARNING | LL_RAW, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n")
+    serverLog(LL_WARNING, "=== UNEXPECTED EXCEPTION: %s ===", type(exc).__name__)
+    text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+    serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n" + text)
+    c = server.current_client
+    if c is not None:
+        try:
+            serverLog(LL_WARNING, "client: %s", catClientInfoString(b"", c))
+            for j, o in enumerate(c.argv):
+                serverLog(LL_WARNING, "argv[%d]: '%.128s'", j, "%.100r" % (o.ptr,))
+        except Exception as e:                      # the state is damaged by definition
+            serverLogRaw(LL_WARNING | LL_RAW, "(client not available: %r)\n" % e)
+    serverLogRaw(LL_WARNING | LL_RAW,
+                 "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n")
+
+
+def reset_nesting():
+    """Reset what call() and its callers had raised when an exception left them: nothing of it may outlive the command."""
+    server.fixed_time_expire = 0
+    server.in_nested_call = 0
+    server.in_exec = 0
+    server.in_eval = 0
+    server.lua_caller = None
+    server.propagate_in_transaction = 0
+    server.client_pause_in_transaction = 0
+    server.blocking_op_nesting = 0
+    server.also_propagate.ops = []
+    server.also_propagate.numops = 0
+
+
+def command_raised(c, exc, old_client, bufpos):
+    """A command raised (C would have crashed here): report the bug, clean up, answer an error, and go on.
+
+    What the command had replied so far is taken back where it can be, or the client would lose the thread.
+    """
+    log_unexpected_exception(exc)
+    if server.in_fork_child:
+        os._exit(1)                                 # a child must never come back to the loop of its parent
+    if old_client is None:
+        reset_nesting()
+    if server.current_client is not c:
+        return                                      # freed
+    c.flags &= ~CLIENT_DENY_BLOCKING
+    if not c.reply.len and 0 <= bufpos <= c.bufpos:
+        del c.buf[bufpos:]
+        c.bufpos = len(c.buf)
+    else:
+        # Replies are in the list already: a length may be missing among them, so this connection has to end.
+        ln = c.reply.head
+        while ln is not None:
+            next_ = ln.next
+            if ln.value is None:
+                listDelNode(c.reply, ln)
+            ln = next_
+        freeClientAsync(c)
+    if c.bufpos == 0:
+        c.sentlen = 0
+    addReplyErrorFormat(c, b"internal error, see the log of the server: %s", type(exc).__name__)
+    if not c.flags & CLIENT_BLOCKED:
+        commandProcessed(c)
+
+
+def assertion_report(exc):
+    """Turn a failed serverAssert, or what integrity_failure says is one, into C's report, and end the process."""
+    tb = exc.__traceback__
+    site = None
+    while tb is not None:
+        if tb.tb_frame.f_code.co_name not in ("serverAssert", "serverAssertWithInfo", "bad_ziplist", "bad_listpack"):
+            site = tb
+        tb = tb.tb_next
+    filename = site.tb_frame.f_code.co_filename
+    estr = str(exc)
+    if not isinstance(exc, AssertionError) or estr.startswith("serverAssert"):
+        estr = linecache.getline(filename, site.tb_lineno).strip()
+    _serverAssert(estr, os.path.basename(filename), site.tb_lineno,
+                  "".join(traceback.format_exception(type(exc), exc, exc.__traceback__)))

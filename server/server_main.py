@@ -9,7 +9,6 @@ Departures   unexpected_exception (D-15): a bug in a handler is logged and its c
 """
 import errno
 import gc
-import linecache
 import os
 import random
 import signal
@@ -33,17 +32,18 @@ from replication.sentinel.sentinel import (
 from replication.sentinel.sentinel_command import initSentinel
 from server.admin.config import loadServerConfig
 from server.client.connection import connection
-from server.client.networking import freeClientAsync, log_unexpected_exception
+from server.client.networking import freeClientAsync
 from server.client.tls import tlsInit
 from server.command_lookup import reset_lookup_cache
 from server.keyspace.db import selectDb
 from server.log import (
-    _serverAssert, bugReportEnd, bugReportStart, integrity_failure, printCrashReport, serverLog, serverLogRaw,
+    assertion_report, bugReportEnd, bugReportStart, integrity_failure, log_unexpected_exception, printCrashReport,
+    reset_nesting, serverLog, serverLogRaw,
 )
 from server.os_process import exitFromChild, readOOMScoreAdj, redisSetCpuAffinity, redisSetProcTitle, setOOMScoreAdj
 from server.release import redisBuildId, redisGitDirty, redisGitSHA1
 from server.server_h import (
-    server, rdbSaveInfo, redisOpArray, AOF_ON, CHILD_TYPE_NONE, C_ERR, C_OK, LL_NOTICE, LL_RAW, LL_WARNING,
+    server, rdbSaveInfo, AOF_ON, CHILD_TYPE_NONE, C_ERR, C_OK, LL_NOTICE, LL_RAW, LL_WARNING,
     REDIS_VERSION, SUPERVISED_SYSTEMD,
 )
 from server.server_init import initServer, initServerConfig, InitServerLast
@@ -150,22 +150,6 @@ def loadDataFromDisk():
         sys.exit(1)
 
 
-def assertion_report(exc):
-    """Turn a failed serverAssert, or what integrity_failure says is one, into C's report, and end the process."""
-    tb = exc.__traceback__
-    site = None
-    while tb is not None:
-        if tb.tb_frame.f_code.co_name not in ("serverAssert", "serverAssertWithInfo", "bad_ziplist", "bad_listpack"):
-            site = tb
-        tb = tb.tb_next
-    filename = site.tb_frame.f_code.co_filename
-    estr = str(exc)
-    if not isinstance(exc, AssertionError) or estr.startswith("serverAssert"):
-        estr = linecache.getline(filename, site.tb_lineno).strip()
-    _serverAssert(estr, os.path.basename(filename), site.tb_lineno,
-                  "".join(traceback.format_exception(type(exc), exc, exc.__traceback__)))
-
-
 def crashed_by_exception(exc):
     """An exception has left main: before the loop, or in the loop itself.  Report it, and die of the signal that such a fault
     gives in C (C: sigsegvHandler)."""
@@ -196,14 +180,7 @@ def unexpected_exception(eventLoop, clientData, exc):
     if integrity_failure(exc):
         assertion_report(exc)
     log_unexpected_exception(exc)
-    # What call() and its callers had raised and not lowered again.
-    server.in_nested_call = 0
-    server.fixed_time_expire = 0
-    server.in_exec = 0
-    server.in_eval = 0
-    server.propagate_in_transaction = 0
-    server.client_pause_in_transaction = 0
-    server.also_propagate = redisOpArray()
+    reset_nesting()
     c = server.current_client
     server.current_client = None
     if c is not None:

@@ -51,8 +51,7 @@ from replication.sentinel.sentinel_h import (
     sentinel,
 )
 from server.client import tls
-from server.client.networking import log_unexpected_exception
-from server.log import integrity_failure, serverLog
+from server.log import integrity_failure, log_unexpected_exception, serverLog
 from server.server_h import (
     CONFIG_DEFAULT_HZ, C_ERR, C_OK, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING, NET_IP_STR_LEN, server,
 )

@@ -31,9 +31,7 @@ from persistence.rdb_load import rdbLoad
 from persistence.rdb_save import rdbSavedObjectLen
 from server.admin.config_rewrite import rewriteConfig
 from server.bio import bioKillThreads
-from server.client.networking import (
-    getStringObjectSdsUsedMemory, log_unexpected_exception, protectClient, sdsZmallocSize, unprotectClient,
-)
+from server.client.networking import getStringObjectSdsUsedMemory, protectClient, sdsZmallocSize, unprotectClient
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyAttributeLen, addReplyBigNum, addReplyBool, addReplyBulkCString,
     addReplyBulkSds, addReplyDouble, addReplyError, addReplyErrorObject, addReplyHelp, addReplyLongLong, addReplyMapLen,
@@ -44,8 +42,8 @@ from server.client.networking_threads import killIOThreads
 from server.keyspace.db import EMPTYDB_NO_FLAGS, dbAdd, emptyDb, getExpire, lookupKeyWrite, signalModifiedKey
 from server.keyspace.object_command import objectCommandLookupOrReply
 from server.log import (
-    bugReportEnd, bugReportStart, logStackTrace, printCrashReport, serverAssert, serverAssertWithInfo, serverLog,
-    serverLogFromHandler, serverPanic,
+    bugReportEnd, bugReportStart, log_unexpected_exception, logStackTrace, printCrashReport, serverAssert,
+    serverAssertWithInfo, serverLog, serverLogFromHandler, serverPanic,
 )
 from server.lru import estimateObjectIdleTime
 from server.object import (

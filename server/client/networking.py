@@ -17,7 +17,6 @@ Departures   querybuf is `bytes` most of the time, and a bytearray only while a 
              What a command raises is caught in processCommandAndResetClient: bug report in the log, error to the client.
 """
 import os
-import traceback
 from errno import EWOULDBLOCK
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -46,22 +45,20 @@ from server.client.networking_reply import (
 from server.client.tls import connCreateAcceptedTLS
 from server.command_lookup import lookupCommandOrOriginal
 from server.dict_types import objectKeyHeapPointerValueDictType, objectKeyPointerValueDictType
-from server.log import integrity_failure, serverAssert, serverAssertWithInfo, serverLog, serverLogRaw
+from server.log import command_raised, integrity_failure, serverAssert, serverAssertWithInfo, serverLog
 from server.lru import LFUGetTimeInMinutes
 from server.object import createObject, equalStringObjects
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_ON, BLOCKED_NONE, C_ERR, C_OK, CHILD_TYPE_RDB, CLIENT_ASKING, CLIENT_BLOCKED,
-    CLIENT_CLOSE_AFTER_REPLY, CLIENT_CLOSE_ASAP, CLIENT_DENY_BLOCKING, CLIENT_DIRTY_CAS, CLIENT_LUA, CLIENT_MASTER,
-    CLIENT_MONITOR, CLIENT_MULTI, CLIENT_PAUSE_OFF, CLIENT_PENDING_COMMAND, CLIENT_PENDING_READ,
-    CLIENT_PENDING_WRITE, CLIENT_PROTECTED, CLIENT_PROTOCOL_ERROR, CLIENT_PUBSUB, CLIENT_READONLY,
-    CLIENT_REPLY_SKIP, CLIENT_REPLY_SKIP_NEXT, CLIENT_SLAVE, CLIENT_TRACKING, CLIENT_TRACKING_BCAST,
-    CLIENT_TRACKING_BROKEN_REDIR, CLIENT_TRACKING_CACHING, CLIENT_TYPE_MASTER, CLIENT_TYPE_NORMAL,
-    CLIENT_TYPE_PUBSUB, CLIENT_TYPE_SLAVE, CLIENT_UNBLOCKED, CLIENT_UNIX_SOCKET, LL_RAW, LL_VERBOSE, LL_WARNING,
-    MAXMEMORY_FLAG_LFU, NET_MAX_WRITES_PER_EVENT, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW, OBJ_STRING,
+    CLIENT_CLOSE_AFTER_REPLY, CLIENT_CLOSE_ASAP, CLIENT_DIRTY_CAS, CLIENT_LUA, CLIENT_MASTER, CLIENT_MONITOR,
+    CLIENT_MULTI, CLIENT_PAUSE_OFF, CLIENT_PENDING_COMMAND, CLIENT_PENDING_READ, CLIENT_PENDING_WRITE, CLIENT_PROTECTED,
+    CLIENT_PROTOCOL_ERROR, CLIENT_PUBSUB, CLIENT_READONLY, CLIENT_REPLY_SKIP, CLIENT_REPLY_SKIP_NEXT, CLIENT_SLAVE,
+    CLIENT_TRACKING, CLIENT_TRACKING_BCAST, CLIENT_TRACKING_BROKEN_REDIR, CLIENT_TRACKING_CACHING, CLIENT_TYPE_MASTER,
+    CLIENT_TYPE_NORMAL, CLIENT_TYPE_PUBSUB, CLIENT_TYPE_SLAVE, CLIENT_UNBLOCKED, CLIENT_UNIX_SOCKET, LL_VERBOSE,
+    LL_WARNING, MAXMEMORY_FLAG_LFU, NET_MAX_WRITES_PER_EVENT, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW, OBJ_STRING,
     PROTO_INLINE_MAX_SIZE, PROTO_IOBUF_LEN, PROTO_MBULK_BIG_ARG, PROTO_REQ_INLINE, PROTO_REQ_MULTIBULK,
     RDB_CHILD_TYPE_DISK, REPL_STATE_NONE, SLAVE_STATE_ONLINE, SLAVE_STATE_SEND_BULK, SLAVE_STATE_WAIT_BGSAVE_END,
-    USER_FLAG_DISABLED, USER_FLAG_NOPASS, client,
-    clientReplyBlock, robj, server, shared,
+    USER_FLAG_DISABLED, USER_FLAG_NOPASS, client, clientReplyBlock, robj, server, shared,
 )
 from server.server_state import updateCachedTime
 from server.zmalloc import ZMALLOC_BLOCK_BYTES, zmalloc_forget_estimate, zmalloc_size, zmalloc_used_memory
@@ -1067,66 +1064,6 @@ def processCommandAndResetClient(c):
     # A slow script serves events while it runs, and so comes here a second time: its own client must stay current.
     srv.current_client = old_client
     return C_ERR if deadclient else C_OK
-
-
-def command_raised(c, exc, old_client, bufpos):
-    """A command raised (C would have crashed here): report the bug, clean up, answer an error, and go on.
-
-    What the command had replied so far is taken back where it can be, or the client would lose the thread.
-    """
-    log_unexpected_exception(exc)
-    if server.in_fork_child:
-        os._exit(1)                                 # a child must never come back to the loop of its parent
-    if old_client is None:
-        # Nothing that the half-run command has counted up may outlive it.
-        server.fixed_time_expire = 0
-        server.in_nested_call = 0
-        server.in_exec = 0
-        server.in_eval = 0
-        server.lua_caller = None
-        server.propagate_in_transaction = 0
-        server.client_pause_in_transaction = 0
-        server.blocking_op_nesting = 0
-        server.also_propagate.ops = []
-        server.also_propagate.numops = 0
-    if server.current_client is not c:
-        return                                      # freed
-    c.flags &= ~CLIENT_DENY_BLOCKING
-    if not c.reply.len and 0 <= bufpos <= c.bufpos:
-        del c.buf[bufpos:]
-        c.bufpos = len(c.buf)
-    else:
-        # Replies are in the list already: a length may be missing among them, so this connection has to end.
-        ln = c.reply.head
-        while ln is not None:
-            next_ = ln.next
-            if ln.value is None:
-                listDelNode(c.reply, ln)
-            ln = next_
-        freeClientAsync(c)
-    if c.bufpos == 0:
-        c.sentlen = 0
-    addReplyErrorFormat(c, b"internal error, see the log of the server: %s", type(exc).__name__)
-    if not c.flags & CLIENT_BLOCKED:
-        commandProcessed(c)
-
-
-def log_unexpected_exception(exc):
-    """Log an exception that is a bug of ours in the form of Redis's bug report.  Unlike an assertion it ends nothing."""
-    serverLogRaw(LL_WARNING | LL_RAW, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n")
-    serverLog(LL_WARNING, "=== UNEXPECTED EXCEPTION: %s ===", type(exc).__name__)
-    text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
-    serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n" + text)
-    c = server.current_client
-    if c is not None:
-        try:
-            serverLog(LL_WARNING, "client: %s", catClientInfoString(b"", c))
-            for j, o in enumerate(c.argv):
-                serverLog(LL_WARNING, "argv[%d]: '%.128s'", j, "%.100r" % (o.ptr,))
-        except Exception as e:                      # the state is damaged by definition
-            serverLogRaw(LL_WARNING | LL_RAW, "(client not available: %r)\n" % e)
-    serverLogRaw(LL_WARNING | LL_RAW,
-                 "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n")
 
 
 def processPendingCommandsAndResetClient(c):

@@ -25,7 +25,7 @@ from server.client.networking import (
     readQueryFromClient, sendReplyToClient, writeToClient,
 )
 from server.client.networking_reply import clientInstallWriteHandler
-from server.log import serverAssert, serverLog, serverPanic
+from server.log import log_unexpected_exception, serverAssert, serverLog, serverPanic
 from server.os_process import redisSetCpuAffinity
 from server.server_h import (
     C_ERR, CLIENT_BLOCKED, CLIENT_CLOSE_ASAP, CLIENT_MASTER, CLIENT_PENDING_READ, CLIENT_PENDING_WRITE, CLIENT_SLAVE,
@@ -108,7 +108,7 @@ def process_io_thread_list(clients, op):
             else:
                 serverPanic("io_threads_op value is unknown")
         except Exception as exc:
-            networking.log_unexpected_exception(exc)
+            log_unexpected_exception(exc)
             freeClientAsync(c)
 
 

@@ -40,7 +40,6 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.server import propagate
     from server.session.blocked import signalKeyAsReady
     from server.session.multi import touchWatchedKey, touchAllWatchedKeysInDb
-    from server.session import tracking
     from server.session.tracking import trackingInvalidateKey, trackingInvalidateKeysOnFlush
 
 LOOKUP_NONE = 0
@@ -415,8 +414,7 @@ def signalModifiedKey(c, db, key):
     ht0, ht1 = db.watched_keys.ht                               # dictSize
     if ht0.used or ht1.used:
         touchWatchedKey(db, key)
-    if tracking.TrackingTable is not None:                      # None: no client has ever tracked keys
-        trackingInvalidateKey(c, key, 1)
+    trackingInvalidateKey(c, key, 1)
 
 
 def signalFlushedDb(dbid, async_):

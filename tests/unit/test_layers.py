@@ -93,6 +93,58 @@ def test_link_is_current():
         assert f.read() == genlink.render(), "run: python -m tests.support.genlink --write"
 
 
+#: How many links there are, without those of Cluster and Sentinel.  The number may only fall.
+LINKS = 117
+LINKS_AT_MOST = 120
+
+
+def test_links_only_become_fewer():
+    links = genlink.links_of_the_server()
+    assert LINKS <= LINKS_AT_MOST
+    assert len(links) <= LINKS, "a new upward name: move it down or call it from above\n" + "\n".join(map(str, links))
+    assert len(links) == LINKS, "%d links are left: lower LINKS" % len(links)
+
+
+def test_links_lead_to_the_definition():
+    """The source of each link defines the name itself: link.py says who really calls whom."""
+    paths = dict(genlink.source_files())
+    wrong = []
+    for module, source, name in genlink.all_links():
+        if source not in paths or name not in defined_names(paths[source]):
+            wrong.append("%s.%s is not defined in %s" % (module, name, source))
+    assert not wrong, wrong
+
+
+def test_no_module_hands_names_on():
+    """A name is imported from where it is defined; nobody imports it only for others to find."""
+    wrong = []
+    for module, path in MODULES:
+        with open(path, encoding="utf-8") as f:
+            for number, line in enumerate(f, 1):
+                if "noqa" in line and "F401" in line and "import" in line and " link" not in line and ".link" not in line:
+                    wrong.append("%s:%d" % (path, number))
+    assert not wrong, wrong
+
+
+def test_every_link_has_a_heading_that_fits():
+    for heading in genlink.HEADINGS:
+        assert any(genlink.heading_of(link) is heading for link in genlink.all_links()), "nothing stands under %s" % heading[0]
+    assert not [link for link in genlink.links_of_the_server() if genlink.heading_of(link) is genlink.DEFAULT_HEADING]
+
+
+def defined_names(path):
+    """The names that the module at `path` binds itself, on its top level."""
+    with open(path, encoding="utf-8") as f:
+        tree = ast.parse(f.read(), path)
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node in tree.body:
+            names.add(node.name)
+        elif isinstance(node, ast.Assign) and node in tree.body:
+            names.update(x.id for t in node.targets for x in ast.walk(t) if isinstance(x, ast.Name))
+    return names
+
+
 def test_every_module_imports_first():
     """Each module can be the first one a fresh interpreter imports."""
     code = "import importlib, sys\nfor m in sys.argv[1:]:\n" \

@@ -60,7 +60,6 @@ def test_a_batch_is_shared_and_waited_for(threads):
 def test_a_client_that_raises_is_closed_and_the_others_are_served(threads, monkeypatch):
     closed, logged = [], []
     monkeypatch.setattr(nt, "freeClientAsync", closed.append)
-    monkeypatch.setattr(nt.networking, "log_unexpected_exception", logged.append, raising=False)
     monkeypatch.setattr(nt, "log_unexpected_exception", logged.append, raising=False)
     nt.startThreadedIO()
     bad = Client("raises")
