@@ -192,7 +192,7 @@ def redis_check_aof_main(argv):
 def main():
     """aeredis-check-aof"""
     import server.link  # noqa: F401,PLC0415  (binds the upward calls)
-    from server.server import initServerConfig  # noqa: PLC0415  (upward)
+    from server.server_init import initServerConfig  # noqa: PLC0415  (upward)
     open_standard_streams()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)   # `| head` ends us as it ends C: no exit code that says "bad file"
     initServerConfig()

@@ -253,7 +253,7 @@ def redis_check_rdb_main(argv, fp=None):
         sys.stderr.write("Usage: %s <rdb-file-name>\n" % argv[0])
         sys.exit(1)
     if shared.integers is None:
-        from server.server import createSharedObjects   # noqa: PLC0415  (upward)
+        from server.server_init import createSharedObjects   # noqa: PLC0415  (upward)
         createSharedObjects()
     server.loading_process_events_interval_bytes = 0
     server.sanitize_dump_payload = SANITIZE_DUMP_YES
@@ -271,7 +271,7 @@ def redis_check_rdb_main(argv, fp=None):
 def main():
     """aeredis-check-rdb"""
     import server.link  # noqa: F401,PLC0415  (binds the upward calls; `server` here is the package)
-    from server.server import initServerConfig  # noqa: PLC0415  (upward)
+    from server.server_init import initServerConfig  # noqa: PLC0415  (upward)
     open_standard_streams()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)   # `| head` ends us as it ends C: no exit code that says "bad file"
     initServerConfig()

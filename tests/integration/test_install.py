@@ -65,9 +65,9 @@ class Venv:
 class Running:
     """A server that some command line starts."""
 
-    def __init__(self, *command, env=None, cwd=None):
+    def __init__(self, *command, env=None, cwd=None, options=("--save", "")):
         self.port = free_port()
-        command = list(command) + ["--port", self.port, "--bind", "127.0.0.1", "--save", ""]
+        command = [*command, "--port", self.port, "--bind", "127.0.0.1", *options]
         self.process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         env=env or environment(), cwd=cwd)
 
@@ -155,10 +155,17 @@ def crowded(wheel, tmp_path_factory):
     return venv
 
 
+@pytest.fixture(scope="module")
+def pyz(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("pyz") / "aeredis.pyz")
+    genpyz.build(path)
+    return path
+
+
 def test_only_one_name_is_installed(empty):
     names = [n for n in os.listdir(empty.site) if not n.endswith((".pth", ".dist-info"))]
     assert names == ["aeredis"]
-    for name in ("redis.conf", "LICENSE", "aeredis.service"):
+    for name in ("redis.conf", "sentinel.conf", "LICENSE", "aeredis.service"):
         with open(os.path.join(ROOT, "server", "package", name), encoding="utf-8") as f:
             assert must(empty.script("aeredis"), "conf", name) == f.read()
     p = run(empty.script("aeredis"), "conf", "no.such")
@@ -188,6 +195,17 @@ def test_the_check_tools(empty, tmp_path):
         assert p.returncode == 1 and "RDB ERROR DETECTED" in p.stdout
     for tool in (["aeredis-check-aof"], ["aeredis", "check-aof"]):
         assert "AOF is valid" in must(empty.script(tool[0]), *tool[1:], tmp_path / "good.aof")
+
+
+def test_a_sentinel(empty, pyz, tmp_path):
+    """The word `sentinel` and the script's name mean the same; the file is written by the Sentinel itself."""
+    for number, command in enumerate(([empty.script("aeredis-sentinel")], [empty.script("aeredis"), "sentinel"], [sys.executable, pyz, "sentinel"])):
+        conf = tmp_path / ("sentinel%d.conf" % number)
+        conf.write_text("sentinel monitor one 127.0.0.1 1 1\n")
+        with Running(*command, conf, cwd=tmp_path, options=()) as s:
+            assert s.ask("PING") == b"PONG"
+            assert b"redis_mode:sentinel" in s.ask("INFO", "server")
+        assert "sentinel myid" in conf.read_text()
 
 
 def test_the_crowded_environment(crowded, tmp_path):
@@ -252,13 +270,6 @@ def test_pipx(wheel, tmp_path):
 
 
 # ------------------------------------------------------------------ the one file
-
-@pytest.fixture(scope="module")
-def pyz(tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("pyz") / "aeredis.pyz")
-    genpyz.build(path)
-    return path
-
 
 def test_one_file(pyz, tmp_path):
     """Without site-packages (so without psutil too), by a relative path, with `dir` elsewhere, restarted."""

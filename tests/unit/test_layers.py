@@ -1,6 +1,7 @@
 """The layer rules of docs/map.md: imports point down, upward calls go through server/link.py."""
 import ast
 import configparser
+import importlib
 import os
 import subprocess
 import sys
@@ -86,6 +87,29 @@ def test_no_import_circle():
 
     for module in graph:
         visit(module)
+
+
+@pytest.mark.parametrize("module,path", MODULES, ids=[m for m, _ in MODULES])
+def test_every_name_used_exists(module, path):
+    """What is imported within functions, and `module.name`, which no import at the top would find missing."""
+    if module.startswith("server.package"):
+        pytest.skip("it names the modules as they are installed")
+    with open(path, encoding="utf-8") as f:
+        tree = ast.parse(f.read(), path)
+    alias, missing = {}, []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and layer_of(node.module) is not None:
+            for name in node.names:
+                full = node.module + "." + name.name
+                if full in PROJECT:
+                    alias[name.asname or name.name] = full
+                elif not hasattr(importlib.import_module(node.module), name.name):
+                    missing.append("line %d: %s" % (node.lineno, full))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in alias:
+            if not hasattr(importlib.import_module(alias[node.value.id]), node.attr):
+                missing.append("line %d: %s.%s" % (node.lineno, alias[node.value.id], node.attr))
+    assert not missing, missing
 
 
 def test_link_is_current():
