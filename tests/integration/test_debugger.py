@@ -52,9 +52,8 @@ def test_a_phase_stops_with_the_stack_that_c_has(tmp_path):
             text = f.read()
         frames = ["aeMain", "aeProcessEvents", "connSocketEventHandler", "callHandler", "readQueryFromClient",
                   "processInputBuffer", "processCommandAndResetClient", "processCommand", "call"]
-        stack = re.findall(r"\.py\(\d+\)(\w+)\(\)", text)
-        stack = stack[len(stack) - 1 - stack[::-1].index("aeMain"):]
-        assert stack == frames
+        stack = re.findall(r"#\d+ +(\w+) \(", text)
+        assert stack[:len(frames) + 1] == frames[::-1] + ["main"]
         say("phase execute reply")
         say("c")
         wait_for(out, "writeToClient()")
@@ -84,12 +83,15 @@ def debugger(tmp_path, commands, *args):
 
 
 def test_names_at_the_prompt(tmp_path):
-    out = debugger(tmp_path, ["p server.hz, shared.ok.ptr", "b setCommand", "b lookupKeyReadOrReply", "b zsetAddd", "b call, c.cmd.name == b'get'",
-                              "phase flush", "q"])
+    out = debugger(tmp_path, ["p server.hz, shared.ok.ptr", "draw server.db[0].dict", "draw 7", "cc nowhereAtAll", "w", "b setCommand",
+                              "b lookupKeyReadOrReply", "b zsetAddd", "b call, c.cmd.name == b'get'", "phase flush", "q"])
     assert "(10, b'+OK\\r\\n')" in out
     assert re.search(r"Breakpoint \d+ at server/types/t_string.py:\d+ setCommand", out)
     assert re.search(r"Breakpoint \d+ at server/keyspace/db.py:\d+ lookupKeyReadOrReply", out)
     assert "no function zsetAddd in the project; did you mean zsetAdd" in out
+    assert "ht[0]: size=0 used=0" in out and "nothing that can be drawn" in out
+    assert re.search(r">#0 +aeMain \(eventLoop=<.*\) at ae/ae.py:\d+\n #1 +main \(argv=", out)
+    assert "no function nowhereAtAll" in out or "make c-source" in out
     assert "not reached: the append-only file is off" in out
 
 

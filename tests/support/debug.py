@@ -3,9 +3,10 @@
     python -m tests.support.debug [conf] [--break NAME[,NAME...]] [server arguments]     (make debug ARGS="--break execute")
 
 The first prompt comes when the server is ready to turn.  `phase` lists the phases, `phase NAME` switches one on or off, `b NAME`
-sets a breakpoint at any function of the project by its C name, `c` continues, Ctrl-C stops a running server at the prompt, `q` ends
-it at once (nothing is saved).  The names `server` and `shared` are known at every prompt.  A phase that is switched on stops at the
-first line of its function, with the same stack that gdb shows of the C server (`w`).
+sets a breakpoint at any function of the project by its C name, `cc` shows the C of the function you are in, `draw EXPR` draws a
+structure, `c` continues, Ctrl-C stops a running server at the prompt, `q` ends it at once (nothing is saved).  The names `server`
+and `shared` are known at every prompt.  A phase that is switched on stops at the first line of its function, with the same stack
+that gdb shows of the C server (`w`).
 The fast path is off, so every function of C is entered.  Timeouts do not disturb a stop: clients and replicas are not dropped.
 DEBUG PAUSE-CRON 1 quiets the timer.  Threads (bio, IO) are not stopped; a forked child runs without the debugger.
 """
@@ -18,6 +19,7 @@ import dis                                                    # noqa: E402
 import os                                                     # noqa: E402
 import pdb                                                    # noqa: E402
 import re                                                     # noqa: E402
+import shutil                                                 # noqa: E402
 import signal                                                 # noqa: E402
 import sys                                                    # noqa: E402
 import types                                                  # noqa: E402
@@ -80,6 +82,12 @@ def written_out(name):
 def first_line(code):
     """Return the line of the first statement of a function: where bdb stops after a call."""
     return next((line for _, line in dis.findlinestarts(code) if line is not None and line > code.co_firstlineno), code.co_firstlineno)
+
+
+def short(value, most=40):
+    """The repr of an argument, cut."""
+    text = repr(value)
+    return text if len(text) <= most else text[:most - 3] + "..."
 
 
 class PhasePdb(pdb.Pdb):
@@ -158,6 +166,60 @@ class PhasePdb(pdb.Pdb):
     def do_tbreak(self, arg):
         """tbreak NAME[, condition]: as b, for one stop."""
         self.do_break(arg, 1)
+
+    def do_cc(self, arg):
+        """cc [NAME]: this function, or NAME, beside its C (`make c-source` brings the C source)."""
+        from server.study import cside, csource
+        tree = csource.c_tree()
+        if tree is None:
+            self.error(cside.NO_TREE)
+            return
+        code = self.curframe.f_code
+        module = self.curframe.f_globals.get("__name__", "")
+        rows = csource.build_index(tree)
+        found = cside.find_rows(rows, arg.strip() or "%s:%s" % (module, code.co_name))
+        known = csource.c_functions(tree)
+        if not found:
+            near = cside.nearest(rows, known, arg.strip() or code.co_name)
+            self.error("no function %s%s" % (arg.strip() or code.co_name, "; the nearest: " + ", ".join(near) if near else ""))
+        width = shutil.get_terminal_size((160, 40)).columns
+        for row in found:
+            self.message("\n".join(cside.show(row, known, tree, width)))
+
+    def do_draw(self, arg):
+        """draw EXPR: the dict, skiplist, ziplist, quicklist, intset, rax, stream, object, client or backlog that EXPR is."""
+        if not arg.strip():
+            self.error("draw what?  draw c, draw server.db[0].dict, draw server.repl_backlog")
+            return
+        try:
+            value = eval(arg, self.curframe.f_globals, self.curframe_locals)       # as p does
+        except Exception as error:
+            self.error("%s: %s" % (type(error).__name__, error))
+            return
+        from tests.support import pictures
+        lines = pictures.draw_any(value)
+        if lines is None:
+            self.error("%s is nothing that can be drawn: %r" % (arg, type(value).__name__))
+        else:
+            self.message("\n".join(lines))
+
+    def do_where(self, arg):
+        """w: the stack as gdb prints it: number, function (arguments) at file:line."""
+        for n, (frame, line) in enumerate(reversed(self.stack[self.first_frame():])):
+            code = frame.f_code
+            names = code.co_varnames[:code.co_argcount]
+            arguments = ", ".join("%s=%s" % (name, short(frame.f_locals.get(name))) for name in names)
+            mark = ">" if frame is self.curframe else " "
+            self.message("%s#%-2d %s (%s) at %s:%d" % (mark, n, code.co_name, arguments, os.path.relpath(code.co_filename, ROOT), line))
+
+    do_w = do_bt = do_where
+
+    def first_frame(self):
+        """The index in the stack of main, the first frame of the server."""
+        for j, (frame, _) in enumerate(self.stack):
+            if frame.f_code is server_main.main.__code__:
+                return j
+        return 0
 
     def do_phase(self, arg):
         """phase [name ...]: list the phases, or switch those named on or off."""

@@ -298,6 +298,42 @@ def draw_object(o):
     return [repr(o.ptr)]
 
 
+def draw_client(c):
+    """The buffers of a client, and what it is about to do."""
+    lines = ["client id=%d fd=%s flags=0x%x db=%s" % (c.id, c.conn.fd if c.conn is not None else "-", c.flags, c.db.id if c.db is not None else "-"),
+             "querybuf   %4d bytes, parsed up to %d: %s" % (len(c.querybuf), c.qb_pos, show(c.querybuf, 60)),
+             "argv       %s" % (" ".join(show(o.ptr, 30) for o in c.argv) if c.argv else "-"),
+             "buf        %4d bytes, sent up to %d: %s" % (len(c.buf), c.sentlen, show(c.buf, 60)),
+             "reply      %4d bytes in %d blocks" % (c.reply_bytes, c.reply.len)]
+    return lines
+
+
+def draw_any(value):
+    """Draw what `value` is: a structure of the server, or a blob -> lines, or None where it is nothing to draw"""
+    kind = type(value).__name__
+    drawers = {"dict_": draw_dict, "zskiplist": draw_skiplist, "quicklist": draw_quicklist, "stream": draw_stream,
+               "robj": draw_object, "client": draw_client}
+    if kind in drawers:
+        return drawers[kind](value)
+    if kind == "zset":
+        return draw_skiplist(value.zsl)
+    if kind == "rax":
+        return draw_rax(value.head)
+    if kind == "redisDb":
+        return draw_dict(value.dict)
+    if value is server.repl_backlog and value is not None:
+        from tests.support.backlog import draw_ring
+        return draw_ring(server.repl_backlog_size, server.repl_backlog_idx, server.repl_backlog_histlen, server.repl_backlog_off,
+                         server.master_repl_offset)
+    if isinstance(value, (bytes, bytearray)) and len(value) > ZIPLIST_HEADER_SIZE and int.from_bytes(value[:4], "little") == len(value) \
+            and value[-1] == ZIP_END:
+        return draw_ziplist(value)
+    if isinstance(value, (bytes, bytearray)) and len(value) >= 8 and value[0] in (2, 4, 8) \
+            and 8 + int.from_bytes(value[4:8], "little") * value[0] == len(value):
+        return draw_intset(value)
+    return None
+
+
 # ------------------------------------------------------------------ the pictures: live server -> lines
 
 def picture_dict(s):
