@@ -12,7 +12,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What PyPy can do without, since it has to be compiled there: psutil (then /proc is read), lupa (then EVAL says what is missing).
 UNLESS_PYPY = $(BIN)/python -c "import sys; sys.exit(sys.implementation.name != 'pypy')"
 
-.PHONY: run test test-apps test-pythons lint debug docs bench sentinel test-redis differential soak crash clean install pyz
+.PHONY: run test test-apps test-pythons lint debug docs bench sentinel gdb chains c-source c-index sidebyside test-redis differential soak crash clean install pyz
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -38,6 +38,26 @@ run: $(VENV)/.run
 
 debug: $(VENV)/.run
 	$(BIN)/python -m tests.support.debug --port $(PORT) $(ARGS)
+
+# The C server under gdb, with the breakpoints of `make debug`.
+gdb: $(VENV)/.run
+	$(BIN)/python -m tests.support.gdb --port $(PORT) $(ARGS)
+
+# The C source of 6.2.14, unpacked in .redis-suite/redis.
+c-source: $(VENV)/.run
+	$(BIN)/python -c "from tests.redis_suite.run import fetch, TREE; fetch(); print(TREE)"
+
+# A function beside its C: make sidebyside FUNC=dictRehash
+sidebyside: c-source
+	$(BIN)/python -m server.study.cside $(FUNC) $(ARGS)
+
+# Which function of C each function mirrors: server/study/cindex.tsv.
+c-index: c-source
+	$(BIN)/python -m server.study.cside --write-index
+
+# Who calls whom in C, recorded under gdb: tests/study/chains.txt.  CHECK=1 compares; OURS=1 shows what differs here.
+chains: $(VENV)/.test
+	$(BIN)/python -m tests.study.chains $(if $(CHECK),--check) $(if $(OURS),--ours)
 
 # The generated parts of docs/: pictures of the structures, the list of commands, the fast path.
 docs: $(VENV)/.run

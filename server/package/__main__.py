@@ -3,10 +3,11 @@
     python -m aeredis [server] [conf] [--option value ...]
     python -m aeredis sentinel conf [--option value ...]
     python -m aeredis check-rdb FILE | check-aof [--fix] FILE
+    python -m aeredis c NAME              a function beside its C
     python -m aeredis conf [NAME]         prints redis.conf, or another file of the package
 
 Called from  the interpreter [startup].
-Calls out    server.__main__, persistence.redis_check_rdb, persistence.redis_check_aof.
+Calls out    server.__main__, persistence.redis_check_rdb, persistence.redis_check_aof, server.study.cside.
 Invariant    The process is the server's alone: own_process() may change sys.path.
 """
 import os
@@ -56,6 +57,13 @@ def run_check_aof():
     main()
 
 
+def run_c():
+    """aeredis-c NAME: a function beside its C; exits 1 with a line if there is none, or no C source."""
+    own_process()
+    from server.study.cside import main
+    main()
+
+
 def print_file():
     """Print a file of the package; its name is the argument, by default redis.conf.  Exits 1 if there is none."""
     name = sys.argv[1] if len(sys.argv) > 1 else "redis.conf"
@@ -70,7 +78,7 @@ def print_file():
     sys.stdout.buffer.write(text)
 
 
-WORDS = {"server": run_server, "sentinel": run_sentinel, "check-rdb": run_check_rdb, "check-aof": run_check_aof,
+WORDS = {"server": run_server, "sentinel": run_sentinel, "check-rdb": run_check_rdb, "check-aof": run_check_aof, "c": run_c,
          "conf": print_file}
 
 

@@ -27,7 +27,7 @@ LAYERS = {
     "replication": 7,
     "cluster": 8,
     "server": 9,
-    "server.fastpath": 10,
+    "server.fastpath": 10, "server.study": 10,
 }
 MODULES = list(genlink.source_files())
 
