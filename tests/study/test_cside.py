@@ -75,7 +75,8 @@ def test_the_index_is_current_and_true():
     ("datastructs.dict:dictRehash", [("nextde = de.next", "nextde = de->next;"), ("_dictReset", "_dictReset")]),
     ("server.types.t_string:incrDecrCommand", [("getLongLongFromObjectOrReply", "getLongLongFromObjectOrReply"),
                                                ("signalModifiedKey", "signalModifiedKey")]),
-    ("server.keyspace.expire:activeExpireCycle", [("timelimit_exit", "timelimit_exit"), ("config_cycle_acceptable_stale = ", "config_cycle_acceptable_stale = ")]),
+    ("server.keyspace.expire:activeExpireCycle", [("timelimit_exit", "timelimit_exit"),
+                                                  ("config_cycle_acceptable_stale = ", "config_cycle_acceptable_stale = ")]),
     ("datastructs.zskiplist:zslInsert", [("zslRandomLevel()", "zslRandomLevel();"), ("backward", "backward")]),
     ("server.session.multi:execCommand", [("discardTransaction(c)", "discardTransaction(c);"), ("unwatchAllKeys(c)", "unwatchAllKeys(c);")]),
 ])
