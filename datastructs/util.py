@@ -49,8 +49,9 @@ LD_STR_HEX = 2                     # %La
 # ----------------------------------------------------------------------------
 
 GLOB_CACHE_MAX = 256
-GLOB_CACHE_PATTERN_MAX = 1024      # bytes; longer patterns are compiled each time
+GLOB_CACHE_PATTERN_MAX = 1024      # bytes; of longer patterns only the last one is kept, for KEYS and CONFIG GET
 _glob_cache = {}
+_glob_cache_long = {}
 
 
 def glob_signed(byte):
@@ -158,11 +159,16 @@ def stringmatchlen(pattern, string, nocase):
     """
     if not string:
         return 0 if pattern else 1
-    compiled = _glob_cache.get((pattern, nocase)) if pattern.__class__ is bytes else None
+    compiled = None
+    if pattern.__class__ is bytes:
+        compiled = (_glob_cache if len(pattern) <= GLOB_CACHE_PATTERN_MAX else _glob_cache_long).get((pattern, nocase))
     if compiled is None:
         pattern = bytes(pattern)
         compiled = glob_compile(pattern, nocase)
-        if len(pattern) <= GLOB_CACHE_PATTERN_MAX:
+        if len(pattern) > GLOB_CACHE_PATTERN_MAX:
+            _glob_cache_long.clear()
+            _glob_cache_long[pattern, nocase] = compiled
+        else:
             if len(_glob_cache) >= GLOB_CACHE_MAX:
                 _glob_cache.clear()
             _glob_cache[pattern, nocase] = compiled

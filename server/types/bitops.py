@@ -37,7 +37,7 @@ _POPCOUNT_CHUNK = 1 << 20                       # bytes turned into one integer 
 
 
 def redisPopcount(s):
-    """Number of bits set in the byte string `s`."""
+    """Count the bits set in `s`: bytes, a bytearray, or a memoryview of a part of one."""
     bits = 0
     for start in range(0, len(s), _POPCOUNT_CHUNK):
         n = int.from_bytes(s[start:start + _POPCOUNT_CHUNK], "little")
@@ -45,17 +45,26 @@ def redisPopcount(s):
     return bits
 
 
+# Where the first bit cannot be: long runs of these are skipped by comparing, 16 KB, then 256 bytes, at a time.
+_BITPOS_RUNS = {bit: [skipval * size for size in (1 << 14, 1 << 8)] for bit, skipval in ((1, b"\0"), (0, b"\xff"))}
+
+
 def redisBitpos(s, bit):
-    """Position of the first bit of `s` that equals `bit`.
+    """Return the position of the first bit of `s` (see redisPopcount) that equals `bit`.  Looks no further than there.
 
     Looking for 0, `s` is taken as padded with zeros on the right: len(s)*8 when all bits are set. Looking for 1, the
     answer may be -1.
     """
-    rest = bytes(s).lstrip(b"\0" if bit else b"\xff")
-    if not rest:
-        return -1 if bit else len(s) * 8
-    byte = rest[0] if bit else rest[0] ^ 0xff
-    return (len(s) - len(rest)) * 8 + 8 - byte.bit_length()
+    pos = 0
+    for run in _BITPOS_RUNS[bit]:
+        while bytes(s[pos:pos + len(run)]) == run:          # a memoryview compares item by item, bytes by memcmp
+            pos += len(run)
+    byte = 0 if bit else 0xff
+    for c in s[pos:pos + 256]:
+        if c != byte:
+            return pos * 8 + 8 - (c ^ byte).bit_length()
+        pos += 1
+    return -1 if bit else len(s) * 8
 
 
 # Bit fields: integers of 1 to 64 bits anywhere in a bitmap. The field starts at bit `offset` and its most significant
@@ -357,7 +366,7 @@ def bitcountCommand(c):
     if start > end:
         addReply(c, shared.czero)
     else:
-        addReplyLongLong(c, redisPopcount(p[start:end + 1]))
+        addReplyLongLong(c, redisPopcount(memoryview(p)[start:end + 1]))
 
 
 def bitposCommand(c):
@@ -412,7 +421,7 @@ def bitposCommand(c):
         addReplyLongLong(c, -1)
         return
     count = end - start + 1
-    pos = redisBitpos(p[start:end + 1], bit)
+    pos = redisBitpos(memoryview(p)[start:end + 1], bit)
     # An explicit end means that the zeros beyond it do not count.
     if end_given and bit == 0 and pos == count << 3:
         addReplyLongLong(c, -1)

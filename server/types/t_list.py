@@ -16,6 +16,7 @@ from datastructs.quicklist import (
     quicklistDup, quicklistEntry, quicklistGetIteratorAtIdx, quicklistIndex, quicklistInsertAfter,
     quicklistInsertBefore, quicklistNext, quicklistPopCustom, quicklistPush, quicklistPushHead, quicklistPushTail,
     quicklistReplaceAtIndex, quicklistSetOptions)
+from datastructs.util import to_llong
 from datastructs.ziplist import ZIPLIST_HEADER_SIZE, ziplistIndex, ziplist_bulks
 from server.client.networking import rewriteClientCommandVector
 from server.client.networking_reply import (
@@ -557,7 +558,7 @@ def lposCommand(c):
             return
         j += 1
     if rank < 0:
-        rank = -rank
+        rank = to_llong(-rank)             # LONG_MIN stays what it is
         direction = LIST_HEAD
     o = lookupKeyRead(c.db, c.argv[1])
     if o is None:
@@ -583,7 +584,7 @@ def lposCommand(c):
                 if arraylenptr is not None:
                     arraylen += 1
                     addReplyLongLong(c, matchindex)
-                    if count and matches - rank + 1 >= count:
+                    if count and to_llong(matches - rank + 1) >= count:
                         break
                 else:
                     break

@@ -91,3 +91,12 @@ def test_signed_saturation_of_a_far_too_small_value():
     # C computes max - value in 64 bits: it wraps, and the value is taken for one that is too big.
     assert checkSignedBitfieldOverflow(-(1 << 63), 0, 8, BFOVERFLOW_SAT) == (1, 127)
     assert checkSignedBitfieldOverflow(-129, 0, 8, BFOVERFLOW_SAT) == (-1, -128)
+
+
+@given(st.integers(0, 40000), st.integers(0, 40000), st.sampled_from([0, 1]), st.sampled_from([bytes, bytearray, memoryview]))
+def test_bitpos_in_long_runs(before, after, bit, kind):
+    """A run that ends within, at, or beyond the steps in which runs are skipped."""
+    run = b"\0" if bit else b"\xff"
+    s = run * before + b"\x21" + run * after
+    assert redisBitpos(kind(s), bit) == before * 8 + (2 if bit else 0)
+    assert redisBitpos(kind(run * before), bit) == (-1 if bit else before * 8)
