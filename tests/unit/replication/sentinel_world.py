@@ -51,6 +51,7 @@ class Instance:
         self.down_says = 0             # sentinel: what it says of the master
         self.vote = None               # sentinel: None = votes for whoever asks; b"..." = for that runid; b"*" = for nobody
         self.log = []                  # commands that came
+        self.waiting = {}              # redisAsyncContext -> its commands that are not answered yet
 
     def info(self):
         text = b"run_id:%s\r\nrole:%s\r\n" % (self.runid, self.role.encode())
@@ -171,10 +172,12 @@ class World:
     def serve(self):
         """Let every instance answer what has come to it."""
         for port, ac in list(self.links):
+            there = self.instances.get(port)
             if ac.conn is None:
                 self.links.remove((port, ac))
+                if there is not None:
+                    there.waiting.pop(ac, None)
                 continue
-            there = self.instances.get(port)
             if there is None or there.refuses:
                 WIRES[ac.conn].incoming.append(b"")
                 ac.obuf.clear()
@@ -183,7 +186,10 @@ class World:
             commands = parse_commands(bytes(ac.obuf))
             ac.obuf.clear()
             there.log += commands
-            if there.answers and commands:
+            commands = there.waiting.pop(ac, []) + commands
+            if not there.answers:
+                there.waiting[ac] = commands
+            elif commands:
                 WIRES[ac.conn].incoming.append(b"".join([there.answer(words) for words in commands]))
                 redisAsyncHandleRead(ac)
 
