@@ -288,6 +288,7 @@ def aeProcessEvents(eventLoop, flags):
     # Without descriptors we poll all the same, if only to sleep until the next timer.
     if eventLoop.maxfd != -1 or (flags & AE_TIME_EVENTS and not flags & AE_DONT_WAIT):
         # --- how long may we sleep
+        # ORDER: before the hook, which may use up the time or ask not to wait (aeSetDontWait): the next turn sees that.
         if flags & AE_DONT_WAIT:
             tvp = 0
         else:
@@ -302,7 +303,6 @@ def aeProcessEvents(eventLoop, flags):
         # --- before sleep
         if eventLoop.beforesleep is not None and flags & AE_CALL_BEFORE_SLEEP:
             eventLoop.beforesleep(eventLoop)
-            # ORDER: beforesleep may have used up the time, or asked not to wait; C computes both before, as we do.
 
         # --- poll
         fired = aeApiPoll(eventLoop, tvp)
@@ -315,24 +315,24 @@ def aeProcessEvents(eventLoop, flags):
         events = eventLoop.events
         for fd, mask in fired:
             fe = events[fd]
+            nfired = 0                  # of this descriptor (C: fired)
             try:
                 # First read, then write, so that an answer may leave in the turn that brought the question.
                 # AE_BARRIER turns this round: what is read now is answered in a later turn, after beforesleep.
                 # fe.mask is tested each time: a handler that ran earlier may have removed the event.
-                if not fe.mask & AE_BARRIER:
-                    if fe.mask & mask & AE_READABLE:
-                        rfileProc = fe.rfileProc
-                        rfileProc(eventLoop, fd, fe.clientData, mask)
-                        if fe.mask & mask & AE_WRITABLE and fe.wfileProc is not rfileProc:
-                            fe.wfileProc(eventLoop, fd, fe.clientData, mask)
-                    elif fe.mask & mask & AE_WRITABLE:
+                invert = fe.mask & AE_BARRIER
+                if not invert and fe.mask & mask & AE_READABLE:
+                    fe.rfileProc(eventLoop, fd, fe.clientData, mask)
+                    nfired += 1
+
+                # One function may be installed for both: it is called once.
+                if fe.mask & mask & AE_WRITABLE:
+                    if not nfired or fe.wfileProc is not fe.rfileProc:
                         fe.wfileProc(eventLoop, fd, fe.clientData, mask)
-                else:
-                    wfileProc = None
-                    if fe.mask & mask & AE_WRITABLE:
-                        wfileProc = fe.wfileProc
-                        wfileProc(eventLoop, fd, fe.clientData, mask)
-                    if fe.mask & mask & AE_READABLE and fe.rfileProc is not wfileProc:
+                        nfired += 1
+
+                if invert and fe.mask & mask & AE_READABLE:
+                    if not nfired or fe.wfileProc is not fe.rfileProc:
                         fe.rfileProc(eventLoop, fd, fe.clientData, mask)
             except Exception as exc:
                 if eventLoop.exceptionproc is None:

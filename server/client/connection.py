@@ -315,11 +315,6 @@ def connSocketGetLastError(conn):
 
 def connSocketEventHandler(el, fd, conn, mask):
     """What ae calls for a socket: finish connecting, then the read and the write handler.   HOT"""
-    # Fast lane: connected, and only to be read: the order below does not matter then.
-    if mask == AE_READABLE and conn.state == CONN_STATE_CONNECTED and conn.read_handler is not None:
-        callHandler(conn, conn.read_handler)
-        return
-
     if conn.state == CONN_STATE_CONNECTING and mask & AE_WRITABLE and conn.conn_handler is not None:
         conn_error = connGetSocketError(conn)
         if conn_error:

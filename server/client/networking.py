@@ -45,9 +45,8 @@ from server.client.networking_reply import (
 from server.client.tls import connCreateAcceptedTLS
 from server.command_lookup import lookupCommandOrOriginal
 from server.dict_types import objectKeyHeapPointerValueDictType, objectKeyPointerValueDictType
-from server.log import command_raised, integrity_failure, serverAssert, serverAssertWithInfo, serverLog
-from server.lru import LFUGetTimeInMinutes
-from server.object import createObject, equalStringObjects
+from server.log import command_raised, integrity_failure, serverAssert, serverAssertWithInfo, serverLog, serverPanic
+from server.object import createObject, createStringObject, equalStringObjects
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_ON, BLOCKED_NONE, C_ERR, C_OK, CHILD_TYPE_RDB, CLIENT_ASKING, CLIENT_BLOCKED,
     CLIENT_CLOSE_AFTER_REPLY, CLIENT_CLOSE_ASAP, CLIENT_DIRTY_CAS, CLIENT_LUA, CLIENT_MASTER, CLIENT_MONITOR,
@@ -55,10 +54,10 @@ from server.server_h import (
     CLIENT_PROTOCOL_ERROR, CLIENT_PUBSUB, CLIENT_READONLY, CLIENT_REPLY_SKIP, CLIENT_REPLY_SKIP_NEXT, CLIENT_SLAVE,
     CLIENT_TRACKING, CLIENT_TRACKING_BCAST, CLIENT_TRACKING_BROKEN_REDIR, CLIENT_TRACKING_CACHING, CLIENT_TYPE_MASTER,
     CLIENT_TYPE_NORMAL, CLIENT_TYPE_PUBSUB, CLIENT_TYPE_SLAVE, CLIENT_UNBLOCKED, CLIENT_UNIX_SOCKET, LL_VERBOSE,
-    LL_WARNING, MAXMEMORY_FLAG_LFU, NET_MAX_WRITES_PER_EVENT, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW, OBJ_STRING,
+    LL_WARNING, NET_MAX_WRITES_PER_EVENT, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW, OBJ_STRING,
     PROTO_INLINE_MAX_SIZE, PROTO_IOBUF_LEN, PROTO_MBULK_BIG_ARG, PROTO_REQ_INLINE, PROTO_REQ_MULTIBULK,
     RDB_CHILD_TYPE_DISK, REPL_STATE_NONE, SLAVE_STATE_ONLINE, SLAVE_STATE_SEND_BULK, SLAVE_STATE_WAIT_BGSAVE_END,
-    USER_FLAG_DISABLED, USER_FLAG_NOPASS, client, clientReplyBlock, robj, server, shared,
+    USER_FLAG_DISABLED, USER_FLAG_NOPASS, client, clientReplyBlock, server, shared,
 )
 from server.server_state import updateCachedTime
 from server.zmalloc import ZMALLOC_BLOCK_BYTES, zmalloc_forget_estimate, zmalloc_size, zmalloc_used_memory
@@ -88,8 +87,6 @@ ProcessingEventsWhileBlocked = 0       # 1 inside processEventsWhileBlocked
 # gauge of small blocks counts them, and the rest of malloc (measured: 12 to 43 bytes).  Eviction subtracts the output
 # buffers of replicas from used_memory, so this must be true.
 LIST_ITEM_SIZE = 5 * int(ZMALLOC_BLOCK_BYTES) + 24
-
-LFU_INIT_VAL = 5                       # C: server.h; access counter of a new object
 
 
 def sdsZmallocSize(s):
@@ -532,8 +529,12 @@ def lookupClientByID(id):
     return None if c is raxNotFound else c
 
 
-# Flags that writeToClient has to look at after a complete write.
-WRITE_SLOW = CLIENT_MASTER | CLIENT_CLOSE_AFTER_REPLY
+def write_from(conn, buf, sentlen):
+    """connWrite() of what follows the first `sentlen` bytes of `buf`, without a copy of it.   HOT"""
+    if not sentlen:
+        return conn.type.write(conn, buf)                       # connWrite
+    with memoryview(buf) as view, view[sentlen:] as rest:
+        return conn.type.write(conn, rest)
 
 
 def writeToClient(c, handler_installed):
@@ -542,75 +543,45 @@ def writeToClient(c, handler_installed):
     handler_installed: the write handler called us; it is removed when all is sent.  IO threads call this, too, always
     with 0: everything on that path must be thread safe.
     """
-    srv = server
-    srv.stat_total_writes_processed += 1
-    conn = c.conn
-    write = conn.type.write
-    reply = c.reply
-    nwritten = 1
+    server.stat_total_writes_processed += 1
+
+    nwritten = 0
     totwritten = 0
-
-    # Fast lane: all is in c.buf, and goes out in one write.
-    bufpos = c.bufpos
-    if bufpos and not reply.len and not c.sentlen:
-        nwritten = write(conn, c.buf)
-        if nwritten == bufpos and not (c.flags and c.flags & WRITE_SLOW):
-            c.buf.clear()
-            c.bufpos = 0
-            srv.stat_net_output_bytes += nwritten
-            c.lastinteraction = srv.unixtime
-            if handler_installed:
-                connSetWriteHandler(conn, None)
-            return C_OK
-        if nwritten > 0:
-            totwritten = nwritten
-            if nwritten == bufpos:
-                c.buf = bytearray()
-                c.bufpos = 0
-            else:
-                c.sentlen = nwritten
-
-    while nwritten > 0:
+    while c.bufpos or c.reply.len:                              # clientHasPendingReplies
         if c.bufpos > 0:
-            buf = c.buf
-            sentlen = c.sentlen
-            if sentlen:
-                with memoryview(buf) as view:
-                    nwritten = write(conn, view[sentlen:])
-            else:
-                nwritten = write(conn, buf)
+            nwritten = write_from(c.conn, c.buf, c.sentlen)
             if nwritten <= 0:
                 break
+            c.sentlen += nwritten
             totwritten += nwritten
-            sentlen += nwritten
-            if sentlen == c.bufpos:
+
+            # All of the buffer is sent: go on with the list.
+            if c.sentlen == c.bufpos:
                 c.buf = bytearray()
                 c.bufpos = 0
-                sentlen = 0
-            c.sentlen = sentlen
-        elif reply.len:
-            o = reply.head.value
+                c.sentlen = 0
+        else:
+            o = c.reply.head.value
             objlen = o.used
+
             if objlen == 0:
                 c.reply_bytes -= o.size
-                listDelNode(reply, reply.head)
+                listDelNode(c.reply, c.reply.head)
                 continue
-            sentlen = c.sentlen
-            with memoryview(o.buf) as view:
-                nwritten = write(conn, view[sentlen:])
+
+            nwritten = write_from(c.conn, o.buf, c.sentlen)
             if nwritten <= 0:
                 break
+            c.sentlen += nwritten
             totwritten += nwritten
-            sentlen += nwritten
-            if sentlen == objlen:
+
+            # All of the block is sent: go on with the next one.
+            if c.sentlen == objlen:
                 c.reply_bytes -= o.size
-                listDelNode(reply, reply.head)
-                sentlen = 0
-                if not reply.len:
+                listDelNode(c.reply, c.reply.head)
+                c.sentlen = 0
+                if c.reply.len == 0:
                     serverAssert(c.reply_bytes == 0)
-            c.sentlen = sentlen
-        else:
-            break
         # A fast reader of a huge reply must not keep the others waiting; unless memory is short and the reply is
         # better sent than kept.  Replicas and monitors are always served in full: their buffers would only grow.
         if (totwritten > NET_MAX_WRITES_PER_EVENT and
@@ -620,21 +591,20 @@ def writeToClient(c, handler_installed):
 
     server.stat_net_output_bytes += totwritten
     if nwritten == -1:
-        if connGetState(conn) != CONN_STATE_CONNECTED:
-            serverLog(LL_VERBOSE, "Error writing to client: %s", connGetLastError(conn))
+        if connGetState(c.conn) != CONN_STATE_CONNECTED:
+            serverLog(LL_VERBOSE, "Error writing to client: %s", connGetLastError(c.conn))
             freeClientAsync(c)
             return C_ERR
-    flags = c.flags
     if totwritten > 0:
         # To the master we write REPLCONF ACK all the time; only what it says shows that it lives.
-        if not flags & CLIENT_MASTER:
+        if not c.flags & CLIENT_MASTER:
             c.lastinteraction = server.unixtime
-    if not c.bufpos and not reply.len:
+    if not c.bufpos and not c.reply.len:                        # clientHasPendingReplies
         c.sentlen = 0
         if handler_installed:
-            connSetWriteHandler(conn, None)
+            connSetWriteHandler(c.conn, None)
 
-        if flags & CLIENT_CLOSE_AFTER_REPLY:
+        if c.flags & CLIENT_CLOSE_AFTER_REPLY:
             freeClientAsync(c)
             return C_ERR
     return C_OK
@@ -682,37 +652,32 @@ def handleClientsWithPendingWrites():
     return processed
 
 
-# Flags that resetClient has to look at.
-RESET_SLOW = CLIENT_ASKING | CLIENT_TRACKING_CACHING | CLIENT_REPLY_SKIP | CLIENT_REPLY_SKIP_NEXT
-
-
 def resetClient(c):
     """Make the client ready for its next command.   HOT"""
-    flags = c.flags
-    if flags and flags != CLIENT_PENDING_WRITE and flags & RESET_SLOW:
-        prevcmd = c.cmd.proc if c.cmd is not None else None
-        # ASKING holds for one command, or one transaction; CLIENT CACHING likewise.
-        if not flags & CLIENT_MULTI and prevcmd is not askingCommand:
-            flags &= ~CLIENT_ASKING
-        if not flags & CLIENT_MULTI and prevcmd is not clientCommand:
-            flags &= ~CLIENT_TRACKING_CACHING
-        # CLIENT REPLY SKIP silences the command that comes after it.
-        flags &= ~CLIENT_REPLY_SKIP
-        if flags & CLIENT_REPLY_SKIP_NEXT:
-            flags |= CLIENT_REPLY_SKIP
-            flags &= ~CLIENT_REPLY_SKIP_NEXT
-        c.flags = flags
+    prevcmd = c.cmd.proc if c.cmd is not None else None
 
-    c.argv = []                                     # freeClientArgv
-    c.argc = 0
-    c.cmd = None
-    c.argv_len_sum = 0
+    freeClientArgv(c)
     c.reqtype = 0
     c.multibulklen = 0
     c.bulklen = -1
+
     if c.deferred_reply_errors is not None:
         listRelease(c.deferred_reply_errors)
         c.deferred_reply_errors = None
+
+    # ASKING holds for one command, or one transaction; CLIENT CACHING likewise.
+    flags = c.flags
+    if not flags & CLIENT_MULTI and prevcmd is not askingCommand:
+        flags &= ~CLIENT_ASKING
+    if not flags & CLIENT_MULTI and prevcmd is not clientCommand:
+        flags &= ~CLIENT_TRACKING_CACHING
+
+    # CLIENT REPLY SKIP silences the command that comes after it.
+    flags &= ~CLIENT_REPLY_SKIP
+    if flags & CLIENT_REPLY_SKIP_NEXT:
+        flags |= CLIENT_REPLY_SKIP
+        flags &= ~CLIENT_REPLY_SKIP_NEXT
+    c.flags = flags
 
 
 def protectClient(c):
@@ -780,9 +745,14 @@ def processInlineBuffer(c):
     c.qb_pos = qb_pos + querylen + linefeed_chars
 
     if argv:
-        c.argv_len_sum = sum(map(len, argv))
-    c.argv = [createObject(OBJ_STRING, arg) for arg in argv]
-    c.argc = len(argv)
+        c.argv = []
+        c.argv_len_sum = 0
+
+    c.argc = 0
+    for arg in argv:
+        c.argv.append(createObject(OBJ_STRING, arg))
+        c.argc += 1
+        c.argv_len_sum += len(arg)
     return C_OK
 
 
@@ -812,114 +782,30 @@ def setProtocolError(errstr, c):
     c.flags |= CLIENT_CLOSE_AFTER_REPLY | CLIENT_PROTOCOL_ERROR
 
 
-# The headers of nearly all commands, found by one look at a fixed number of bytes:
-# "*3\r\n" -> 3;  "$16\r\n" -> 16;  with the byte that must follow, "$3\r\nS" -> 3;  without the last one, "$128\r" -> 128.
-_MBULK4 = {b"*%d\r\n" % n: n for n in range(1, 10)}
-_BULK5 = {b"$%d\r\n" % n: n for n in range(10, 100)}
-_BULK5.update((b"$%d\r\n%c" % (n, ch), n) for n in range(10) for ch in range(256))
-_BULK5.update((b"$%d\r" % n, n) for n in range(100, 1000))
-# "*21\r\n" -> 21: with so many arguments, for an authenticated client only (see `unauth mbulk count`).
-_MBULK5 = {b"*%d\r\n" % n: n for n in range(10, 100)}
-_REPEAT = [(None,) * n for n in range(100)]               # for loops of n rounds
-# What commands begin with, as it was seen: "*3\r\n$3\r\nSET\r\n" -> (2, name as robj, its length, the rounds for 2
-# arguments).  One look for the count and the name; the name is no new object each time, and keeps its hash.
-_command_heads = {}
-COMMAND_HEADS_MAX = 1024
-
-
-def remember_command_head(buf, qb_pos, argv):
-    """A command was parsed at qb_pos: the next one that begins with the same bytes is told by one look."""
-    name = argv[0]
-    namelen = len(name.ptr)
-    if namelen < 10 and len(argv) < 10:
-        if len(_command_heads) >= COMMAND_HEADS_MAX:
-            _command_heads.clear()
-        todo = len(argv) - 1
-        _command_heads[buf[qb_pos:qb_pos + 10 + namelen]] = todo, name, namelen, _REPEAT[todo]
-
-
 def processMultibulkBuffer(c):
     """Parse one command in RESP into argv -> C_OK; C_ERR: not all here yet, or protocol error.   HOT
 
     Resumes where it stopped: multibulklen arguments are missing, bulklen is the length of the one being read.
-    Cost: no byte is looked at twice, but for a command that the fast lane gives up, and a header that was cut.
+    Cost: no byte is looked at twice, but for a header that was cut.
     """
     buf = c.querybuf
-    qb_pos = c.qb_pos
-    multibulklen = c.multibulklen
+    if c.multibulklen == 0:
+        # The client has been reset.
+        serverAssertWithInfo(c, None, c.argc == 0)
 
-    # C: createStringObject.  The clock is read once a command.
-    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-        lru = LFUGetTimeInMinutes() << 8 | LFU_INIT_VAL
-    else:
-        lru = server.lruclock
-
-    # Fast lane: the command begins here, and is complete.  Nothing is stored in the client before that is sure; a
-    # header that is not in the tables, or is cut, leaves all to the full lane.
-    qblen = len(buf)
-    if multibulklen == 0:
-        if c.argc:
-            serverAssertWithInfo(c, None, c.argc == 0)
-
-        # The digit of the name's length tells where the head ends: *3\r\n$3\r\nSET\r\n.
-        head = _command_heads.get(buf[qb_pos:qb_pos + buf[qb_pos + 5] - 38]) if qb_pos + 5 < qblen else None
-        if head is not None:
-            todo, name, argv_len_sum, rounds = head
-            argv = [name]
-            pos = qb_pos + 10 + argv_len_sum
-        else:
-            argv = []
-            argv_len_sum = 0
-            todo = _MBULK4.get(buf[qb_pos:qb_pos + 4])
-            pos = qb_pos + 4                                    # *<n>\r\n
-            if todo is None and c.authenticated:
-                todo = _MBULK5.get(buf[qb_pos:qb_pos + 5])
-                pos = qb_pos + 5
-            if todo is not None:
-                rounds = _REPEAT[todo]
-        if todo is not None:
-            for _ in rounds:
-                bulklen = _BULK5.get(buf[pos:pos + 5])
-                if bulklen is None:
-                    break
-                if bulklen < 10:
-                    pos += 4                                    # $<n>\r\n
-                elif bulklen < 100:
-                    pos += 5                                    # $<nn>\r\n
-                else:
-                    pos += 6                                    # $<nnn>\r\n
-                end = pos + bulklen
-                o = robj()                                      # createStringObject
-                o.type = OBJ_STRING
-                o.encoding = OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW
-                o.lru = lru
-                o.refcount = 1
-                o.ptr = buf[pos:end]
-                argv.append(o)
-                argv_len_sum += bulklen
-                pos = end + 2
-            else:
-                if pos <= qblen:
-                    if head is None:
-                        remember_command_head(buf, qb_pos, argv)
-                    c.argv = argv
-                    c.argc = len(argv)
-                    c.argv_len_sum = argv_len_sum
-                    c.qb_pos = pos
-                    return C_OK
-
-    bulklen = c.bulklen
-    if multibulklen == 0:
-        newline = strchr(buf, b"\r", qb_pos)
+        newline = strchr(buf, b"\r", c.qb_pos)
         if newline == -1:
-            if qblen - qb_pos > PROTO_INLINE_MAX_SIZE:
+            if len(buf) - c.qb_pos > PROTO_INLINE_MAX_SIZE:
                 addReplyError(c, b"Protocol error: too big mbulk count string")
                 setProtocolError("too big mbulk count string", c)
             return C_ERR
-        if newline + 2 > qblen:                                 # the \n is missing
+
+        # The buffer must hold the \n, too.
+        if newline + 2 > len(buf):
             return C_ERR
 
-        ok, ll = string2ll(buf[qb_pos + 1:newline])
+        serverAssertWithInfo(c, None, buf[c.qb_pos] == 42)      # *
+        ok, ll = string2ll(buf[c.qb_pos + 1:newline])
         if not ok or ll > 1024 * 1024:
             addReplyError(c, b"Protocol error: invalid multibulk length")
             setProtocolError("invalid mbulk count", c)
@@ -928,93 +814,79 @@ def processMultibulkBuffer(c):
             addReplyError(c, b"Protocol error: unauthenticated multibulk length")
             setProtocolError("unauth mbulk count", c)
             return C_ERR
-        qb_pos = newline + 2
+
+        c.qb_pos = newline + 2
         if ll <= 0:
-            c.qb_pos = qb_pos
             return C_OK
-        multibulklen = ll
-        argv = c.argv = []
-        argv_len_sum = 0
-    else:
-        if type(buf) is not bytes:
-            # A big argument is coming in: nothing to do before its last byte is here.
-            if qblen - qb_pos < bulklen + 2:                    # +2: the line end
+
+        c.multibulklen = ll
+        c.argv = []
+        c.argv_len_sum = 0
+
+    serverAssertWithInfo(c, None, c.multibulklen > 0)
+    while c.multibulklen:
+        # The length of the argument, if it is not known yet.
+        if c.bulklen == -1:
+            newline = strchr(buf, b"\r", c.qb_pos)
+            if newline == -1:
+                if len(buf) - c.qb_pos > PROTO_INLINE_MAX_SIZE:
+                    addReplyError(c, b"Protocol error: too big bulk count string")
+                    setProtocolError("too big bulk count string", c)
+                    return C_ERR
+                break
+
+            # The buffer must hold the \n, too.
+            if newline + 2 > len(buf):
+                break
+
+            if buf[c.qb_pos] != 36:                             # $
+                addReplyErrorFormat(c, b"Protocol error: expected '$', got '%c'", buf[c.qb_pos])
+                setProtocolError("expected $ but got something else", c)
                 return C_ERR
-            buf = c.querybuf = bytes(buf)
-        argv = c.argv
-        argv_len_sum = c.argv_len_sum
 
-    ret = C_OK
-    while multibulklen:
-        if bulklen == -1:
-            bulklen = _BULK5.get(buf[qb_pos:qb_pos + 5])
-            if bulklen is not None and bulklen < 100:
-                qb_pos += 4 if bulklen < 10 else 5              # $<n>\r\n or $<nn>\r\n
-            else:                                               # any other header; of "$128\r" the \n may be missing
-                c.qb_pos = qb_pos                           # the errors show what stands here
-                bulklen, qb_pos = processMultibulkBuffer_bulkheader(c, buf, qb_pos)
-                if bulklen == -1:
-                    ret = C_ERR
-                    break
-                if bulklen >= PROTO_MBULK_BIG_ARG and qblen - qb_pos < bulklen + 2:
-                    # The rest of the buffer belongs to this argument.  It is going to be appended to many
-                    # times: from here on it is a bytearray that holds nothing else.
-                    c.querybuf = bytearray(memoryview(buf)[qb_pos:])
-                    qb_pos = 0
-                    ret = C_ERR
-                    break
+            ok, ll = string2ll(buf[c.qb_pos + 1:newline])
+            if not ok or ll < 0 or (ll > server.proto_max_bulk_len and not c.flags & CLIENT_MASTER):
+                addReplyError(c, b"Protocol error: invalid bulk length")
+                setProtocolError("invalid bulk length", c)
+                return C_ERR
+            if ll > 16384 and authRequired(c):
+                addReplyError(c, b"Protocol error: unauthenticated bulk length")
+                setProtocolError("unauth bulk length", c)
+                return C_ERR
 
-        end = qb_pos + bulklen
-        if end + 2 > qblen:
-            ret = C_ERR
+            c.qb_pos = newline + 2
+            if ll >= PROTO_MBULK_BIG_ARG:
+                # The rest of the buffer belongs to this argument, and what is missing is going to be appended: from
+                # here on the buffer is a bytearray, which grows in place, and holds nothing else.  (If more than this
+                # argument is here, nothing is to be gained.)
+                if len(buf) - c.qb_pos <= ll + 2:
+                    c.querybuf = buf = bytearray(memoryview(buf)[c.qb_pos:])
+                    c.qb_pos = 0
+            c.bulklen = ll
+
+        # The argument itself; +2: the line end.
+        if len(buf) - c.qb_pos < c.bulklen + 2:
             break
-        o = robj()                                              # createStringObject
-        o.type = OBJ_STRING
-        o.encoding = OBJ_ENCODING_EMBSTR if bulklen <= 44 else OBJ_ENCODING_RAW
-        o.lru = lru
-        o.refcount = 1
-        o.ptr = buf[qb_pos:end]
-        argv.append(o)
-        qb_pos = end + 2
-        argv_len_sum += bulklen
-        bulklen = -1
-        multibulklen -= 1
+        # If the buffer holds just this argument, it becomes the argument.
+        if c.qb_pos == 0 and c.bulklen >= PROTO_MBULK_BIG_ARG and len(buf) == c.bulklen + 2:
+            c.argv.append(createObject(OBJ_STRING, bytes(memoryview(buf)[:-2])))
+            c.argv_len_sum += c.bulklen
+            c.querybuf = buf = b""
+        else:
+            if type(buf) is not bytes:
+                c.querybuf = buf = bytes(buf)
+            c.argv.append(createStringObject(buf[c.qb_pos:c.qb_pos + c.bulklen]))
+            c.argv_len_sum += c.bulklen
+            c.qb_pos += c.bulklen + 2
+        c.argc += 1
+        c.bulklen = -1
+        c.multibulklen -= 1
 
-    c.qb_pos = qb_pos
-    c.bulklen = bulklen
-    c.multibulklen = multibulklen
-    c.argc = len(argv)
-    c.argv_len_sum = argv_len_sum
-    return ret
+    # All arguments are here.
+    if c.multibulklen == 0:
+        return C_OK
 
-
-def processMultibulkBuffer_bulkheader(c, buf, qb_pos):
-    """The header of an argument, the long way -> (bulklen, qb_pos after it); bulklen -1: not all here, or error."""
-    newline = strchr(buf, b"\r", qb_pos)
-    if newline == -1:
-        if len(buf) - qb_pos > PROTO_INLINE_MAX_SIZE:
-            addReplyError(c, b"Protocol error: too big bulk count string")
-            setProtocolError("too big bulk count string", c)
-            return -1, qb_pos
-        return -1, qb_pos
-    if newline + 2 > len(buf):                                  # the \n is missing
-        return -1, qb_pos
-
-    if buf[qb_pos] != 36:                                       # $
-        addReplyErrorFormat(c, b"Protocol error: expected '$', got '%c'", buf[qb_pos])
-        setProtocolError("expected $ but got something else", c)
-        return -1, qb_pos
-
-    ok, ll = string2ll(buf[qb_pos + 1:newline])
-    if not ok or ll < 0 or (not c.flags & CLIENT_MASTER and ll > server.proto_max_bulk_len):
-        addReplyError(c, b"Protocol error: invalid bulk length")
-        setProtocolError("invalid bulk length", c)
-        return -1, qb_pos
-    if ll > 16384 and authRequired(c):
-        addReplyError(c, b"Protocol error: unauthenticated bulk length")
-        setProtocolError("unauth bulk length", c)
-        return -1, qb_pos
-    return ll, newline + 2
+    return C_ERR
 
 
 def commandProcessed(c):
@@ -1027,11 +899,12 @@ def commandProcessed(c):
 
     resetClient(c)
 
+    prev_offset = c.reploff
+    if c.flags & CLIENT_MASTER and not c.flags & CLIENT_MULTI:
+        c.reploff = to_llong(c.read_reploff - len(c.querybuf) + c.qb_pos)
+
+    # What was applied goes on, byte by byte as it came, to the replicas of this replica and to the backlog.
     if c.flags & CLIENT_MASTER:
-        prev_offset = c.reploff
-        if not c.flags & CLIENT_MULTI:
-            c.reploff = to_llong(c.read_reploff - len(c.querybuf) + c.qb_pos)
-        # What was applied goes on, byte by byte as it came, to the replicas of this replica and to the backlog.
         applied = to_llong(c.reploff - prev_offset)
         if applied:
             replicationFeedSlavesFromMasterStream(server.slaves, c.pending_querybuf, applied)
@@ -1043,26 +916,22 @@ def processCommandAndResetClient(c):
 
     The one place where an exception of a command ends: see command_raised.
     """
-    srv = server
-    old_client = srv.current_client
-    srv.current_client = c
+    deadclient = 0
+    old_client = server.current_client
+    server.current_client = c
     bufpos = c.bufpos
     try:
         if processCommand(c) == C_OK:
-            # commandProcessed, inlined for the common case
-            flags = c.flags
-            if flags and flags != CLIENT_PENDING_WRITE and flags & (CLIENT_BLOCKED | CLIENT_MASTER):
-                commandProcessed(c)
-            else:
-                resetClient(c)
+            commandProcessed(c)
     except Exception as exc:
         # A child must die of it, never go on as a second server.  A failed assert ends the server, as in C.
         if server.in_fork_child or integrity_failure(exc):
             raise
         command_raised(c, exc, old_client, bufpos)
-    deadclient = srv.current_client is None
+    if server.current_client is None:
+        deadclient = 1
     # A slow script serves events while it runs, and so comes here a second time: its own client must stay current.
-    srv.current_client = old_client
+    server.current_client = old_client
     return C_ERR if deadclient else C_OK
 
 
@@ -1075,59 +944,65 @@ def processPendingCommandsAndResetClient(c):
     return C_OK
 
 
-# Flags under which processInputBuffer stops: blocked; a command of an IO thread waits; closing (the reply must not grow).
-INPUT_STOP = CLIENT_BLOCKED | CLIENT_PENDING_COMMAND | CLIENT_CLOSE_AFTER_REPLY | CLIENT_CLOSE_ASAP
-INPUT_SLOW = INPUT_STOP | CLIENT_MASTER | CLIENT_PENDING_READ
-
-
 def processInputBuffer(c):
     """Execute the commands in the query buffer, as far as they are complete.   HOT
 
     Called after a read, and for a client that was blocked and may have more in its buffer.
     """
     while c.qb_pos < len(c.querybuf):
-        flags = c.flags
-        if flags and flags & INPUT_SLOW:
-            if flags & INPUT_STOP:
-                break
-            # A busy script: the master's stream is collected, and applied later (others get -BUSY).
-            if flags & CLIENT_MASTER and server.lua_timedout:
-                break
+        # In the middle of something.
+        if c.flags & CLIENT_BLOCKED:
+            break
 
-        reqtype = c.reqtype
-        if not reqtype:
-            reqtype = c.reqtype = PROTO_REQ_MULTIBULK if c.querybuf[c.qb_pos] == 42 else PROTO_REQ_INLINE   # *
+        # An IO thread has parsed a command, which waits in argv.
+        if c.flags & CLIENT_PENDING_COMMAND:
+            break
 
-        if reqtype == PROTO_REQ_MULTIBULK:
-            if processMultibulkBuffer(c) != C_OK:
-                break
-        else:
+        # A busy script: the master's stream is collected, and applied later (others get -BUSY).
+        if server.lua_timedout and c.flags & CLIENT_MASTER:
+            break
+
+        # Closing: the reply must not grow.
+        if c.flags & (CLIENT_CLOSE_AFTER_REPLY | CLIENT_CLOSE_ASAP):
+            break
+
+        if not c.reqtype:
+            if c.querybuf[c.qb_pos] == 42:                      # *
+                c.reqtype = PROTO_REQ_MULTIBULK
+            else:
+                c.reqtype = PROTO_REQ_INLINE
+
+        if c.reqtype == PROTO_REQ_INLINE:
             if processInlineBuffer(c) != C_OK:
                 break
             # Gopher: one argument that starts with a slash, or none.
             if (server.gopher_enabled and not server.io_threads_do_reads and
-                    (c.argc == 0 or (c.argc == 1 and c.argv[0].ptr.startswith(b"/")))):
+                    ((c.argc == 1 and c.argv[0].ptr.startswith(b"/")) or c.argc == 0)):
                 processGopherRequest(c)
                 resetClient(c)
                 c.flags |= CLIENT_CLOSE_AFTER_REPLY
                 break
+        elif c.reqtype == PROTO_REQ_MULTIBULK:
+            if processMultibulkBuffer(c) != C_OK:
+                break
+        else:
+            serverPanic("Unknown request type")
 
+        # "*0", or an empty line.
         if c.argc == 0:
-            resetClient(c)                          # "*0", or an empty line
+            resetClient(c)
         else:
             # In an IO thread: leave the command to the main thread.
-            if flags and flags & CLIENT_PENDING_READ:
+            if c.flags & CLIENT_PENDING_READ:
                 c.flags |= CLIENT_PENDING_COMMAND
                 break
 
             if processCommandAndResetClient(c) == C_ERR:
-                return                              # freed: do not touch it again
+                return                                          # freed: do not touch it again
 
     # Trim to pos
-    qb_pos = c.qb_pos
-    if qb_pos:
-        buf = c.querybuf
-        c.querybuf = bytes(buf[qb_pos:]) if qb_pos < len(buf) else b""
+    if c.qb_pos:
+        c.querybuf = bytes(c.querybuf[c.qb_pos:])               # sdsrange
         c.qb_pos = 0
 
 

@@ -18,12 +18,13 @@ from datastructs.adlist import (
 )
 from datastructs.util import LD_STR_HUMAN, ld2string, to_llong
 from server.command_lookup import incrementErrorCount
-from server.log import serverAssert, serverAssertWithInfo, serverLog
+from server.log import serverAssert, serverAssertWithInfo, serverLog, serverPanic
 from server.object import createStringObjectFromLongDouble
 from server.server_h import (
     C_ERR, C_OK, CLIENT_CLOSE_AFTER_REPLY, CLIENT_CLOSE_ASAP, CLIENT_ID_AOF, CLIENT_LUA, CLIENT_MASTER,
     CLIENT_MASTER_FORCE_REPLY, CLIENT_MODULE, CLIENT_PENDING_READ, CLIENT_PENDING_WRITE, CLIENT_PUSHING,
-    CLIENT_REPLY_OFF, CLIENT_REPLY_SKIP, CLIENT_TYPE_MASTER, CLIENT_TYPE_SLAVE, LL_WARNING, OBJ_ENCODING_INT,
+    CLIENT_REPLY_OFF, CLIENT_REPLY_SKIP, CLIENT_TYPE_MASTER, CLIENT_TYPE_SLAVE, LL_WARNING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INT,
+    OBJ_ENCODING_RAW,
     OBJ_SHARED_BULKHDR_LEN, PROTO_REPLY_CHUNK_BYTES, REPL_STATE_NONE, SLAVE_STATE_ONLINE, clientReplyBlock, server,
     shared,
 )
@@ -32,13 +33,6 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.client.networking import (
         catClientInfoString, closeClientOnOutputBufferLimitReached, freeClientAsync, getClientType,
     )
-
-# Flags under which prepareClientToWrite has to look closer.
-PREPARE_SLOW = CLIENT_LUA | CLIENT_MODULE | CLIENT_CLOSE_ASAP | CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP | CLIENT_MASTER
-# The fast lane of addReply*, for a client with none of these and an empty c.reply: with replies in c.buf already it has
-# passed prepareClientToWrite in this turn, and would pass again without effect.
-REPLY_SLOW = PREPARE_SLOW | CLIENT_CLOSE_AFTER_REPLY
-REPLY_BULK_MAX = PROTO_REPLY_CHUNK_BYTES - 16   # so much fits into c.buf with the "$<len>" and the line ends of a bulk
 
 
 def clientInstallWriteHandler(c):
@@ -60,34 +54,27 @@ def prepareClientToWrite(c):
     C_ERR for a client that is being closed, silenced by CLIENT REPLY, our master, or without connection.
     """
     flags = c.flags
-    if flags & PREPARE_SLOW:
-        if flags & (CLIENT_LUA | CLIENT_MODULE):
-            return C_OK                 # the script's client keeps its reply; nothing is sent
-        if flags & CLIENT_CLOSE_ASAP:
-            return C_ERR
-        if flags & (CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP) and not flags & CLIENT_PUSHING:
-            return C_ERR
-        if flags & CLIENT_MASTER and not flags & CLIENT_MASTER_FORCE_REPLY:
-            return C_ERR
+    # The script's client keeps its reply; nothing is sent.
+    if flags & (CLIENT_LUA | CLIENT_MODULE):
+        return C_OK
+
+    if flags & CLIENT_CLOSE_ASAP:
+        return C_ERR
+
+    if flags & (CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP) and not flags & CLIENT_PUSHING:
+        return C_ERR
+
+    if flags & CLIENT_MASTER and not flags & CLIENT_MASTER_FORCE_REPLY:
+        return C_ERR
+
     if c.conn is None:
         return C_ERR                    # a fake client
 
-    # With CLIENT_PENDING_READ we may be in an IO thread, which must not touch the queue:
-    # handleClientsWithPendingReadsUsingThreads does it afterwards.
-    if not c.bufpos and not c.reply.len and not flags & (CLIENT_PENDING_READ | CLIENT_PENDING_WRITE):
-        if c.replstate == REPL_STATE_NONE:          # clientInstallWriteHandler
-            c.flags = flags | CLIENT_PENDING_WRITE
-            pending = server.clients_pending_write  # list_link_node_head
-            node = c.clients_pending_write_node
-            head = node.next = pending.head
-            if head is None:
-                pending.tail = node
-            else:
-                head.prev = node
-            pending.head = node
-            pending.len += 1
-        else:
-            clientInstallWriteHandler(c)
+    # With replies waiting already, the client is queued.  With CLIENT_PENDING_READ we may be in an IO thread, which must
+    # not touch the queue: handleClientsWithPendingReadsUsingThreads does it afterwards.
+    if not (c.bufpos or c.reply.len) and not flags & CLIENT_PENDING_READ:       # clientHasPendingReplies
+        clientInstallWriteHandler(c)
+
     return C_OK
 
 
@@ -97,15 +84,19 @@ def prepareClientToWrite(c):
 
 def _addReplyToBuffer(c, s):
     """Append to c.buf -> C_OK; C_ERR when it is full or replies wait in c.reply already.   HOT"""
+    available = PROTO_REPLY_CHUNK_BYTES - c.bufpos
+
     if c.flags & CLIENT_CLOSE_AFTER_REPLY:
         return C_OK
-    if c.reply.len:
+
+    if c.reply.len > 0:
         return C_ERR
-    bufpos = c.bufpos + len(s)
-    if bufpos > PROTO_REPLY_CHUNK_BYTES:
+
+    if len(s) > available:
         return C_ERR
+
     c.buf += s
-    c.bufpos = bufpos
+    c.bufpos += len(s)
     return C_OK
 
 
@@ -156,46 +147,30 @@ def _addReplyProtoToList(c, s):
 
 def addReply(c, obj):
     """Add a string object as it is, mostly one of `shared`.   HOT"""
-    s = obj.ptr
-    if obj.encoding == OBJ_ENCODING_INT:
-        s = b"%d" % s
-    # Fast lane, see REPLY_SLOW.
-    if not c.reply.len and not c.flags & REPLY_SLOW:
-        bufpos = c.bufpos
-        if not bufpos and prepareClientToWrite(c) != C_OK:
-            return
-        bufpos += len(s)
-        if bufpos <= PROTO_REPLY_CHUNK_BYTES:
-            c.buf += s
-            c.bufpos = bufpos
-            return
-        _addReplyProtoToList(c, s)
+    if prepareClientToWrite(c) != C_OK:
         return
+
+    if obj.encoding == OBJ_ENCODING_RAW or obj.encoding == OBJ_ENCODING_EMBSTR:     # sdsEncodedObject
+        if _addReplyToBuffer(c, obj.ptr) != C_OK:
+            _addReplyProtoToList(c, obj.ptr)
+    elif obj.encoding == OBJ_ENCODING_INT:
+        buf = b"%d" % obj.ptr
+        if _addReplyToBuffer(c, buf) != C_OK:
+            _addReplyProtoToList(c, buf)
+    else:
+        serverPanic("Wrong obj->encoding in addReply()")
+
+
+def addReplySds(c, s):
+    """Add raw protocol."""
     if prepareClientToWrite(c) != C_OK:
         return
     if _addReplyToBuffer(c, s) != C_OK:
         _addReplyProtoToList(c, s)
 
 
-def addReplySds(c, s):
-    """Add raw protocol."""
-    addReplyProto(c, s)
-
-
 def addReplyProto(c, s):
     """Add raw protocol.   HOT"""
-    # Fast lane, see REPLY_SLOW.
-    if not c.reply.len and not c.flags & REPLY_SLOW:
-        bufpos = c.bufpos
-        if not bufpos and prepareClientToWrite(c) != C_OK:
-            return
-        bufpos += len(s)
-        if bufpos <= PROTO_REPLY_CHUNK_BYTES:
-            c.buf += s
-            c.bufpos = bufpos
-            return
-        _addReplyProtoToList(c, s)
-        return
     if prepareClientToWrite(c) != C_OK:
         return
     if _addReplyToBuffer(c, s) != C_OK:
@@ -511,14 +486,6 @@ def addReplyBulk(c, obj):
     s = obj.ptr
     if obj.encoding == OBJ_ENCODING_INT:
         s = b"%d" % s
-    # Fast lane, see REPLY_SLOW.
-    if not c.reply.len and not c.flags & REPLY_SLOW:
-        bufpos = c.bufpos
-        length = len(s)
-        if bufpos + length < REPLY_BULK_MAX and (bufpos or prepareClientToWrite(c) == C_OK):
-            c.buf += b"$%d\r\n%b\r\n" % (length, s)
-            c.bufpos = len(c.buf)
-            return
     addReplyBulkCBuffer(c, s)
 
 
