@@ -12,7 +12,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What PyPy can do without, since it has to be compiled there: psutil (then /proc is read), lupa (then EVAL says what is missing).
 UNLESS_PYPY = $(BIN)/python -c "import sys; sys.exit(sys.implementation.name != 'pypy')"
 
-.PHONY: run test test-apps test-pythons lint debug docs bench sentinel gdb chains c-source c-index sidebyside test-redis differential soak crash clean install pyz
+.PHONY: run test test-apps test-pythons lint debug docs bench cluster sentinel gdb chains c-source c-index sidebyside test-redis differential soak crash clean install pyz
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -35,6 +35,10 @@ pyz:
 
 run: $(VENV)/.run
 	$(BIN)/python -m server --port $(PORT) $(ARGS)
+
+# Three masters and three replicas, until Ctrl-C; prints what to try.  ARGS="--mix": every second node is C's.
+cluster: $(VENV)/.run
+	$(BIN)/python -m tests.support.cluster $(ARGS)
 
 debug: $(VENV)/.run
 	$(BIN)/python -m tests.support.debug --port $(PORT) $(ARGS)
