@@ -50,6 +50,8 @@ LD_STR_HEX = 2                     # %La
 
 GLOB_CACHE_MAX = 256
 GLOB_CACHE_PATTERN_MAX = 1024      # bytes; of longer patterns only the last one is kept, for KEYS and CONFIG GET
+GLOB_NESTING_MAX = 1000            # stars that something follows; Redis 6.2.16 matches nothing with more of them
+GLOB_ABUSIVE = ((1, None, re.compile(b"(?!)")), [], None)      # a compiled pattern that matches nothing
 _glob_cache = {}
 _glob_cache_long = {}
 
@@ -149,7 +151,10 @@ def glob_compile(pattern, nocase):
                 elements.append((ch,))
     segments.append(glob_segment(elements))
     middle = [segment for segment in segments[1:-1] if segment[0]]
-    return segments[0], middle, segments[-1] if len(segments) > 1 else None
+    last = segments[-1] if len(segments) > 1 else None
+    if last is not None and len(middle) + (last[0] != 0) > GLOB_NESTING_MAX:
+        return GLOB_ABUSIVE
+    return segments[0], middle, last
 
 
 def stringmatchlen(pattern, string, nocase):

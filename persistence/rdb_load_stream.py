@@ -172,7 +172,10 @@ def rdbLoadObject_stream_consumer(rdb, cgroup):
         if nack is raxNotFound:
             rdbReportCorruptRDB(2222, "Consumer entry not found in group global PEL")
             return 0
-        # One NACK stands in both lists.
+        # One NACK stands in both lists.  C takes it for a second consumer, too, and frees it twice (D-43c).
+        if nack.consumer is not None:
+            rdbReportCorruptRDB(2233, "Consumer PEL entry belongs to another consumer")
+            return 0
         nack.consumer = consumer
         if not raxTryInsert(consumer.pel, rawid, nack)[0]:
             rdbReportCorruptRDB(2233, "Duplicated consumer PEL entry  loading a stream consumer group")

@@ -1249,9 +1249,15 @@ def getClientTypeName(class_):
     return None
 
 
+REPLY_BUFFER_SIZE_UNAUTHENTICATED_CLIENT = 1024     # bytes; c.buf is not counted
+
+
 def checkClientOutputBufferLimits(c):
     """True if the client is over the hard limit, or has been over the soft one for too long."""
     used_mem = getClientOutputBufferMemoryUsage(c)
+    # As Redis 6.2.18: who has no right to ask for anything does not get memory by leaving the refusals unread (D-38).
+    if used_mem > REPLY_BUFFER_SIZE_UNAUTHENTICATED_CLIENT and authRequired(c):
+        return 1
     class_ = getClientType(c)
     if class_ == CLIENT_TYPE_MASTER:                # no limits of its own
         class_ = CLIENT_TYPE_NORMAL

@@ -78,7 +78,7 @@ local function lua_array_length(cfg, t)
   local max, items = 0, 0
   for k in next, t do
     if type(k) == "number" and k >= 1 and floor(k) == k then
-      if k > max then max = k end
+      if k > max then max = k <= INT_MAX and k or -2147483648 end       -- C: an int
       items = items + 1
     else
       return -1

@@ -3,7 +3,7 @@
 Lives here   Lua source; it runs inside the interpreter, where tables are.  Functions keep the names of the C file.  Doubles
              are taken apart in Python.
 Called from  scripting.scripting_runtime, once for each interpreter [command].
-Departures   none.
+Departures   unpack gives 7989 values at once, C 7999: our own frame takes room.
 """
 from struct import pack, unpack
 
@@ -27,7 +27,7 @@ def mp_decode_double(s):
 
 LUA_CMSGPACK = rb"""
 local engine, mp_py_encode_double, mp_py_decode_double = ...
-local luaL_error, bad_argument, typerror = engine.luaL_error, engine.bad_argument, engine.typerror
+local luaL_error, bad_argument, typerror, to_int = engine.luaL_error, engine.bad_argument, engine.typerror, engine.to_int
 local byte, char, sub, concat, floor, error, next, select, tonumber, type, unpack =
       string.byte, string.char, string.sub, table.concat, math.floor, error, next, select, tonumber, type, unpack
 
@@ -183,20 +183,26 @@ end
 
 local mp_decode_to_lua_type
 
-local function mp_decode_to_lua_array(s, p, len)
+-- luaL_checkstack: `top` is how full C's stack would be.
+local function checkstack(top, where)
+  if top >= 8000 then luaL_error("stack overflow (" .. where .. ")") end
+end
+
+local function mp_decode_to_lua_array(s, p, len, top)
   local t = {}
+  checkstack(top + 1, "in function mp_decode_to_lua_array")
   for index = 1, len do
-    t[index], p = mp_decode_to_lua_type(s, p)
+    t[index], p = mp_decode_to_lua_type(s, p, top + 2)
   end
   return t, p
 end
 
-local function mp_decode_to_lua_hash(s, p, len)
+local function mp_decode_to_lua_hash(s, p, len, top)
   local t = {}
   for _ = 1, len do
     local k, v
-    k, p = mp_decode_to_lua_type(s, p)
-    v, p = mp_decode_to_lua_type(s, p)
+    k, p = mp_decode_to_lua_type(s, p, top + 1)
+    v, p = mp_decode_to_lua_type(s, p, top + 2)
     if k == nil then error("table index is nil", 0) end
     if k ~= k then error("table index is NaN", 0) end
     t[k] = v
@@ -210,16 +216,17 @@ local function mp_decode_raw(s, p, len)
 end
 
 -- The value at `p` -> it, and the place behind it.
-function mp_decode_to_lua_type(s, p)
+function mp_decode_to_lua_type(s, p, top)
+  checkstack(top, "too many return values at once; use unpack_one or unpack_limit instead.")
   local b = byte(s, p)
   if not b then
     eof()
   elseif b < 0x80 then                                  -- positive fixnum
     return b, p + 1
   elseif b < 0x90 then
-    return mp_decode_to_lua_hash(s, p + 1, b - 0x80)
+    return mp_decode_to_lua_hash(s, p + 1, b - 0x80, top)
   elseif b < 0xa0 then
-    return mp_decode_to_lua_array(s, p + 1, b - 0x90)
+    return mp_decode_to_lua_array(s, p + 1, b - 0x90, top)
   elseif b < 0xc0 then
     return mp_decode_raw(s, p + 1, b - 0xa0)
   elseif b >= 0xe0 then                                 -- negative fixnum
@@ -261,36 +268,40 @@ function mp_decode_to_lua_type(s, p)
   elseif b == 0xdb then
     return mp_decode_raw(s, p + 5, be(s, p + 1, 4))
   elseif b == 0xdc then
-    return mp_decode_to_lua_array(s, p + 3, be(s, p + 1, 2))
+    return mp_decode_to_lua_array(s, p + 3, be(s, p + 1, 2), top)
   elseif b == 0xdd then
-    return mp_decode_to_lua_array(s, p + 5, be(s, p + 1, 4))
+    return mp_decode_to_lua_array(s, p + 5, be(s, p + 1, 4), top)
   elseif b == 0xde then
-    return mp_decode_to_lua_hash(s, p + 3, be(s, p + 1, 2))
+    return mp_decode_to_lua_hash(s, p + 3, be(s, p + 1, 2), top)
   elseif b == 0xdf then
-    return mp_decode_to_lua_hash(s, p + 5, be(s, p + 1, 4))
+    return mp_decode_to_lua_hash(s, p + 5, be(s, p + 1, 4), top)
   end
   luaL_error("Bad data format in input.")
 end
 
-local function mp_unpack_full(name, s, limit, offset, nargs)
+-- luaL_checklstring
+local function string_argument(name, s, nargs)
   if type(s) ~= "string" and type(s) ~= "number" then typerror(1, name, "string", s, nargs) end
-  s = s .. ""
+  return s .. ""
+end
+
+local function mp_unpack_full(s, limit, offset, top)
   local len = #s
   local decode_all = limit == 0 and offset == 0
   if offset < 0 or limit < 0 then
-    luaL_error("Invalid request to unpack with offset of " .. offset .. " and limit of " .. len .. ".")
+    luaL_error("Invalid request to unpack with offset of " .. to_int(offset) .. " and limit of " .. len .. ".")
   elseif offset > len then
-    luaL_error("Start offset " .. offset .. " greater than input length " .. len .. ".")
+    luaL_error("Start offset " .. to_int(offset) .. " greater than input length " .. len .. ".")
   end
   if decode_all then limit = 2147483647 end
   local p, cnt, results = offset + 1, 0, {}
   while p <= len and cnt < limit do
-    if cnt >= 7900 then
-      luaL_error("stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)")
-    end
+    local v
+    v, p = mp_decode_to_lua_type(s, p, top + cnt)
     cnt = cnt + 1
-    results[cnt], p = mp_decode_to_lua_type(s, p)
+    results[cnt] = v
   end
+  checkstack(cnt + 10, "too many return values at once; use unpack_one or unpack_limit instead.")
   if decode_all then return unpack(results, 1, cnt) end
   return p > len and -1 or p - 1, unpack(results, 1, cnt)
 end
@@ -300,24 +311,29 @@ local function integer(narg, name, v, def)
   if v == nil and def then return def end
   local n = type(v) ~= "boolean" and tonumber(v)
   if not n then typerror(narg, name, "number", v) end
+  if n ~= n or n >= 9223372036854775808 or n < -9223372036854775808 then return -9223372036854775808 end
   return n < 0 and -floor(-n) or floor(n)
 end
 
 local function mp_unpack(...)
-  return mp_unpack_full("unpack", (...), 0, 0, select("#", ...))
+  local nargs = select("#", ...)
+  local s = string_argument("unpack", (...), nargs)
+  return mp_unpack_full(s, 0, 0, nargs)
 end
 
 local function mp_unpack_one(...)
   local s, offset = ...
   offset = integer(2, "unpack_one", offset, 0)
-  return mp_unpack_full("unpack_one", s, 1, offset, select("#", ...))
+  s = string_argument("unpack_one", s, select("#", ...))
+  return mp_unpack_full(s, 1, offset, 1)
 end
 
 local function mp_unpack_limit(...)
   local s, limit, offset = ...
   limit = integer(2, "unpack_limit", limit)
   offset = integer(3, "unpack_limit", offset, 0)
-  return mp_unpack_full("unpack_limit", s, limit, offset, select("#", ...))
+  s = string_argument("unpack_limit", s, select("#", ...))
+  return mp_unpack_full(s, limit, offset, 1)
 end
 
 return {pack = mp_pack, unpack = mp_unpack, unpack_one = mp_unpack_one, unpack_limit = mp_unpack_limit,

@@ -61,6 +61,8 @@ local READONLY = "Attempt to modify a readonly table"
 -- Redis reply to Lua type conversion functions.
 -- ---------------------------------------------------------------------------
 
+local verbatim_caller           -- redis.call or redis.pcall, whichever runs
+
 -- From the reply `s` at `p` -> the value, and the place behind it.
 local function redisProtocolToLuaType(s, p)
   local t = byte(s, p)
@@ -109,9 +111,8 @@ local function redisProtocolToLuaType(s, p)
     return byte(s, p + 1) == 116, e + 2
   elseif t == 44 then                                   -- ,  redisProtocolToLuaType_Double
     return {double = tonumber(sub(s, p + 1, e - 1))}, e + 2
-  elseif t == 61 then                                   -- =  verbatim; C pushes nothing and goes astray
-    local len = tonumber(sub(s, p + 1, e - 1))
-    return sub(s, e + 6, e + 1 + len), e + len + 4
+  elseif t == 61 then                                   -- =  verbatim: C pushes nothing, and what it then finds on its
+    return verbatim_caller, e + 2                       -- stack is the function that was called
   end
   return nil, (e or p) + 2
 end
@@ -249,12 +250,27 @@ local function redisLrand48()
   return x1 * 128 + floor(x0 / 131072)                  -- the upper 31 bits
 end
 
+-- What the script calls the function of ours that has a bad argument: '?' when a C function called it, as pcall does.
+-- `name` is what C would find where the script has left by a tail call.
+local function called_name(name)
+  local level, last = 3
+  local i = getinfo(3, "Sn")
+  while i and i.source == "@aeredis" do
+    level, last = level + 1, i
+    i = getinfo(level, "Sn")
+  end
+  if i and i.what == "C" then return "?" end
+  return i and i.what ~= "tail" and last and last.name or name
+end
+
 -- luaL_argerror; luaL_typerror
 local function bad_argument(narg, name, what)
+  name = called_name(name)
   luaL_error("bad argument #" .. narg .. " to '" .. name .. "' (" .. what .. ")")
 end
 
 local function typerror(narg, name, expected, v, n)
+  name = called_name(name)
   luaL_error("bad argument #" .. narg .. " to '" .. name .. "' (" .. expected .. " expected, got " ..
              (n and n < narg and "no value" or type(v)) .. ")")
 end
@@ -319,6 +335,9 @@ local redis = {}
 -- One call takes fewer than 8000 arguments: the others go ahead in portions.
 local function many_arguments(...)
   local n, a = select("#", ...), {...}
+  for j = 1, n do
+    if a[j] == 0 then a[j] = 1 / a[j] < 0 and "-0" or "0" end
+  end
   for j = 1, n, 4000 do
     lua_push_args(unpack(a, j, j + 3999 < n and j + 3999 or n))
   end
@@ -328,16 +347,27 @@ end
 -- What luaRedisGenericCommand returns: a value; or something to be made into one here, and what it is.
 --   nil  the value itself        1  a reply, not converted yet       2  the error of the command, without its dash
 --   3    a reply to be sorted    4  an error of ours, its position is wanted      5  the server stops
+--   6    there is a zero among the arguments: integers have no sign of zero, so ask once more with text
+local function zeros_as_text(...)
+  local a, n = {...}, select("#", ...)
+  for j = 1, n do
+    if a[j] == 0 then a[j] = 1 / a[j] < 0 and "-0" or "0" end
+  end
+  return luaRedisGenericCommand(unpack(a, 1, n))
+end
+
 function redis.call(...)
   local v, k
   if select("#", ...) <= 4000 then
     v, k = luaRedisGenericCommand(...)
+    if k == 6 then v, k = zeros_as_text(...) end
   else
     v, k = many_arguments(...)
   end
   if not k then
     return v
   elseif k == 1 then
+    verbatim_caller = redis.call
     v = redisProtocolToLuaType(v, 1)
     return v
   elseif k == 2 then
@@ -358,12 +388,14 @@ function redis.pcall(...)
   local v, k
   if select("#", ...) <= 4000 then
     v, k = luaRedisGenericCommand(...)
+    if k == 6 then v, k = zeros_as_text(...) end
   else
     v, k = many_arguments(...)
   end
   if not k then
     return v
   elseif k == 1 then
+    verbatim_caller = redis.pcall
     v = redisProtocolToLuaType(v, 1)
     return v
   elseif k == 2 then
@@ -384,7 +416,12 @@ end
 local function finish(ok, ...)
   if ok then return ... end
   local msg, where = ...
-  if where then luaL_error(msg) end
+  if where then
+    -- One level "tail" stands for the function that engine.wrap made; above it is who called that.
+    local i = getinfo(3, "S")
+    if i and i.what == "C" then msg = gsub(msg, "^(bad argument #%-?%d+ to )'[^']*'", "%1'?'") end
+    luaL_error(msg)
+  end
   error(msg, 0)
 end
 
@@ -592,11 +629,12 @@ local function copy_of(t)
   return c
 end
 
-function builtins.pairs(t)
+function builtins.pairs(...)
+  local t = ...
   if readonly[t] then
     return next, copy_of(t), nil
   elseif type(t) ~= "table" then
-    typerror(1, "pairs", "table", t)
+    typerror(1, "pairs", "table", t, select("#", ...))
   end
   return next, t, nil
 end
@@ -633,6 +671,28 @@ function builtins.getmetatable(...)
   return mt or nil
 end
 
+-- Lua 5.1 computes the number of results in an int, which overflows (CVE-2025-46817).
+function builtins.unpack(...)
+  local t, first, last = ...
+  local n = select("#", ...)
+  if type(t) ~= "table" then typerror(1, "unpack", "table", t, n) end
+  local i, e = 1
+  if first ~= nil then
+    i = type(first) ~= "boolean" and tonumber(first)
+    if not i then typerror(2, "unpack", "number", first) end
+    i = to_int(i)
+  end
+  if last ~= nil then
+    e = type(last) ~= "boolean" and tonumber(last)
+    if not e then typerror(3, "unpack", "number", last) end
+    e = to_int(e)
+  else
+    e = #t
+  end
+  if e - i + 1 + n > 8000 then luaL_error("too many results to unpack") end
+  return unpack(...)
+end
+
 function builtins.setmetatable(...)
   local t, mt = ...
   local n = select("#", ...)
@@ -667,6 +727,7 @@ end
 
 -- The text that the parser has for the first byte of compiled code.
 local function chunkid(name)
+  name = sub(name, 1, (find(name, "\0", 1, true) or #name + 1) - 1)    -- a C string
   local first = byte(name, 1)
   if first == 61 then                                   -- =
     return sub(name, 2, 60)
@@ -725,8 +786,9 @@ end
 local null_value                -- cjson.null; in C it is a light userdata, which newproxy knows nothing of
 
 function builtins.newproxy(v)
-  if v == null_value and v ~= nil then bad_argument(1, "newproxy", "boolean or proxy expected") end
-  return newproxy(v)
+  local ok, proxy = pcall(newproxy, v)
+  if not ok or v == null_value and v ~= nil then bad_argument(1, "newproxy", "boolean or proxy expected") end
+  return proxy
 end
 
 local table_lib, string_lib, math_lib, coroutine_lib = {}, {}, {}, {}
@@ -755,10 +817,12 @@ function table_lib.foreach(t, f)
   end
 end
 
-function string_lib.dump(f, ...)
-  if type(f) ~= "function" then typerror(1, "dump", "function", f) end
-  if protected[f] then luaL_error("unable to dump given function") end
-  return dump(f)
+function string_lib.dump(...)
+  local f = ...
+  if type(f) ~= "function" then typerror(1, "dump", "function", f, select("#", ...)) end
+  local ok, code = pcall(dump, f)
+  if not ok or protected[f] then luaL_error("unable to dump given function") end
+  return code
 end
 
 -- The hook of a thread is its own: a new coroutine gets it from us, or it could not be stopped.
@@ -766,7 +830,7 @@ local hook_event, hook_count = nil, 0
 
 local function new_coroutine(f, name)
   if type(f) ~= "function" or protected[f] or getinfo(f, "S").what == "C" then
-    luaL_error("bad argument #1 to '" .. name .. "' (Lua function expected)")
+    bad_argument(1, name, "Lua function expected")
   end
   local co = create(f)
   if killed then

@@ -39,6 +39,7 @@ REPLY_ERROR = 2                 # the error of a command, without its dash
 REPLY_SORT = 3                  # protocol, to be converted and sorted
 REPLY_PUSH_ERROR = 4            # an error of ours, to be completed with the position of the caller
 REPLY_EXIT = 5                  # the command raised; the script must end
+REPLY_ZERO_ARGUMENT = 6         # not executed: Lua shall send its zeros as text, since 0 and -0 look alike here
 
 pending_exception = None        # what a command or an event raised while a script was running
 ldb_log_command = None          # set while the debugger steps: called with argv, and with the reply
@@ -115,6 +116,8 @@ def luaRedisGenericCommand(*args):
             if t is not bytes:
                 # Not Lua's own conversion: it keeps 14 digits.
                 if t is int:
+                    if arg == 0:
+                        return None, REPLY_ZERO_ARGUMENT
                     arg = b"%d" % arg if -100000000000000000 < arg < 100000000000000000 else b"%.17g" % arg
                 elif t is float:
                     arg = b"-nan" if isnan(arg) and copysign(1.0, arg) < 0 else b"%.17g" % arg
