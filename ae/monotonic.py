@@ -1,6 +1,6 @@
 """monotonic.py - the clocks.                       Mirrors src/monotonic.c, and ustime, mstime of src/server.c (6.2.14)
 
-Lives here   getMonotonicUs (never goes back, for timers and durations); ustime, mstime (wall clock);
+Lives here   getMonotonicUs (never goes back, for timers and durations); ustime, mstime, unix_time (wall clock);
              set_clock, which lets a test stop and move both.
 Called from  everywhere, every phase.
 State        _time_ns, _monotonic_ns: where the nanoseconds come from.
@@ -43,6 +43,11 @@ def ustime():
 def mstime():
     """UNIT: ms since 1970."""
     return _time_ns() // 1000000
+
+
+def unix_time():
+    """UNIT: s since 1970.  C: time(NULL)."""
+    return _time_ns() // 1000000000
 
 
 def set_clock(time_ns=None, monotonic_ns=None):

@@ -13,11 +13,10 @@ import errno
 import os
 import select
 import signal
-import time
 from typing import TYPE_CHECKING
 
 from ae.ae import AE_ERR, AE_READABLE, AE_WRITABLE, aeCreateFileEvent, aeDeleteFileEvent
-from ae.monotonic import mstime, ustime
+from ae.monotonic import mstime, unix_time, ustime
 from datastructs.dict import dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize, dict_entries
 from datastructs.intset import intsetGet
 from datastructs.quicklist import (AL_START_HEAD, quicklistGetIterator, quicklistNext, quicklistReleaseIterator,
@@ -534,7 +533,7 @@ def rewriteAppendOnlyFileBackground():
         return C_ERR
     serverLog(LL_NOTICE, "Background append only file rewriting started by pid %d", childpid)
     server.aof_rewrite_scheduled = 0
-    server.aof_rewrite_time_start = int(time.time())
+    server.aof_rewrite_time_start = unix_time()
 
     # The diff must begin with a SELECT, since it is put behind the child's last database.
     server.aof_selected_db = -1
@@ -577,7 +576,7 @@ def backgroundRewriteDoneHandler(exitcode, bysignal):
     aofClosePipes()
     aofRewriteBufferReset()
     aofRemoveTempFile(server.child_pid)
-    server.aof_rewrite_time_last = int(time.time()) - server.aof_rewrite_time_start
+    server.aof_rewrite_time_last = unix_time() - server.aof_rewrite_time_start
     server.aof_rewrite_time_start = -1
     # Still waiting for a first file: try again.
     if server.aof_state == AOF_WAIT_REWRITE:

@@ -11,11 +11,10 @@ Invariant    a file gets its name only when it is whole and synced: rename(2) is
 import errno
 import os
 import signal
-import time
 from typing import TYPE_CHECKING
 
 from ae.ae import AE_ERR, AE_READABLE, aeCreateFileEvent, aeDeleteFileEvent
-from ae.monotonic import mstime
+from ae.monotonic import mstime, unix_time
 from datastructs.util import getRandomHexChars
 from persistence.rdb_h import RDBFLAGS_NONE, RDBFLAGS_REPLICATION
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
@@ -109,7 +108,7 @@ def rdbSave(filename, rsi):
 
     serverLog(LL_NOTICE, "DB saved on disk")
     server.dirty = 0
-    server.lastsave = int(time.time())
+    server.lastsave = unix_time()
     server.lastbgsave_status = C_OK
     stopSaving(1)
     return C_OK
@@ -120,7 +119,7 @@ def rdbSaveBackground(filename, rsi):
     if hasActiveChildProcess():
         return C_ERR
     server.dirty_before_bgsave = server.dirty
-    server.lastbgsave_try = int(time.time())
+    server.lastbgsave_try = unix_time()
 
     childpid = redisFork(CHILD_TYPE_RDB)
     if childpid == 0:
@@ -135,7 +134,7 @@ def rdbSaveBackground(filename, rsi):
         serverLog(LL_WARNING, "Can't save in background: fork: %s", os.strerror(errno.EAGAIN))
         return C_ERR
     serverLog(LL_NOTICE, "Background saving started by pid %d", childpid)
-    server.rdb_save_time_start = int(time.time())
+    server.rdb_save_time_start = unix_time()
     server.rdb_child_type = RDB_CHILD_TYPE_DISK
     return C_OK
 
@@ -158,7 +157,7 @@ def backgroundSaveDoneHandlerDisk(exitcode, bysignal):
     if not bysignal and exitcode == 0:
         serverLog(LL_NOTICE, "Background saving terminated with success")
         server.dirty = server.dirty - server.dirty_before_bgsave
-        server.lastsave = int(time.time())
+        server.lastsave = unix_time()
         server.lastbgsave_status = C_OK
     elif not bysignal and exitcode != 0:
         serverLog(LL_WARNING, "Background saving error")
@@ -205,7 +204,7 @@ def backgroundSaveDoneHandler(exitcode, bysignal):
     else:
         serverPanic("Unknown RDB child type.")
     server.rdb_child_type = RDB_CHILD_TYPE_NONE
-    server.rdb_save_time_last = int(time.time()) - server.rdb_save_time_start
+    server.rdb_save_time_last = unix_time() - server.rdb_save_time_start
     server.rdb_save_time_start = -1
     updateSlavesWaitingBgsave(C_OK if not bysignal and exitcode == 0 else C_ERR, type_)
 
@@ -290,7 +289,7 @@ def rdbSaveToSlavesSockets(rsi):
         server.rdb_pipe_numconns_writing = 0
         return C_ERR
     serverLog(LL_NOTICE, "Background RDB transfer started by pid %d", childpid)
-    server.rdb_save_time_start = int(time.time())
+    server.rdb_save_time_start = unix_time()
     server.rdb_child_type = RDB_CHILD_TYPE_SOCKET
     os.close(rdb_pipe_write)                        # so that we see the end when the child closes it
     if aeCreateFileEvent(server.el, server.rdb_pipe_read, AE_READABLE, rdbPipeReadHandler, None) == AE_ERR:

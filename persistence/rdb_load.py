@@ -17,10 +17,9 @@ import errno
 import os
 import struct
 import sys
-import time
 from typing import TYPE_CHECKING
 
-from ae.monotonic import mstime
+from ae.monotonic import mstime, unix_time
 from datastructs.dict import DICT_OK, dictAdd, dictAddRaw, dictExpand, dictTryExpand
 from datastructs.intset import intsetAdd, intsetLen, intsetValidateIntegrity
 from datastructs.listpack import lpFirst, lpGet, lpLength, lpNext, lpValidateIntegrity
@@ -690,7 +689,7 @@ def rdbLoadObject_zipmap(zm):
 def startLoading(size, rdbflags):
     """A load of `size` bytes begins (0: not known): INFO shows it, most commands answer LOADING."""
     server.loading = 1
-    server.loading_start_time = int(time.time())
+    server.loading_start_time = unix_time()
     server.loading_loaded_bytes = 0
     server.loading_total_bytes = size
     server.loading_rdb_used_mem = 0
@@ -971,7 +970,7 @@ def rdbLoadRio_aux(rdb, rsi):
     elif name == b"redis-ver":
         serverLog(LL_NOTICE, "Loading RDB produced by version %s", auxval)
     elif name == b"ctime":
-        serverLog(LL_NOTICE, "RDB age %d seconds", max(0, to_llong(int(time.time()) - strtol(auxval)[0])))
+        serverLog(LL_NOTICE, "RDB age %d seconds", max(0, to_llong(unix_time() - strtol(auxval)[0])))
     elif name == b"used-mem":
         usedmem = strtoll(auxval)[0]
         serverLog(LL_NOTICE, "RDB memory usage when created %.2f Mb", usedmem / (1024 * 1024))

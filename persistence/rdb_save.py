@@ -13,7 +13,7 @@ import struct
 import time
 from typing import TYPE_CHECKING
 
-from ae.monotonic import mstime
+from ae.monotonic import getMonotonicUs, mstime, unix_time
 from datastructs.dict import dictFind, dictSize, dict_entries
 from datastructs.lzf import lzf_compress
 from datastructs.quicklist import quicklistGetLzf, quicklistNodeIsCompressed
@@ -61,7 +61,7 @@ INTEGER_START = frozenset(b"-0123456789")
 def debugDelay(usec):
     """Wait for a test: `usec` > 0 sleeps so long; < 0 sleeps 1 us once in -usec calls (C: server.c)."""
     if usec < 0:
-        usec = 1 if (time.monotonic_ns() >> 4) % -usec == 0 else 0
+        usec = 1 if getMonotonicUs() % -usec == 0 else 0
     if usec:
         time.sleep(usec / 1000000)
 
@@ -391,7 +391,7 @@ def rdbSaveInfoAuxFields(rdb, rdbflags, rsi):
     """Write who made this file, when and for what."""
     rdbSaveAuxFieldStrStr(rdb, b"redis-ver", REDIS_VERSION.encode())
     rdbSaveAuxFieldStrInt(rdb, b"redis-bits", 64)
-    rdbSaveAuxFieldStrInt(rdb, b"ctime", int(time.time()))
+    rdbSaveAuxFieldStrInt(rdb, b"ctime", unix_time())
     rdbSaveAuxFieldStrInt(rdb, b"used-mem", zmalloc_used_memory())
     if rsi is not None:
         rdbSaveAuxFieldStrInt(rdb, b"repl-stream-db", rsi.repl_stream_db)

@@ -11,9 +11,8 @@ Invariant    client in server.clients_waiting_acks  <=>  blocked with BLOCKED_WA
              failover_state other than NO_FAILOVER  =>  writes are paused.
 """
 import os
-import time
 
-from ae.monotonic import mstime
+from ae.monotonic import mstime, unix_time
 from datastructs.adlist import listAddNodeHead, listDelNode, listSearchKey
 from datastructs.util import LLONG_MAX, to_llong
 from replication.replication_master import (
@@ -159,7 +158,7 @@ _replicationCron_replication_cron_loops = 0
 def replicationCron():
     """Once a second: timeouts on both sides, reconnecting, ACK, PING, newlines, the backlog's end, waiting BGSAVEs."""
     global _replicationCron_replication_cron_loops
-    now = int(time.time())
+    now = unix_time()
 
     updateFailoverStatus()
 

@@ -28,6 +28,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from ae.monotonic import unix_time
 from datastructs.adlist import listEmpty
 from datastructs.util import strtol, strtoll, to_llong
 from persistence.aof import startAppendOnly, stopAppendOnly
@@ -96,7 +97,7 @@ def replicationSendNewlineToMaster():
     A single byte is sent whole or not at all, and is harmless protocol.
     """
     global _replicationSendNewlineToMaster_newline_sent
-    now = int(time.time())
+    now = unix_time()
     if now != _replicationSendNewlineToMaster_newline_sent:
         _replicationSendNewlineToMaster_newline_sent = now
         if server.repl_transfer_s is not None:

@@ -13,8 +13,8 @@ import os
 import signal
 import sys
 import threading
-import time
 
+from ae.monotonic import unix_time
 from server.log import serverLog, serverPanic
 from server.os_process import redisSetCpuAffinity
 from server.server_h import C_ERR, C_OK, LL_WARNING, server
@@ -74,7 +74,7 @@ def bioInit():
 
 
 def bioSubmitJob(type_, job):
-    job.time = int(time.time())
+    job.time = unix_time()
     with bio_mutex[type_]:
         bio_jobs[type_].append(job)
         bio_pending[type_] += 1

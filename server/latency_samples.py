@@ -8,9 +8,8 @@ Departures   none.
 Extend       a new event: time it with latencyStartMonitor, latencyEndMonitor, latencyAddSampleIfNeeded, and give DOCTOR
              its advice in createLatencyReport.
 """
-import time
 
-from ae.monotonic import mstime
+from ae.monotonic import mstime, unix_time
 from datastructs.dict import dictAdd, dictCreate, dictFetchValue, dictType
 from server.server_h import server
 
@@ -62,7 +61,7 @@ def latencyAddSample(event, latency):
     if isinstance(event, str):
         event = event.encode()
     ts = dictFetchValue(server.latency_events, event)
-    now = int(time.time())
+    now = unix_time()
     if ts is None:
         ts = latencyTimeSeries()
         dictAdd(server.latency_events, event, ts)

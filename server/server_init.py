@@ -19,7 +19,7 @@ from ae.ae import (
     aeSetAfterSleepProc, aeSetBeforeSleepProc,
 )
 from ae.anet import ANET_ERR, anetCloexec, anetNonBlock, anetUnixServer
-from ae.monotonic import monotonicInit
+from ae.monotonic import monotonicInit, unix_time
 from cluster.cluster import clusterInit
 from cluster.cluster_h import CLUSTER_MODULE_FLAG_NONE
 from datastructs.adlist import listCreate
@@ -217,7 +217,7 @@ def initServerConfig():
     server.aof_rewrite_base_size = 0
     server.aof_rewrite_scheduled = 0
     server.aof_flush_sleep = 0
-    server.aof_last_fsync = int(time.time())
+    server.aof_last_fsync = unix_time()
     server.aof_bio_fsync_status = C_OK
     server.aof_rewrite_time_last = -1
     server.aof_rewrite_time_start = -1
@@ -266,7 +266,7 @@ def initServerConfig():
     server.repl_backlog_histlen = 0
     server.repl_backlog_idx = 0
     server.repl_backlog_off = 0
-    server.repl_no_slaves_since = int(time.time())
+    server.repl_no_slaves_since = unix_time()
 
     # Failover
     server.failover_end_time = 0
@@ -463,14 +463,14 @@ def initServer():
     server.child_info_nread = 0
     aofRewriteBufferReset()
     server.aof_buf = bytearray()
-    server.lastsave = int(time.time())     # an empty data set counts as saved
+    server.lastsave = unix_time()     # an empty data set counts as saved
     server.lastbgsave_try = 0
     server.rdb_save_time_last = -1
     server.rdb_save_time_start = -1
     server.dirty = 0
     resetServerStats()
     # These two survive CONFIG RESETSTAT.
-    server.stat_starttime = int(time.time())
+    server.stat_starttime = unix_time()
     server.stat_peak_memory = 0
     server.stat_current_cow_bytes = 0
     server.stat_current_cow_updated = 0

@@ -17,6 +17,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from ae.monotonic import getMonotonicUs, unix_time
 from datastructs.dict import (
     dictEntry, dictExpand, dictFind, dictGetIterator, dictGetSafeIterator, dictGetStats, dictNext, dictReleaseIterator,
     dictSize,
@@ -312,7 +313,7 @@ def debugCommand(c):
             signal.signal(signal.SIGSEGV, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGSEGV)
     elif sub == b"panic":
-        serverPanic("DEBUG PANIC called at Unix time %d", int(time.time()))
+        serverPanic("DEBUG PANIC called at Unix time %d", unix_time())
     elif sub in (b"restart", b"crash-and-recover"):
         delay = 0
         if argc >= 3:
@@ -501,12 +502,12 @@ def debugCommand_sleep(seconds):
     utime = double_to_llong(seconds * 1000000)
     if utime < 0:
         return                              # the call fails with EINVAL
-    end = time.monotonic() + seconds
+    end = getMonotonicUs() + utime
     asap = server.shutdown_asap
     left = seconds
     while left > 0 and server.shutdown_asap == asap:
         time.sleep(min(left, 0.02))
-        left = end - time.monotonic()
+        left = (end - getMonotonicUs()) / 1000000
 
 
 def debugCommand_object(c):

@@ -11,11 +11,10 @@ import os
 import re
 import resource
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from ae.ae import aeGetApiName
-from ae.monotonic import elapsedMs, monotonicInit
+from ae.monotonic import elapsedMs, monotonicInit, unix_time
 from datastructs.dict import dictSize, dict_entries
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
 from persistence.aof_buffer import aofRewriteBufferSize
@@ -210,7 +209,7 @@ def genRedisInfoString_persistence():
         fork_perc = server.stat_module_progress * 100
     elif server.stat_current_save_keys_total:
         fork_perc = server.stat_current_save_keys_processed / server.stat_current_save_keys_total * 100
-    now = int(time.time())
+    now = unix_time()
     info = (b"# Persistence\r\n"
             b"loading:%d\r\n"
             b"current_cow_size:%d\r\n"
@@ -375,7 +374,7 @@ def genRedisInfoString_replication():
             state = b"online"
         else:
             continue
-        lag = int(time.time()) - slave.repl_ack_time if slave.replstate == SLAVE_STATE_ONLINE else 0
+        lag = unix_time() - slave.repl_ack_time if slave.replstate == SLAVE_STATE_ONLINE else 0
         info += b"slave%d:ip=%s,port=%d,state=%s,offset=%d,lag=%d\r\n" % (
             slaveid, as_bytes(slaveip), slave.slave_listening_port, state, slave.repl_ack_off, lag)
         slaveid += 1

@@ -12,8 +12,8 @@ Extend       a new event: time it with latencyStartMonitor, latencyEndMonitor, l
 """
 import ctypes
 import errno
-import time
 
+from ae.monotonic import unix_time
 from datastructs.dict import (
     dictDelete, dictFetchValue, dictFind, dictGetIterator, dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize,
 )
@@ -124,7 +124,7 @@ def analyzeLatencyForEvent(event, ls):
             ls.period = s.time         # the oldest, for the moment
     if ls.samples:
         ls.avg = sum_ // ls.samples
-        ls.period = int(time.time()) - ls.period
+        ls.period = unix_time() - ls.period
         if ls.period == 0:
             ls.period = 1
 
@@ -392,7 +392,7 @@ def latencyCommandGenSparkeline(event, ts):
     """Return the graph of a series, with the age of each sample as its label."""
     seq = createSparklineSequence()
     min_ = max_ = 0
-    now = int(time.time())
+    now = unix_time()
     for j in range(LATENCY_TS_LEN):
         s = ts.samples[(ts.idx + j) % LATENCY_TS_LEN]
         if s.time == 0:

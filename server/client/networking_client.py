@@ -6,9 +6,9 @@ Calls out    networking, blocked, tracking, pubsub, multi, acl.
 State        client.name, resp, flags; server.client_pause_* through pauseClients.
 Departures   clientCommand is one function of 500 lines in C: each subcommand is a clientCommand_<name> here.
 """
-import time
 from typing import TYPE_CHECKING
 
+from ae.monotonic import unix_time
 from datastructs.adlist import listDelNode, listSearchKey
 from datastructs.rax import raxNext, raxSeek, raxSize, raxStart, raxStop, raxIterator
 from server.client.networking import (
@@ -594,7 +594,7 @@ def securityWarningCommand(c):
     scripting).  Logged at most once a minute, or the log would be the next target.
     """
     global _securityWarningCommand_logged_time
-    now = int(time.time())
+    now = unix_time()
     if abs(now - _securityWarningCommand_logged_time) > 60:
         serverLog(LL_WARNING, "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
                               "commands to Redis. This is likely due to an attacker attempting to use Cross Protocol "

@@ -3,6 +3,7 @@ import ast
 import configparser
 import importlib
 import os
+import re
 import subprocess
 import sys
 
@@ -195,3 +196,22 @@ def test_the_wheel_has_every_folder():
         if name.endswith(".conf"):
             link = os.path.join(genlink.ROOT, "server", "package", name)
             assert os.path.islink(link), "ln -s ../../%s server/package/" % name
+
+
+#: Modules that may read the machine's clocks themselves; all others go through ae/monotonic.py, which a test or a debugger can stop.
+ASKS_THE_MACHINE = {
+    "ae.monotonic": "it is the clock",
+    "server.log": "log lines carry the wall time",
+    "server.zmalloc": "its rests between two readings are CPU time",
+    "datastructs.dict": "the budget of dictRehashMilliseconds, on a layer that knows nobody",
+}
+
+
+def test_who_asks_the_machine_for_the_time():
+    pattern = re.compile(r"\btime\.(?:time|time_ns|monotonic|monotonic_ns|perf_counter)\b|from time import")
+    askers = set()
+    for module, path in MODULES:
+        with open(path, encoding="utf-8") as f:
+            if pattern.search(f.read()) and not module.startswith(("persistence.redis_check", "server.study", "server.package")):
+                askers.add(module)
+    assert askers == set(ASKS_THE_MACHINE)
