@@ -203,7 +203,7 @@ def migrateGetSocket(c, host, port, timeout):
         connClose(de.val.conn)
         dictDelete(server.migrate_cached_sockets, de.key)
     conn = connCreateTLS() if server.tls_cluster else connCreateSocket()
-    if connBlockingConnect(conn, os.fsdecode(host.ptr), atoi(port.ptr), timeout) != C_OK:
+    if connBlockingConnect(conn, os.fsdecode(host.ptr.partition(b"\0")[0]), atoi(port.ptr), timeout) != C_OK:
         addReplyError(c, b"-IOERR error or timeout connecting to the client")
         connClose(conn)
         return None

@@ -365,7 +365,7 @@ def failoverCommand(c):
             ok, port = getLongFromObjectOrReply(c, c.argv[j + 2], None)
             if ok != C_OK:
                 return
-            host = os.fsdecode(c.argv[j + 1].ptr)
+            host = os.fsdecode(c.argv[j + 1].ptr.partition(b"\0")[0])
             j += 2
         elif opt == b"force" and not force_flag:
             force_flag = 1

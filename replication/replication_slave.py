@@ -902,7 +902,7 @@ def replicaofCommand(c):
         if ok != C_OK:
             return
 
-        host = os.fsdecode(c.argv[1].ptr)
+        host = os.fsdecode(c.argv[1].ptr.partition(b"\0")[0])
         if (server.masterhost is not None and server.masterhost.lower() == host.lower() and
                 server.masterport == port):
             serverLog(LL_NOTICE, "REPLICAOF would result into synchronization with the master we are already connected "

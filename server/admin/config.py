@@ -47,6 +47,11 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 # Config file parsing
 # ---------------------------------------------------------------------------
 
+def c_string(word):
+    """Return `word` as C keeps it in a char *: a str that ends at the first NUL."""
+    return os.fsdecode(word.partition(b"\0")[0])
+
+
 def appendServerSaveParams(seconds, changes):
     server.saveparams.append(saveparam(seconds, changes))
     server.saveparamslen += 1
@@ -156,7 +161,7 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
     if name == b"bind" and argc >= 2:
         if argc - 1 > CONFIG_BINDADDR_MAX:
             return b"Too many bind addresses specified"
-        server.bindaddr = [os.fsdecode(addr) for addr in argv[1:]]
+        server.bindaddr = [c_string(addr) for addr in argv[1:]]
         server.bindaddr_count = argc - 1
     elif name == b"unixsocketperm" and argc == 2:
         perm, _, errno_ = strtol(argv[1], 8)
@@ -179,12 +184,12 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
             resetServerSaveParams()
     elif name == b"dir" and argc == 2:
         try:
-            os.chdir(os.fsdecode(argv[1]))
+            os.chdir(c_string(argv[1]))
         except OSError as e:
             serverLog(LL_WARNING, "Can't chdir to '%s': %s", argv[1], os.strerror(e.errno))
             sys.exit(1)
     elif name == b"logfile" and argc == 2:
-        server.logfile = os.fsdecode(argv[1])
+        server.logfile = c_string(argv[1])
         if server.logfile:
             # Once it runs the server cannot stop for a log file it cannot write: find out now.
             try:
@@ -193,12 +198,12 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
             except OSError as e:
                 return b"Can't open the log file: %s" % os.strerror(e.errno).encode()
     elif name == b"include" and argc == 2:
-        loadServerConfig(os.fsdecode(argv[1]), 0, None)
+        loadServerConfig(c_string(argv[1]), 0, None)
     elif name in (b"slaveof", b"replicaof") and argc == 3:
         if argv[1].lower() == b"no" and argv[2].lower() == b"one":
             server.masterhost = None
             return None
-        server.masterhost = os.fsdecode(argv[1])
+        server.masterhost = c_string(argv[1])
         port, rest, _ = strtol(argv[2])
         server.masterport = to_int(port)
         if server.masterport < 0 or server.masterport > 65535 or rest:
@@ -218,7 +223,7 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
             if dictAdd(server.commands, argv[2], cmd) != DICT_OK:
                 return b"Target command name already exists"
     elif name == b"cluster-config-file" and argc == 2:
-        server.cluster_configfile = os.fsdecode(argv[1])
+        server.cluster_configfile = c_string(argv[1])
     elif name == b"client-output-buffer-limit" and argc == 5:
         class_ = getClientTypeByName(argv[1])
         if class_ == -1 or class_ == CLIENT_TYPE_MASTER:
@@ -305,7 +310,7 @@ def configSetCommand(c):
         if len(v) < 1 or len(v) > CONFIG_BINDADDR_MAX:
             addReplyError(c, b"Too many bind addresses specified.")
             return
-        if changeBindAddr([os.fsdecode(addr) for addr in v]) == C_ERR:
+        if changeBindAddr([c_string(addr) for addr in v]) == C_ERR:
             addReplyError(c, b"Failed to bind to specified addresses.")
             return
     elif name == b"save":
@@ -326,7 +331,7 @@ def configSetCommand(c):
             appendServerSaveParams(vals[j], vals[j+1])
     elif name == b"dir":
         try:
-            os.chdir(os.fsdecode(o.ptr.partition(b"\0")[0]))
+            os.chdir(c_string(o.ptr))
         except OSError as e:
             addReplyErrorFormat(c, b"Changing directory: %s", os.strerror(e.errno).encode())
             return

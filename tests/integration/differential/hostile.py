@@ -374,3 +374,20 @@ def spellings_for(name, position, spellings):
     if name in MANY_RANDOM:
         return [s for s in spellings if not (s[:1] == b"-" and len(s) > 5)]
     return spellings
+
+
+#: Directives that are not in the table of config_table.py; @ is where a spelling goes.
+SPECIAL_DIRECTIVES = [
+    "save @ 1", "save 1 @", "save @", "replicaof 127.0.0.1 @", "unixsocketperm @", "client-output-buffer-limit normal @ 0 0",
+    "client-output-buffer-limit pubsub 0 @ 0", "client-output-buffer-limit replica 0 0 @", "client-output-buffer-limit @ 0 0 0",
+    "oom-score-adj-values @ 0 0", "oom-score-adj-values 0 0 @", "notify-keyspace-events @", "dir @", "logfile @",
+    "rename-command @ x", "bind @", "cluster-config-file @", "list-max-ziplist-entries @", "include @", "nosuch @", "user @ on",
+]
+#: What is asked of the real server for each directive in the short run (it has to be started for each).
+DIRECTIVE_SPELLINGS = [b"+5", b"5\0", b"-1", b"9223372036854775808"]
+#: CONFIG SET of these would listen elsewhere, or look names up.
+CONFIG_SET_LEFT_OUT = {b"bind", b"port", b"tls-port", b"unixsocket"}
+CONFIG_SET_SPECIAL = {
+    b"save": [b"@ 1", b"1 @", b"@"], b"client-output-buffer-limit": [b"slave @ 0 0", b"pubsub 0 @ 0", b"slave 0 0 @", b"@ 0 0 0"],
+    b"oom-score-adj-values": [b"@ 0 0", b"0 0 @"],
+}
