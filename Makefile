@@ -97,9 +97,10 @@ test-apps: $(VENV)/.test
 	$(PIP) $$($(PYTHON) tests/support/requirements.py --only apps)
 	$(BIN)/python -m pytest tests/integration/test_applications.py $(ARGS)
 
-# The long run of the comparison with the real server.
+# The long runs of the comparisons: with the real server, and of the fast path with the text.
 differential: $(VENV)/.test
 	AEREDIS_SEQUENCES=$(or $(SEQUENCES),2000) $(BIN)/python -m pytest tests/integration/differential $(ARGS)
+	AEREDIS_FASTPATH_SEQUENCES=$(or $(FASTPATH_SEQUENCES),10000) $(BIN)/python -m pytest tests/integration/test_fast_path_equivalence.py $(ARGS)
 
 # Hostile clients and leaks, at full length.
 soak: $(VENV)/.test

@@ -19,7 +19,7 @@ connection types hold are rebound, too.
 import sys
 
 from server.client.connection import CT_Socket
-from server.fastpath import requests
+from server.fastpath import dicts, lists, requests, ziplists
 from server.server_h import server
 
 PROJECT = ("ae", "cluster", "datastructs", "persistence", "replication", "server")
@@ -30,9 +30,9 @@ bound = {}                             # id of the function that is to be found 
 def replacements():
     """Return the table of (function of the text, replacement).
 
-    With IO threads reading, parsing and writing belong to the threads: the rooms of requests stand aside.
+    With IO threads reading, parsing and writing belong to the threads: the room of requests stands aside.
     """
-    table = []
+    table = dicts.replacements() + ziplists.replacements() + lists.replacements()
     if server.io_threads_num == 1:
         table += requests.replacements()
     return table
@@ -50,6 +50,7 @@ def unbind():
     """Take the replacements out: the server is the text again."""
     if not bound:
         return
+    requests.hand_back()
     back = [(replacement, text) for text, replacement in bound.values()]
     bound.clear()
     swap(back, remember=False)

@@ -1,0 +1,85 @@
+"""lists.py - short values at the ends of a quicklist.
+
+Shortens     datastructs/quicklist.py.
+Called from  everywhere that a list is pushed to or popped from.
+State        none.
+"""
+from datastructs.quicklist import (
+    QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistPopCustom as text_quicklistPopCustom, quicklistPushHead as text_quicklistPushHead,
+    quicklistPushTail as text_quicklistPushTail,
+)
+from datastructs.ziplist import ZIPLIST_HEAD, ZIPLIST_TAIL
+from server.fastpath.ziplists import ziplistPush, ziplist_pop
+
+node_limit = (None, 65536, 32768, 16384, 8192, 4096)        # indexed by a fill of -1 to -5: bytes of a node
+
+
+def replacements():
+    """Return the table of (function of the text, replacement) of this room."""
+    return [
+        (text_quicklistPushHead, quicklistPushHead),
+        (text_quicklistPushTail, quicklistPushTail),
+        (text_quicklistPopCustom, quicklistPopCustom),
+    ]
+
+
+def quicklistPushHead(ql, value):
+    """Push to the head node while it has room.
+
+    When          the fill is one of the sizes -1 to -5, and the value is shorter than 64 bytes, so that it adds two, and fits.
+    Same because  that is the first thing that _quicklistNodeAllowInsert says yes to.
+    Skips         _quicklistNodeAllowInsert, quicklistNodeUpdateSz.
+    Gains         see the README (LPUSH).
+    """
+    node = ql.head
+    fill = ql.fill
+    n = len(value)
+    if not -5 <= fill < 0 or n > 0x3f or node is None or node.sz + n + 2 > node_limit[fill]:
+        return text_quicklistPushHead(ql, value)
+    node.zl = zl = ziplistPush(node.zl, value, ZIPLIST_HEAD)
+    node.sz = len(zl)
+    node.count += 1
+    ql.count += 1
+    return 0
+
+
+def quicklistPushTail(ql, value):
+    """Push to the tail node while it has room.
+
+    When          as quicklistPushHead.
+    Same because  of the same.
+    Skips         _quicklistNodeAllowInsert, quicklistNodeUpdateSz.
+    Gains         see the README (RPUSH).
+    """
+    node = ql.tail
+    fill = ql.fill
+    n = len(value)
+    if not -5 <= fill < 0 or n > 0x3f or node is None or node.sz + n + 2 > node_limit[fill]:
+        return text_quicklistPushTail(ql, value)
+    node.zl = zl = ziplistPush(node.zl, value, ZIPLIST_TAIL)
+    node.sz = len(zl)
+    node.count += 1
+    ql.count += 1
+    return 0
+
+
+def quicklistPopCustom(ql, where, saver):
+    """Take value and entry in one step.
+
+    When          the node has more than one entry, so that it outlives this, and ziplist_pop can do it.
+    Same because  nothing else of the list changes.
+    Skips         ziplistIndex, ziplistGet, quicklistDelIndex, __ziplistDelete.
+    Gains         see the README (LPOP).
+    """
+    node = ql.head if where == QUICKLIST_HEAD else ql.tail if where == QUICKLIST_TAIL else None
+    if ql.count == 0 or node is None or node.count < 2:
+        return text_quicklistPopCustom(ql, where, saver)
+    value = ziplist_pop(node.zl, ZIPLIST_HEAD if where == QUICKLIST_HEAD else ZIPLIST_TAIL)
+    if value is None:
+        return text_quicklistPopCustom(ql, where, saver)
+    node.count -= 1
+    node.sz = len(node.zl)
+    ql.count -= 1
+    if value.__class__ is int:
+        return 1, None, value
+    return 1, saver(value), None

@@ -1,0 +1,346 @@
+"""The text and the fast path are one server: the same bytes go into both, and all that comes out must be the same.
+
+Two servers of ours, `fast-path no` and `yes`, get random pipelines on three connections, cut anywhere, two connections now and
+then within one turn of the loop; what throws a server off the fast path (MULTI, WATCH, MONITOR, CLIENT REPLY, tracking, AUTH,
+RESET, SELECT, HELLO 3, blocked clients, expired keys, wrong types, every directive that requests.server_is_plain names, and
+fast-path itself) comes in the same way.  Compared are the bytes of all replies, DEBUG DIGEST and the encodings, what INFO
+counts, the slow log, the AOF and the replication stream.
+
+AEREDIS_FASTPATH_SEQUENCES: how many sequences (300; `make differential` 10,000).
+"""
+import os
+import re
+import select
+import socket
+import time
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+
+from tests.support.resp import encode_command
+from tests.support.server import start_server
+
+SEQUENCES = int(os.environ.get("AEREDIS_FASTPATH_SEQUENCES", "300"))
+CLIENTS = 3
+
+STRINGS = ["s1", "s2", "n1", "n2"]
+KEYS = STRINGS + ["l1", "l2", "set1", "h1", "z1", "z2", "missing"]
+VALUES = ["a", "", "12", "-7", "9999", "10000", "9223372036854775807", "01", "3.5", "x" * 44, "y" * 45, "z" * 300, "w" * 1200,
+          "a\r\nb", "12a"]
+FIELDS = ["f1", "f2", "f3", "4"]
+
+key = st.sampled_from(KEYS)
+value = st.sampled_from(VALUES)
+field = st.sampled_from(FIELDS)
+number = st.sampled_from(["0", "1", "-1", "2", "3", "-2", "100", "x", "1.5", "", "99999999999999999999"])
+
+
+def command(*parts):
+    return st.tuples(*[p if isinstance(p, st.SearchStrategy) else st.just(p) for p in parts])
+
+
+def several(name, *group):
+    return st.lists(st.tuples(*group), min_size=1, max_size=4).map(lambda groups: (name,) + tuple(w for g in groups for w in g))
+
+
+def near(k):
+    """Mostly the key of the command's own type."""
+    return st.one_of(st.sampled_from(k if isinstance(k, list) else [k]), st.sampled_from(k if isinstance(k, list) else [k]), key)
+
+
+FAST = st.one_of(
+    command("GET", key), command("GET", near(STRINGS)), command("get", near(STRINGS)), command("SET", key, value),
+    command("SET", near(STRINGS), value),
+    command("set", near(STRINGS), value), command("INCR", near(["n1", "n2"])), command("PING"), command("TTL", key),
+    command("EXPIRE", key, number), command("EXPIRE", key, st.just("1000")), several("DEL", key), several("EXISTS", key),
+    several("MGET", key), several("MSET", near(STRINGS), value),
+    command("LPUSH", near(["l1", "l2"]), value), command("RPUSH", near(["l1", "l2"]), value), command("LPOP", near(["l1", "l2"])),
+    command("RPOP", near("l1")), command("LRANGE", near("l1"), number, number), command("LRANGE", "l1", "0", "-1"),
+    command("SADD", near("set1"), value), command("SISMEMBER", near("set1"), value), command("HSET", near("h1"), field, value),
+    command("HGET", near("h1"), field), command("HGETALL", near("h1")), command("ZADD", near(["z1", "z2"]), number, value),
+    command("ZADD", near(["z1", "z2"]), number, field), command("ZSCORE", near("z1"), field),
+    command("ZPOPMIN", near(["z1", "z2"])), command("ZRANGE", near("z1"), number, number),
+    command("ZRANGE", "z1", "0", "-1"))
+
+TEXT = st.one_of(
+    command("SET", near(STRINGS), value, "EX", "1000"),
+    command("APPEND", near(STRINGS), value),
+    command("MULTI"), command("MULTI"), command("EXEC"), command("EXEC"), command("DISCARD"), command("WATCH", key), command("UNWATCH"),
+    command("CLIENT", "REPLY", st.sampled_from(["ON", "OFF", "SKIP"])), command("CLIENT", "TRACKING", st.sampled_from(["ON", "OFF"])),
+    command("CLIENT", "TRACKING", "ON", "BCAST"), command("AUTH", "bob", "pw"), command("AUTH", "bad"), command("RESET"),
+    command("SELECT", st.sampled_from(["0", "1"])), command("SELECT", "0"), command("HELLO", st.sampled_from(["2", "3"])), command("MONITOR"),
+    command("BLPOP", "l1", "l2", "0"), command("BZPOPMIN", "z1", "0"), command("BRPOPLPUSH", "l2", "l1", "0"),
+    command("SUBSCRIBE", "__keyevent@0__:set"),
+    command("CLIENT", "PAUSE", "10000", "WRITE"), command("CLIENT", "UNPAUSE"),
+    command("CLIENT", "KILL", "USER", "default", "SKIPME", st.sampled_from(["yes", "no"])),
+    command("ACL", "SETUSER", "default", st.sampled_from(["-get", "+get", "resetkeys", "allkeys", "-@all", "+@all"])),
+    command("FLUSHALL"), command("RENAME", key, key), command("COPY", key, key), command("OBJECT", "ENCODING", key),
+    command("TYPE", key), command("QUIT"),
+    command("NOSUCH", value), command("GET"), command("SET", key), command("GETSET", near(STRINGS), value), command("INCRBY", near("n1"), number),
+    command("CONFIG", "RESETSTAT"), command("EVAL", "return redis.call('set', KEYS[1], ARGV[1])", "1", key, value))
+
+CONFIG = {
+    "maxmemory": ["100mb", "0"], "maxmemory-policy": ["allkeys-lfu", "noeviction", "volatile-lru"], "notify-keyspace-events": ["KEA", "KEAm", ""],
+    "latency-monitor-threshold": ["1000", "0"], "slowlog-log-slower-than": ["0", "-1", "10000000"], "min-replicas-to-write": ["3", "0"],
+    "client-output-buffer-limit": ["normal 1mb 0 0", "normal 0 0 0"], "appendfsync": ["always", "everysec", "no"], "list-max-ziplist-size": ["3", "-2", "-1"],
+    "list-compress-depth": ["1", "0"], "set-max-intset-entries": ["2", "512"], "hash-max-ziplist-entries": ["2", "512"],
+    "hash-max-ziplist-value": ["8", "64"], "zset-max-ziplist-entries": ["2", "128"], "zset-max-ziplist-value": ["8", "64"],
+    "lazyfree-lazy-user-del": ["yes", "no"], "lazyfree-lazy-server-del": ["yes", "no"], "lazyfree-lazy-expire": ["yes", "no"],
+    "proto-max-bulk-len": ["1mb", "512mb"], "fast-path": ["no", "yes"], "requirepass": ["pw", ""], "lfu-log-factor": ["10"],
+}
+SETTING = st.sampled_from(sorted(CONFIG)).flatmap(lambda name: command("CONFIG", "SET", name, st.sampled_from(CONFIG[name])))
+
+RAW = st.sampled_from([b"PING\r\n", b"GET s1\r\n", b"SET s1 inline\r\n", b"*0\r\n", b"\r\n", b"*2\r\n$3\r\nGET\r\n$02\r\ns1\r\n",
+                       b"*1\r\n$4\r\nPINGxx", b"*2\r\n$3\r\nGETab$2\r\ns1cd", b"*2\r\n$5\r\nLPUSH\r\n$2\r\nl1\r\n", b"*3\r\n$3\r\nSET\r\n$-1\r\n",
+                       b"*2\r\n$3\r\nGET\r\nx", b"*x\r\n", b"*1\r\n$3\r\nFOO\r\n"])
+
+REQUEST = st.one_of(*[FAST.map(lambda c: encode_command(*c))] * 9 + [TEXT.map(lambda c: encode_command(*c))] * 3 + [SETTING.map(lambda c: encode_command(*c))])
+PIPELINE = st.tuples(st.integers(0, CLIENTS - 1), st.lists(REQUEST, min_size=1, max_size=10).map(b"".join), st.lists(st.integers(0, 400), max_size=2))
+STEP = st.one_of(
+    PIPELINE.map(lambda p: ("send",) + p), PIPELINE.map(lambda p: ("send",) + p), PIPELINE.map(lambda p: ("send",) + p),
+    st.tuples(st.just("together"), PIPELINE, PIPELINE), st.tuples(st.just("expire"), key),
+    st.tuples(st.just("send"), st.integers(0, CLIENTS - 1), RAW, st.just([])),
+    st.tuples(st.just("send"), st.integers(0, CLIENTS - 1), st.lists(FAST.map(lambda c: encode_command(*c)), min_size=3, max_size=10).map(
+        lambda requests: b"".join(requests * 60)), st.just([])))
+SEQUENCE = st.lists(STEP, min_size=3, max_size=12)
+
+RESET = b"".join(encode_command(*words) for words in (
+    [("CLIENT", "UNPAUSE"), ("CLIENT", "KILL", "USER", "default"), ("CLIENT", "KILL", "USER", "bob")]
+    + [("CONFIG", "SET", name, values[-1]) for name, values in CONFIG.items() if name not in ("appendfsync", "fast-path")]
+    + [("CONFIG", "SET", "appendfsync", "no"), ("CONFIG", "SET", "maxmemory-policy", "noeviction"),
+       ("CONFIG", "SET", "slowlog-log-slower-than", "10000000"),
+       ("ACL", "SETUSER", "default", "on", "nopass", "allkeys", "allchannels", "+@all"), ("ACL", "SETUSER", "bob", "on", ">pw", "~s*", "+@all", "-del"),
+       ("FLUSHALL",), ("DEBUG", "SET-ACTIVE-EXPIRE", "0"), ("SELECT", "0"),
+       ("SET", "reset", "1"), ("DEL", "reset"), ("SLOWLOG", "RESET"), ("CONFIG", "RESETSTAT")]))
+
+
+class Side:
+    """One of the two servers: its control connection, three clients, and a replica that only collects the stream."""
+
+    def __init__(self, server, fast):
+        self.server = server
+        self.fast = fast
+        self.control = server.resp()       # a user of its own: what the clients do to theirs must not reach it
+        self.control.execute("ACL", "SETUSER", "admin", "on", "nopass", "allkeys", "allchannels", "+@all")
+        self.control.execute("AUTH", "admin", "x")
+        self.clients = []
+        self.replica = None
+        self.stream = b""
+
+    def attach_replica(self):
+        """Ask for a full synchronization, and keep what follows the RDB."""
+        self.replica = socket.create_connection(("127.0.0.1", self.server.port), 20)
+        self.replica.sendall(encode_command("AUTH", "admin", "x"))
+        assert self.replica.recv(100) == b"+OK\r\n"
+        self.replica.sendall(encode_command("PSYNC", "?", "-1"))
+        data = b""
+        while True:
+            data += self.replica.recv(1 << 16)
+            m = re.search(rb"\n\n*\$(\d+)\r\n", data)
+            if m and len(data) >= m.end() + int(m.group(1)):
+                self.stream = data[m.end() + int(m.group(1)):]
+                return
+
+    def begin(self):
+        for sock in self.clients:
+            sock.close()
+        self.control.send_raw(RESET + encode_command("CONFIG", "SET", "fast-path", "yes" if self.fast else "no") + encode_command("ECHO", "ready"))
+        while self.control.read_reply() != b"ready":
+            pass
+        self.clients = [socket.create_connection(("127.0.0.1", self.server.port), 20) for _ in range(CLIENTS)]
+        for sock in self.clients:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.out = [b""] * CLIENTS
+        self.turn()
+        self.drain()
+        self.collect_stream()
+        self.stream = b""
+        self.aof_start = self.aof_size()
+        self.dirty_start = self.dirty()
+
+    def dirty(self):
+        return int(re.search(rb"rdb_changes_since_last_save:(\d+)", self.control.execute("INFO", "persistence")).group(1))
+
+    def aof_size(self):
+        path = os.path.join(self.server.dir, "appendonly.aof")
+        return os.path.getsize(path) if os.path.exists(path) else 0
+
+    def turn(self):
+        """Two round trips: what was sent before the first has been answered when the second one is."""
+        for _ in range(2):
+            self.control.execute("SLOWLOG", "LEN")         # MONITOR does not show it
+
+    def send(self, j, data, cuts):
+        if not self.fast:
+            data = data.replace(b"$9\r\nfast-path\r\n$3\r\nyes\r\n", b"$9\r\nfast-path\r\n$2\r\nno\r\n")
+        pos = 0
+        for cut in sorted(c for c in cuts if c < len(data)) + [len(data)]:
+            if cut > pos:
+                try:
+                    self.clients[j].sendall(data[pos:cut])
+                except OSError:
+                    return                 # closed by the server
+                # A turn reads 16 KB.
+                for _ in range((cut - pos) // 16384 + (cut < len(data))):
+                    self.turn()
+                pos = cut
+
+    def expire(self, name):
+        """Leave a key behind whose time is over: active expiry is off."""
+        self.control.execute("CLIENT", "UNPAUSE")
+        self.control.execute("SET", name, "expired", "PX", "1")
+        time.sleep(0.003)
+
+    def together(self, first, second):
+        """Both pipelines arrive while the server sleeps, so that one turn serves them, in this order."""
+        self.control.send_raw(encode_command("DEBUG", "SLEEP", "0.004"))
+        time.sleep(0.0015)
+        self.send(first[0], first[1], [])
+        self.send(second[0], second[1], [])
+        self.control.read_reply()
+
+    def drain(self):
+        self.turn()
+        for j, sock in enumerate(self.clients):
+            while select.select([sock], [], [], 0)[0]:
+                try:
+                    data = sock.recv(1 << 16)
+                except OSError:
+                    data = b""
+                if not data:
+                    if not self.out[j].endswith(b"<EOF>"):
+                        self.out[j] += b"<EOF>"
+                    break
+                self.out[j] += data
+
+    def collect_stream(self):
+        while self.replica is not None and select.select([self.replica], [], [], 0)[0]:
+            data = self.replica.recv(1 << 16)
+            assert data, "the replica's link was closed"
+            self.stream += data
+
+    def state(self):
+        """Everything that is compared at the end of a sequence."""
+        control = self.control
+        control.execute("CLIENT", "UNPAUSE")
+        found = {"dirty": self.dirty() - self.dirty_start}
+        info = control.execute("INFO", "everything").decode()
+        found["commandstats"] = sorted(re.sub(r"usec=\d+,usec_per_call=[\d.]+,", "", line) for line in re.findall(r"^cmdstat_.*$", info, re.M)
+                                       if not line.startswith("cmdstat_slowlog"))
+        for name in ("keyspace_hits", "keyspace_misses", "expired_keys", "total_error_replies", "blocked_clients",
+                     "tracking_clients", "connected_slaves", "evicted_keys", "unexpected_error_replies"):
+            found[name] = re.search(r"^%s:(.*)$" % name, info, re.M).group(1)
+        found["errorstats"] = re.findall(r"^errorstat_.*$", info, re.M)
+        found["digest"] = control.execute("DEBUG", "DIGEST")
+        found["encodings"] = [control.execute("OBJECT", "ENCODING", k) for k in KEYS]
+        found["expires"] = [re.findall(r"^db\d.*expires=\d+", info, re.M)]
+        found["slowlog"] = [row[3] for row in control.execute("SLOWLOG", "GET", "-1") if row[3][0] not in (b"SLOWLOG", b"DEBUG")]
+        control.execute("CONFIG", "SET", "appendfsync", "no")       # a flush may wait for an fsync of everysec
+        self.turn()
+        self.collect_stream()
+        found["stream"] = mask(self.stream)
+        with open(os.path.join(self.server.dir, "appendonly.aof"), "rb") as f:
+            f.seek(self.aof_start)
+            found["aof"] = mask(f.read())
+        return found
+
+
+def mask(data):
+    """Without what differs from run to run: times, ports, client ids, the name of the server's state in messages of MONITOR."""
+    data = re.sub(rb"\$13\r\n1[78]\d{11}\r\n", b"$13\r\n<ms>\r\n", data)
+    data = re.sub(rb"\+\d{10}\.\d{6} \[(\d+) [^\]]*\]", rb"+<time> [\1 <addr>]", data)
+    data = re.sub(rb'"fast-path" "(yes|no)"', rb'"fast-path" "<>"', data)
+    data = re.sub(rb"fast-path\r\n\$\d\r\n(yes|no)\r\n", b"fast-path <>\r\n", data)
+    data = re.sub(rb"\$2\r\nid\r\n:\d+\r\n", b"$2\r\nid\r\n<id>\r\n", data)
+    return data
+
+
+def run(sides, sequence):
+    for side in sides:
+        side.begin()
+    for n, step in enumerate(sequence):
+        for side in sides:
+            if step[0] == "expire":
+                side.expire(step[1])
+            elif step[0] == "send":
+                side.send(*step[1:])
+            else:
+                side.together(*step[1:])
+            side.drain()
+        for j in range(CLIENTS):
+            same(mask(sides[0].out[j]), mask(sides[1].out[j]), "replies of client %d after step %d" % (j, n))
+    states = [side.state() for side in sides]
+    for name, text in states[0].items():
+        same(text, states[1][name], name)
+
+
+def same(text, fast, what):
+    if text != fast:
+        at = next((j for j, (a, b) in enumerate(zip(text, fast)) if a != b), min(len(text), len(fast))) if isinstance(text, (bytes, list)) else 0
+        a, b = (x[max(at - 60, 0):at + 100] if isinstance(x, bytes) else x[at:at + 2] if isinstance(x, list) else x for x in (text, fast))
+        raise AssertionError("%s, text and fast path: %r %r" % (what, a, b))
+
+
+def no_bug_report(server):
+    log = server.log()
+    assert "BUG REPORT" not in log, log[log.index("=== REDIS BUG"):][:6000]
+
+
+@pytest.fixture(scope="module")
+def sides():
+    env = {"PYTHONHASHSEED": "1"}
+    conf = {"appendonly": "yes", "appendfsync": "no", "aof-use-rdb-preamble": "no", "auto-aof-rewrite-percentage": 0, "repl-ping-replica-period": 3600,
+            "repl-timeout": 3600, "loglevel": "warning", "hz": 10, "databases": 16}
+    saved = {name: os.environ.get(name) for name in env}
+    os.environ.update(env)
+    try:
+        with start_server(conf=dict(conf, **{"fast-path": "no"})) as text, start_server(conf=dict(conf, **{"fast-path": "yes"})) as fast:
+            both = [Side(text, False), Side(fast, True)]
+            for side in both:
+                side.attach_replica()
+            yield both
+            for side in both:
+                no_bug_report(side.server)
+    finally:
+        for name, old in saved.items():
+            if old is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = old
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """Without AOF and backlog."""
+    saved = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = "1"
+    try:
+        with start_server(conf={"fast-path": "no", "loglevel": "warning"}) as text, start_server(conf={"fast-path": "yes", "loglevel": "warning"}) as fast:
+            for s in (text, fast):
+                with open(os.path.join(s.dir, "appendonly.aof"), "wb"):
+                    pass
+            yield [Side(text, False), Side(fast, True)]
+            for s in (text, fast):
+                no_bug_report(s)
+    finally:
+        if saved is None:
+            del os.environ["PYTHONHASHSEED"]
+        else:
+            os.environ["PYTHONHASHSEED"] = saved
+
+
+CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much, HealthCheck.large_base_example]
+# Not shrunk: the report names the difference, and a server that hangs makes each attempt slow.
+SETTINGS = settings(deadline=None, suppress_health_check=CHECKS, database=None, phases=[Phase.explicit, Phase.generate])
+
+
+@settings(SETTINGS, max_examples=SEQUENCES * 2 // 3)
+@given(SEQUENCE)
+def test_with_aof_and_replica(sides, sequence):
+    run(sides, sequence)
+
+
+@settings(SETTINGS, max_examples=SEQUENCES // 3)
+@given(SEQUENCE)
+def test_alone(alone, sequence):
+    run(alone, sequence)
