@@ -16,6 +16,7 @@ Exit status: 0 when no test failed.
 """
 import argparse
 import concurrent.futures
+import fnmatch
 import os
 import re
 import shutil
@@ -171,41 +172,56 @@ def run_file(name, tree, job, args, extra):
 
 
 INSTANCE_RUNNERS = ("sentinel", "cluster")
+UNIT_START = re.compile(r"^Testing unit: (.*)\.tcl$")
 TEST_START = re.compile(r"^\d\d:\d\d:\d\d> (.*)")
 
 
 def instance_files(runner, pattern):
-    """Return the files of the Sentinel or Cluster runner whose name holds `pattern`, as "sentinel/05-manual"."""
+    """Return the files of the Sentinel or Cluster runner that `pattern` means, as "sentinel/05-manual"."""
     folder = os.path.join(TREE, "tests", runner, "tests")
-    return sorted("%s/%s" % (runner, f[:-4]) for f in os.listdir(folder) if f.endswith(".tcl") and pattern in f)
+    return sorted("%s/%s" % (runner, f[:-4]) for f in os.listdir(folder)
+                  if f.endswith(".tcl") and fnmatch.fnmatch(f, "*%s*" % pattern))
 
 
-def run_instance_file(name, tree, args, extra):
-    """Run one file of the Sentinel or Cluster runner -> FileResult.  A test is a line "time> name: ... OK"."""
-    result = FileResult(name)
-    runner, _, unit = name.partition("/")
+def run_instance_files(runner, pattern, tree, args, extra):
+    """Run the files that `pattern` means in one runner of Sentinel or Cluster -> [FileResult], one a file.
+
+    A test is a line "time> name: ... OK".  A file goes on with the instances that the one before has left, as upstream
+    means it; 08-hostname-conf even needs a procedure of theirs, so it does not run alone (sentinel/0[68] does)."""
     start = time.monotonic()
-    run = subprocess.run(["./runtest-" + runner, "--single", unit] + extra, cwd=tree, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, check=False, env=dict(os.environ, PATH=args.path))
-    result.seconds = time.monotonic() - start
-    result.output = COLOUR.sub("", run.stdout.decode("utf-8", "replace"))
+    run = subprocess.run(["./runtest-" + runner] + (["--single", pattern] if pattern else []) + extra, cwd=tree,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, env=dict(os.environ, PATH=args.path))
+    seconds, end = time.monotonic() - start, time.strftime("%H:%M:%S")
+    output = COLOUR.sub("", run.stdout.decode("utf-8", "replace"))
+    results, finished = [], "GOOD! No errors." in output or "test(s) failed." in output
     test, passed, said = None, False, ""
+    clock, timed = None, None      # seconds of the day, and the file that the time since then belongs to
+
+    def tick(text):
+        nonlocal clock, timed
+        now = sum(int(n) * f for n, f in zip(text.split(":"), (3600, 60, 1)))
+        if timed is not None:
+            timed.seconds += (now - clock) % 86400
+        clock, timed = now, results[-1]
 
     def close():
-        nonlocal passed
+        nonlocal test, passed
         if test is not None:
             if passed:
-                result.ok += 1
+                results[-1].ok += 1
             else:
-                result.failed.append("%s: %s" % (test, said))
-        passed = False
+                results[-1].failed.append("%s: %s" % (test, said))
+        test, passed = None, False
 
-    for line in result.output.splitlines():
-        match = TEST_START.match(line)
-        if match or line.startswith(("Testing unit:", "Cleaning up", "GOOD!", "WARNING")):
+    for line in output.splitlines():
+        unit, match = UNIT_START.match(line), TEST_START.match(line)
+        if unit or match or line.startswith(("Cleaning up", "GOOD!", "WARNING")):
             close()
-            test, said = None, ""
+        if unit:
+            results.append(FileResult("%s/%s" % (runner, unit.group(1))))
+            results[-1].finished = True
         if match:
+            tick(line[:8])
             test = match.group(1).partition(": ")[0]
             said = match.group(1).partition(": ")[2]
         elif test is not None and not passed:
@@ -213,12 +229,21 @@ def run_instance_file(name, tree, args, extra):
         if test is not None and line.endswith("OK"):
             passed = True
     close()
-    result.finished = "GOOD! No errors." in result.output or "test(s) failed." in result.output
-    if run.returncode and not result.failed:
-        result.failed.append("the runner ended with %d: %s" % (run.returncode, " | ".join(result.output.splitlines()[-3:])))
-    if args.verbose or (result.failed and args.show):
-        print(result.output)
-    return result
+    if not results:
+        results.append(FileResult("%s/%s" % (runner, pattern)))
+    tick(end)
+    results[-1].finished = finished
+    results[-1].output = output
+    if run.returncode and not any(r.failed for r in results):
+        results[-1].failed.append("the runner ended with %d: %s" % (run.returncode, " | ".join(output.splitlines()[-3:])))
+    for name in instance_files(runner, pattern):
+        if name not in [r.name for r in results]:
+            results.append(FileResult(name))
+            results[-1].failed.append("not reached")
+    print("%s: %.0f s" % (runner, seconds))
+    if args.verbose or (args.show and any(r.failed for r in results)):
+        print(output)
+    return results
 
 
 def read_list(name):
@@ -319,9 +344,9 @@ def main():
         results = []
         for suite in instances:
             runner, _, pattern = suite.partition("/")
-            for name in instance_files(runner, pattern):
-                results.append(run_instance_file(name, job_tree(0), args, extra))
-                print_result(results[-1])
+            for result in run_instance_files(runner, pattern, job_tree(0), args, extra):
+                results.append(result)
+                print_result(result)
         sys.exit(1 if report(results) else 0)
 
     files = choose(args.suite)
