@@ -82,7 +82,7 @@ def test_a_killed_master_is_replaced(real):
         conf = os.path.join(s.dir, str(s.ports[0]))
         os.rename(conf, conf + ".old")
         s.launch(s.ports[0], ['save ""'])
-        assert wait_until(lambda: role_of(s.ports[0])[:3] == [b"slave", b"127.0.0.1", new], 40)
+        assert wait_until(lambda: role_of(s.ports[0])[:3] == [b"slave", b"127.0.0.1", new], 90)       # TILT takes 30 s
         for c in clients:
             c.close()
     finally:
