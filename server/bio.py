@@ -5,7 +5,8 @@ Called from  aof [before], lazyfree [command, cron], rdb, replication; bioWaitSt
 State        bio_jobs, bio_pending, guarded by bio_mutex of the same type.
 Invariant    a job counts in bio_pending until it is done; jobs of a type run in order of arrival, one at a time.
 Departures   threads cannot be cancelled: bioKillThreads() lets them end after their current job.  Freeing needs the GIL,
-             so bio_lazy_free works in slices and sleeps between them (lazyfree.py).
+             so bio_lazy_free works in slices and sleeps between them (lazyfree.py); on PyPy, where nothing is freed until
+             the collector runs, it runs the collector when it has nothing else to do.
 Extend       a new kind of job: a number below BIO_NUM_OPS, a thread title, a branch in bioProcessBackgroundJobs().
 """
 import errno
@@ -18,6 +19,7 @@ from ae.monotonic import unix_time
 from server.log import serverLog, serverPanic
 from server.os_process import redisSetCpuAffinity
 from server.server_h import C_ERR, C_OK, LL_WARNING, server
+from server.zmalloc import zmalloc_reclaim, zmalloc_reclaim_timeout, zmalloc_reclaim_wanted
 
 BIO_CLOSE_FILE = 0                 # deferred close(2)
 BIO_AOF_FSYNC = 1                  # deferred AOF fsync
@@ -123,7 +125,12 @@ def bioProcessBackgroundJobs(type_):
             if _bioKillThreads_asked:
                 mutex.release()
                 return
-            bio_newjob_cond[type_].wait()
+            if type_ != BIO_LAZY_FREE:
+                bio_newjob_cond[type_].wait()
+            elif not bio_newjob_cond[type_].wait(zmalloc_reclaim_timeout()):
+                mutex.release()                             # timed out: PyPy's collector is due
+                zmalloc_reclaim()
+                mutex.acquire()
             continue
         job = jobs[0]
         mutex.release()
@@ -149,6 +156,7 @@ def bioProcessBackgroundJobs(type_):
                         serverLog(LL_WARNING, "Fail to fsync the AOF file: %s", os.strerror(e.errno))
         elif type_ == BIO_LAZY_FREE:
             job.free_fn(job.free_args)
+            zmalloc_reclaim_wanted()
         else:
             serverPanic("Wrong job type in bioProcessBackgroundJobs().")
         job = None

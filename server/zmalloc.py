@@ -14,6 +14,7 @@ Departures   D: C counts at each allocation; here the allocators are asked.  use
              what it frees.  docs/memory.md has the measurements.
 """
 import ctypes
+import gc
 import os
 import sys
 import time
@@ -94,8 +95,11 @@ except (OSError, AttributeError):
     _malloc_trim = None
 _getallocatedblocks = getattr(sys, "getallocatedblocks", None)
 if _getallocatedblocks is None:
-    _mallinfo2 = None              # PyPy: its collector is not malloc; the RSS is all there is
-
+    _mallinfo2 = None              # PyPy: its collector is not malloc
+#: PyPy: the collector's own figures.  What has died counts in them until a collection has run.
+_gc_get_stats = getattr(gc, "_get_stats", None)
+_gc_collect_step = getattr(gc, "collect_step", None)
+RECLAIM_REST = 0.0002              # s between two steps of the collector: main goes on
 
 #: What a reading costs is CPU time: on a busy machine the process may be taken off the CPU in the middle of one, and
 #: a rest of ten times such a pause would leave maxmemory blind.
@@ -129,7 +133,54 @@ def malloc_bytes():
     if _mallinfo2 is not None:
         info = _mallinfo2()
         return info.uordblks + info.hblkhd
+    if _gc_get_stats is not None:
+        stats = _gc_get_stats(False)
+        return stats.total_arena_memory + stats.total_rawmalloced_memory - garbage.noted
     return zmalloc_get_rss() if _getallocatedblocks is None else 0
+
+
+class garbage:
+    """PyPy: what is dead and counts as used until the collector has run."""
+    noted = 0                      # bytes that eviction has freed since they were last collected
+    at_start = 0                   # of them, those before the collection that runs has begun to mark
+    wanted = False                 # big values were freed on [bio]: a collection pays
+    next_time = 0.0                # s, perf_counter(): not before
+
+
+def zmalloc_collector_step(stats):
+    """PyPy calls this after each step of a major collection: what dies after its first one stays until the next (ours)."""
+    if stats.oldstate == stats.STATE_SCANNING:
+        garbage.at_start = garbage.noted
+
+
+def zmalloc_collector_done(stats):
+    """PyPy calls this after a major collection (ours)."""
+    garbage.noted -= garbage.at_start
+    garbage.at_start = 0
+
+
+def zmalloc_reclaim_wanted():
+    """A big value was freed on [bio] (ours)."""
+    garbage.wanted = _gc_collect_step is not None
+
+
+def zmalloc_reclaim_timeout():
+    """-> seconds until zmalloc_reclaim() is due, None if nothing is to be collected (ours)."""
+    return max(0.0, garbage.next_time - perf_counter()) if garbage.wanted else None
+
+
+def zmalloc_reclaim():
+    """Collect what has died, in steps between which main goes on; then rest ten times as long.  On [bio], PyPy only (ours).
+
+    One collection may have begun before the value died, hence the second one.
+    """
+    garbage.wanted = False
+    start = perf_counter()
+    for _ in range(2):
+        while not _gc_collect_step().major_is_done:
+            time.sleep(RECLAIM_REST)
+    now = perf_counter()
+    garbage.next_time = now + 10 * (now - start)
 
 
 def note_cost(g, cost):
@@ -158,6 +209,10 @@ def note_reading(g, value, now):
 def zmalloc_init():
     """Take the zero points.  Called once, when the server has its code loaded and no data yet (ours)."""
     global rss_zero, arena_zero, rss_peak, blocks_peak, block_bytes
+    if _gc_get_stats is not None:
+        gc.hooks.on_gc_collect_step = zmalloc_collector_step
+        gc.hooks.on_gc_collect = zmalloc_collector_done
+        gc.collect()
     fill_thread_cache()
     small.__init__()
     large.__init__()
@@ -258,8 +313,12 @@ def zmalloc_forget_estimate():
 
 def zmalloc_note_freed(small_bytes, large_bytes):
     """Correct the estimate by what was freed just now; returns the sum (ours; evict.py)."""
-    small.value -= small_bytes / block_bytes
+    if _gc_get_stats is None:
+        small.value -= small_bytes / block_bytes
     large.value -= large_bytes
+    if _gc_get_stats is not None:
+        large.value -= small_bytes
+        garbage.noted += small_bytes + large_bytes
     return small_bytes + large_bytes
 
 
