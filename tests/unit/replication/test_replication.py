@@ -38,7 +38,7 @@ def fixture_server(monkeypatch):
     monkeypatch.setattr(shared, "ok", createStringObject(b"+OK\r\n"), raising=False)
     monkeypatch.setattr(r, "hasActiveChildProcess", lambda: server.child_type != CHILD_TYPE_NONE)
     monkeypatch.setattr(r, "_replicationCron_replication_cron_loops", 1)
-    monkeypatch.setattr(r.time, "time", lambda: NOW)
+    monkeypatch.setattr(r, "unix_time", lambda: NOW)
     script_cache.replicationScriptCacheInit()
 
 

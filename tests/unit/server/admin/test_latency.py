@@ -1,6 +1,4 @@
 """latency.py, sparkline.py, slowlog.py: series, statistics, graph, trimming."""
-import time
-
 import pytest
 
 from server import latency_samples
@@ -16,7 +14,8 @@ def clock(monkeypatch):
              "slowlog_max_len", "stat_fork_rate", "hz")
     saved = {name: getattr(server, name) for name in names}
     now = [1000000]
-    monkeypatch.setattr(time, "time", lambda: float(now[0]))
+    for module in (latency_samples, latency, slowlog):
+        monkeypatch.setattr(module, "unix_time", lambda: now[0])
     monkeypatch.setattr(latency, "THPGetAnonHugePagesSize", lambda: 0)
     latency_samples.latencyMonitorInit()
     slowlog.slowlogInit()
