@@ -8,6 +8,7 @@ Method       a search reads the score ranges of the nine cells that cover it, th
 import functools
 
 from datastructs.dict import DICT_OK, dictAdd
+from datastructs.pqsort import pqsort
 from datastructs.util import double_to_llong, double_to_ullong, ld
 from datastructs.ziplist import ziplistNext
 from datastructs.zskiplist import zrangespec, zslFirstInRange, zslInsert, zslValueLteMax
@@ -402,7 +403,11 @@ def georadiusGeneric(c, srcKeyIndex, flags):
         return
     returned_items = len(ga) if a.count == 0 or len(ga) < a.count else a.count
     if a.sort != SORT_NONE:
-        ga.sort(key=functools.cmp_to_key(sort_gp_asc if a.sort == SORT_ASC else sort_gp_desc))
+        sort_gp_callback = sort_gp_asc if a.sort == SORT_ASC else sort_gp_desc
+        if returned_items == len(ga):
+            ga.sort(key=functools.cmp_to_key(sort_gp_callback))         # qsort
+        else:
+            pqsort(ga, sort_gp_callback, 0, returned_items - 1)
     del ga[returned_items:]
     for gp in ga:
         gp.dist /= shape.conversion         # to the user's unit
