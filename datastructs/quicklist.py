@@ -2,22 +2,22 @@
 
 Lives here   quicklist, its nodes, iterators and entries: the value of every list key.
 Called from  t_list, sort, rdb, aof, debug, object, lazyfree [command] [child] [startup] [bio].
-Calls out    ziplist (one a node), lzf (nodes deeper than `compress` from both ends).
+Calls out    ziplist (one per node), lzf (nodes deeper than `compress` from both ends).
 State        none of its own.
 Invariant    count == sum of node.count; len == number of nodes; node.sz == len of its (uncompressed) ziplist; no node is empty;
              with compress = N the N nodes at either end are raw, at least between commands.
 Departures   out-parameters are results: ok, value, longval = quicklistPop(ql, where).
              Entries are filled in place as in C: entry.value is bytes, or None when entry.longval (int) counts.
-             A quicklist that is dropped cuts the links of its nodes by itself (__del__): they would be cycles, and nobody
-             collects those. Bookmarks (only the defragmenter uses them) are left out.
+             A quicklist that is dropped cuts the links of its nodes by itself (__del__): they would be cycles, and the cycle
+             collector is off (D-11).  Bookmarks are left out (D-22).
 Extend       another container: QUICKLIST_NODE_CONTAINER_*, and every place that reads node.zl.
 """
 from datastructs.lzf import lzf_compress, lzf_decompress
 from datastructs.ziplist import (
-    ZIPLIST_HEAD, ZIPLIST_TAIL, ziplist_pop, ziplistCompare, ziplistDelete, ziplistDeleteRange, ziplistGet, ziplistIndex,
+    ZIPLIST_HEAD, ZIPLIST_TAIL, ziplistBlobLen, ziplistCompare, ziplistDelete, ziplistDeleteRange, ziplistGet, ziplistIndex,
     ziplistInsert, ziplistLen, ziplistMerge, ziplistNew, ziplistNext, ziplistPrev, ziplistPush, ziplistReplace)
 
-optimization_level = (4096, 8192, 16384, 32768, 65536)   # bytes a node, for fill -1 .. -5
+optimization_level = (4096, 8192, 16384, 32768, 65536)   # bytes per node, for fill -1 .. -5
 SIZE_SAFETY_LIMIT = 8192           # bytes of a node with more than one element, whatever its fill
 MIN_COMPRESS_BYTES = 48            # smaller ziplists are not worth a try
 MIN_COMPRESS_IMPROVE = 8           # bytes that compression must save
@@ -53,7 +53,7 @@ class quicklistNode:
         self.count = 0             # its elements
         self.encoding = QUICKLIST_NODE_ENCODING_RAW
         self.container = QUICKLIST_NODE_CONTAINER_ZIPLIST
-        self.recompress = 0        # 1 = decompressed for a moment's use only
+        self.recompress = 0        # 1 = decompressed for use, to be compressed again
         self.attempted_compress = 0  # set by tests of C only
 
 
@@ -67,7 +67,7 @@ class quicklistLZF:
 
 
 class quicklist:
-    """The list. Mutated by commands; freed where its last holder drops it."""
+    """The list.  Mutated by commands; freed where its last holder drops it."""
     __slots__ = ("head", "tail", "count", "len", "fill", "compress")
 
     def __init__(self):
@@ -75,7 +75,7 @@ class quicklist:
         self.tail = None           # quicklistNode
         self.count = 0             # elements in all nodes
         self.len = 0               # nodes
-        self.fill = -2             # > 0: elements a node; -1 .. -5: optimization_level
+        self.fill = -2             # > 0: elements per node; -1 .. -5: optimization_level
         self.compress = 0          # nodes at either end that stay raw; 0 = compression off
 
     def __del__(self):
@@ -87,7 +87,7 @@ class quicklist:
 
 
 class quicklistIter:
-    """A walk. zi None: offset says where to start in current."""
+    """A walk.  zi None: offset says where to start in current."""
     __slots__ = ("quicklist", "current", "zi", "offset", "direction")
 
     def __init__(self):
@@ -99,7 +99,7 @@ class quicklistIter:
 
 
 class quicklistEntry:
-    """One element as found by quicklistNext or quicklistIndex. Any change of the list outdates it."""
+    """One element as found by quicklistNext or quicklistIndex.  Any change of the list outdates it."""
     __slots__ = ("quicklist", "node", "zi", "value", "longval", "sz", "offset")
 
     def __init__(self):
@@ -143,7 +143,7 @@ def quicklistSetOptions(ql, fill, depth):
 
 
 def quicklistNew(fill, compress):
-    ql = quicklist()
+    ql = quicklistCreate()
     quicklistSetOptions(ql, fill, compress)
     return ql
 
@@ -157,7 +157,7 @@ def quicklistCount(ql):
 
 
 def quicklistRelease(ql):
-    """Take the list apart."""
+    """Take the list apart.  Not called here: a list dies with its last holder (__del__)."""
     ql.__del__()
     ql.head = ql.tail = None
     ql.len = ql.count = 0
@@ -168,7 +168,7 @@ def quicklistRelease(ql):
 # ---------------------------------------------------------------------------
 
 def __quicklistCompressNode(node):
-    """Compress the node if that saves enough. 1 or 0."""
+    """Compress the node if that saves enough -> 1 or 0."""
     if node.sz < MIN_COMPRESS_BYTES:
         return 0
     compressed = lzf_compress(node.zl, node.sz)
@@ -186,7 +186,7 @@ def quicklistCompressNode(node):
 
 
 def __quicklistDecompressNode(node):
-    """1, or 0 when the compressed bytes are damaged (the node then stays as it is)."""
+    """Decompress the node -> 1, or 0 when the compressed bytes are damaged (the node then stays as it is)."""
     decompressed = lzf_decompress(node.zl.compressed, node.sz)
     if not decompressed:
         return 0
@@ -201,14 +201,14 @@ def quicklistDecompressNode(node):
 
 
 def quicklistDecompressNodeForUse(node):
-    """Decompress, to be compressed again as soon as the user is through."""
+    """Decompress the node and mark it, so that it is compressed again after use."""
     if node is not None and node.encoding == QUICKLIST_NODE_ENCODING_LZF:
         __quicklistDecompressNode(node)
         node.recompress = 1
 
 
 def quicklistGetLzf(node):
-    """The bytes of a compressed node, for the RDB file. C: also their number."""
+    """Give the bytes of a compressed node, for the RDB file -> bytes."""
     return node.zl.compressed
 
 
@@ -303,7 +303,7 @@ def _quicklistNodeSizeMeetsOptimizationRequirement(sz, fill):
 
 
 def _quicklistNodeAllowInsert(node, fill, sz):
-    """May an element of sz bytes go into this node?"""
+    """Tell whether an element of sz bytes may go into this node -> 1 or 0."""
     if node is None:
         return 0
     ziplist_overhead = 1 if sz < 254 else 5                      # prevlen of the next entry
@@ -329,71 +329,53 @@ def _quicklistNodeAllowMerge(a, b, fill):
 
 
 def quicklistNodeUpdateSz(node):
-    node.sz = len(node.zl)
-
-
-#: fill -1 .. -5 -> bytes a node; indexed by the fill itself
-node_limit = optimization_level[::-1]
+    node.sz = ziplistBlobLen(node.zl)
 
 
 def quicklistPushHead(ql, value):
-    """1 if a new head node was made for the value, else 0.  HOT.
-
-    Fast lane: with a fill below 0 and a value of less than 64 bytes, whose overhead is 2, _quicklistNodeAllowInsert says
-    yes to what fits the size of the fill, before it looks at anything else.
-    """
-    head = ql.head
-    fill = ql.fill
-    n = len(value)
-    if ((fill < 0 and n <= 0x3f and head is not None and head.sz + n + 2 <= node_limit[fill]) or
-            _quicklistNodeAllowInsert(head, fill, n)):
-        head.zl = zl = ziplistPush(head.zl, value, ZIPLIST_HEAD)
-        head.sz = len(zl)
-        head.count += 1
-        ql.count += 1
-        return 0
-    node = quicklistNode()
-    node.zl = ziplistPush(ziplistNew(), value, ZIPLIST_HEAD)
-    quicklistNodeUpdateSz(node)
-    _quicklistInsertNodeBefore(ql, head, node)
+    """Add a value at the head -> 1 if a new head node was made for it, else 0."""
+    orig_head = ql.head
+    if _quicklistNodeAllowInsert(ql.head, ql.fill, len(value)):
+        ql.head.zl = ziplistPush(ql.head.zl, value, ZIPLIST_HEAD)
+        quicklistNodeUpdateSz(ql.head)
+    else:
+        node = quicklistCreateNode()
+        node.zl = ziplistPush(ziplistNew(), value, ZIPLIST_HEAD)
+        quicklistNodeUpdateSz(node)
+        _quicklistInsertNodeBefore(ql, ql.head, node)
     ql.count += 1
     ql.head.count += 1
-    return 1
+    return 1 if orig_head is not ql.head else 0
 
 
 def quicklistPushTail(ql, value):
-    """1 if a new tail node was made for the value, else 0.  HOT; the fast lane is that of quicklistPushHead."""
-    tail = ql.tail
-    fill = ql.fill
-    n = len(value)
-    if ((fill < 0 and n <= 0x3f and tail is not None and tail.sz + n + 2 <= node_limit[fill]) or
-            _quicklistNodeAllowInsert(tail, fill, n)):
-        tail.zl = zl = ziplistPush(tail.zl, value, ZIPLIST_TAIL)
-        tail.sz = len(zl)
-        tail.count += 1
-        ql.count += 1
-        return 0
-    node = quicklistNode()
-    node.zl = ziplistPush(ziplistNew(), value, ZIPLIST_HEAD)
-    quicklistNodeUpdateSz(node)
-    _quicklistInsertNodeAfter(ql, tail, node)
+    """Add a value at the tail -> 1 if a new tail node was made for it, else 0."""
+    orig_tail = ql.tail
+    if _quicklistNodeAllowInsert(ql.tail, ql.fill, len(value)):
+        ql.tail.zl = ziplistPush(ql.tail.zl, value, ZIPLIST_TAIL)
+        quicklistNodeUpdateSz(ql.tail)
+    else:
+        node = quicklistCreateNode()
+        node.zl = ziplistPush(ziplistNew(), value, ZIPLIST_HEAD)
+        quicklistNodeUpdateSz(node)
+        _quicklistInsertNodeAfter(ql, ql.tail, node)
     ql.count += 1
     ql.tail.count += 1
-    return 1
+    return 1 if orig_tail is not ql.tail else 0
 
 
 def quicklistAppendZiplist(ql, zl):
     """Append a node made of this ziplist, which now belongs to the quicklist (RDB loading)."""
-    node = quicklistNode()
+    node = quicklistCreateNode()
     node.zl = zl
     node.count = ziplistLen(zl)
-    node.sz = len(zl)
+    node.sz = ziplistBlobLen(zl)
     _quicklistInsertNodeAfter(ql, ql.tail, node)
     ql.count += node.count
 
 
 def quicklistAppendValuesFromZiplist(ql, zl):
-    """Append the values of a ziplist one by one. Returns ql."""
+    """Append the values of a ziplist one by one -> ql."""
     p = ziplistIndex(zl, 0)
     while p is not None:
         value = ziplistGet(zl, p)
@@ -407,7 +389,7 @@ def quicklistCreateFromZiplist(fill, compress, zl):
 
 
 def __quicklistDelNode(ql, node):
-    """Unlink the node; its elements leave the count. The node is dead afterwards."""
+    """Unlink the node; its elements leave the count.  The node is dead afterwards."""
     if node.next is not None:
         node.next.prev = node.prev
     if node.prev is not None:
@@ -424,8 +406,14 @@ def __quicklistDelNode(ql, node):
     node.prev = node.next = None
 
 
+def quicklistDeleteIfEmpty(ql, node):
+    """Delete the node if it has no elements.  C: a macro, which also sets the pointer to NULL."""
+    if node.count == 0:
+        __quicklistDelNode(ql, node)
+
+
 def quicklistDelIndex(ql, node, p):
-    """Delete the element at p. Returns 1 if it was the node's last and the node is gone. Does not recompress."""
+    """Delete the element at p -> 1 if it was the node's last and the node is gone, else 0.  Does not recompress."""
     gone = 0
     node.zl, p = ziplistDelete(node.zl, p)
     node.count -= 1
@@ -455,7 +443,7 @@ def quicklistDelEntry(iter_, entry):
 
 
 def quicklistReplaceAtIndex(ql, index, data):
-    """1, or 0 if there is no such index."""
+    """Put `data` in the place of the element at `index` -> 1, or 0 if there is no such index."""
     entry = quicklistEntry()
     if quicklistIndex(ql, index, entry):
         node = entry.node
@@ -467,7 +455,7 @@ def quicklistReplaceAtIndex(ql, index, data):
 
 
 def _quicklistZiplistMerge(ql, a, b):
-    """Merge two neighbours. Returns the node that stays, or None if nothing was merged. The other one is dead."""
+    """Merge two neighbours -> the node that stays, or None if nothing was merged.  The other one is dead."""
     quicklistDecompressNode(a)
     quicklistDecompressNode(b)
     merged = ziplistMerge(a.zl, b.zl)
@@ -506,9 +494,12 @@ def _quicklistMergeNodes(ql, center):
 
 
 def _quicklistSplitNode(node, offset, after):
-    """Cut the node at `offset`. after = 1: the node keeps [0, offset], the new one gets the rest; after = 0: the node
-    keeps [offset, end], the new one gets what was before. Returns the new node, not linked yet."""
-    new_node = quicklistNode()
+    """Cut the node at `offset` -> the new node, not linked yet.
+
+    after = 1: the node keeps [0, offset], the new one gets the rest; after = 0: the node keeps [offset, end], the new
+    one gets what was before.
+    """
+    new_node = quicklistCreateNode()
     new_node.zl = bytearray(node.zl)
     orig_start = offset + 1 if after else 0
     orig_extent = UINT_MAX if after else offset
@@ -530,7 +521,7 @@ def _quicklistInsert(ql, entry, value, after):
     node = entry.node
     sz = len(value)
     if node is None:
-        new_node = quicklistNode()
+        new_node = quicklistCreateNode()
         new_node.zl = ziplistPush(ziplistNew(), value, ZIPLIST_HEAD)
         quicklistNodeUpdateSz(new_node)
         __quicklistInsertNode(ql, None, new_node, after)
@@ -581,7 +572,7 @@ def _quicklistInsert(ql, entry, value, after):
         quicklistRecompressOnly(ql, new_node)
     elif full and ((at_tail and node.next is not None and full_next and after) or
                    (at_head and node.prev is not None and full_prev and not after)):
-        new_node = quicklistNode()
+        new_node = quicklistCreateNode()
         new_node.zl = ziplistPush(ziplistNew(), value, ZIPLIST_HEAD)
         new_node.count += 1
         quicklistNodeUpdateSz(new_node)
@@ -606,8 +597,10 @@ def quicklistInsertAfter(ql, entry, value):
 
 
 def quicklistDelRange(ql, start, count):
-    """Delete `count` elements from index `start` on (negative: from the tail, still deleting towards the tail).
-    Whole nodes go without a look at their elements. 1 if anything was deleted, else 0."""
+    """Delete `count` elements from index `start` on -> 1 if anything was deleted, else 0.
+
+    A negative `start` counts from the tail, still deleting towards the tail.  Whole nodes go without a look at their elements.
+    """
     if count <= 0:
         return 0
     extent = count
@@ -643,9 +636,8 @@ def quicklistDelRange(ql, start, count):
             quicklistNodeUpdateSz(node)
             node.count -= del_
             ql.count -= del_
-            if node.count == 0:                                  # quicklistDeleteIfEmpty
-                __quicklistDelNode(ql, node)
-            else:
+            quicklistDeleteIfEmpty(ql, node)
+            if node.count:
                 quicklistRecompressOnly(ql, node)
         extent -= del_
         node = next_
@@ -654,7 +646,7 @@ def quicklistDelRange(ql, start, count):
 
 
 def quicklistCompare(zl, p1, p2):
-    """ziplistCompare under another name. C: without the blob."""
+    """Tell whether the entry at p1 is the value p2 -> 1 or 0.  C: without the blob."""
     return ziplistCompare(zl, p1, p2)
 
 
@@ -663,7 +655,7 @@ def quicklistCompare(zl, p1, p2):
 # ---------------------------------------------------------------------------
 
 def quicklistGetIterator(ql, direction):
-    """An iterator for quicklistNext. Only quicklistDelEntry may change the list meanwhile."""
+    """Start a walk -> iterator for quicklistNext.  Only quicklistDelEntry may change the list meanwhile."""
     iter_ = quicklistIter()
     if direction == AL_START_HEAD:
         iter_.current = ql.head
@@ -677,7 +669,7 @@ def quicklistGetIterator(ql, direction):
 
 
 def quicklistGetIteratorAtIdx(ql, direction, idx):
-    """An iterator whose first element is the one at idx; None if there is none."""
+    """Start a walk at index idx -> iterator whose first element is the one at idx, or None if there is none."""
     entry = quicklistEntry()
     if quicklistIndex(ql, idx, entry):
         base = quicklistGetIterator(ql, direction)
@@ -689,64 +681,53 @@ def quicklistGetIteratorAtIdx(ql, direction, idx):
 
 
 def quicklistReleaseIterator(iter_):
-    """Every iterator ends here: its node may have to be compressed again."""
+    """End a walk: the node of the iterator may have to be compressed again."""
     if iter_.current is not None:
         quicklistCompress(iter_.quicklist, iter_.current)
 
 
 def quicklistNext(iter_, entry):
-    """Fill `entry` with the next element. 1, or 0 at the end. C: recursive at node borders."""
-    entry.value = None
-    entry.longval = -123456789
-    entry.sz = 0
+    """Fill `entry` with the next element -> 1, or 0 at the end."""
+    initEntry(entry)
     if iter_ is None:
-        initEntry(entry)
         return 0
     entry.quicklist = iter_.quicklist
-    while True:
-        current = iter_.current
-        entry.node = current
-        if current is None:
-            entry.zi = None
-            entry.offset = 123456789
-            return 0
-        zi = iter_.zi
-        if zi is None:
-            if current.encoding == QUICKLIST_NODE_ENCODING_LZF:
-                quicklistDecompressNodeForUse(current)
-            zi = ziplistIndex(current.zl, iter_.offset)
-        elif iter_.direction == AL_START_HEAD:
-            zi = ziplistNext(current.zl, zi)
-            iter_.offset += 1
-        else:
-            zi = ziplistPrev(current.zl, zi)
-            iter_.offset -= 1
-        iter_.zi = zi
-        if zi is not None:
-            entry.zi = zi
-            entry.offset = iter_.offset
-            value = ziplistGet(current.zl, zi)
-            if type(value) is int:                               # entry_load
-                entry.longval = value
-            else:
-                entry.value = value
-                entry.sz = len(value)
-            return 1
-        quicklistCompress(iter_.quicklist, current)
-        if iter_.direction == AL_START_HEAD:
-            iter_.current = current.next
-            iter_.offset = 0
-        else:
-            iter_.current = current.prev
-            iter_.offset = -1
+    entry.node = iter_.current
+    if iter_.current is None:
+        return 0
+    if iter_.zi is None:
+        # The first element of this node: `offset` tells which.
+        quicklistDecompressNodeForUse(iter_.current)
+        iter_.zi = ziplistIndex(iter_.current.zl, iter_.offset)
+    elif iter_.direction == AL_START_HEAD:
+        iter_.zi = ziplistNext(iter_.current.zl, iter_.zi)
+        iter_.offset += 1
+    else:
+        iter_.zi = ziplistPrev(iter_.current.zl, iter_.zi)
+        iter_.offset -= 1
+    entry.zi = iter_.zi
+    entry.offset = iter_.offset
+    if iter_.zi is not None:
+        entry_load(entry, ziplistGet(iter_.current.zl, entry.zi))
+        return 1
+    # No more elements in this node: go to the next one.
+    quicklistCompress(iter_.quicklist, iter_.current)
+    if iter_.direction == AL_START_HEAD:
+        iter_.current = iter_.current.next
+        iter_.offset = 0
+    else:
+        iter_.current = iter_.current.prev
+        iter_.offset = -1
+    iter_.zi = None
+    return quicklistNext(iter_, entry)
 
 
 def quicklistDup(orig):
-    """A deep copy, compressed nodes as they are."""
+    """Copy the list with all its nodes, compressed ones as they are -> quicklist."""
     copy = quicklistNew(orig.fill, orig.compress)
     current = orig.head
     while current is not None:
-        node = quicklistNode()
+        node = quicklistCreateNode()
         if current.encoding == QUICKLIST_NODE_ENCODING_LZF:
             node.zl = quicklistLZF(current.zl.compressed)
         else:
@@ -761,7 +742,7 @@ def quicklistDup(orig):
 
 
 def quicklistIndex(ql, idx, entry):
-    """Fill `entry` with the element at idx (negative: from the tail). 1, or 0 if there is none.
+    """Fill `entry` with the element at idx (negative: from the tail) -> 1, or 0 if there is none.
 
     The node is left decompressed: the caller uses it and recompresses, or goes through an iterator that does.
     """
@@ -792,7 +773,7 @@ def quicklistIndex(ql, idx, entry):
 
 
 def quicklistRotate(ql):
-    """Move the tail element to the head."""
+    """Move the tail element to the head.  Not called here."""
     if ql.count <= 1:
         return
     p = ziplistIndex(ql.tail.zl, -1)
@@ -806,30 +787,24 @@ def quicklistRotate(ql):
 
 
 def quicklistPopCustom(ql, where, saver):
-    """Pop an end. Returns (1, data, sval): data is saver(bytes), or None when sval, an int, is the value; (0, None, None) if
-    the list is empty.  HOT."""
+    """Pop an end -> (1, data, sval), or (0, None, None) if the list is empty.
+
+    data is saver(bytes), or None when sval, an int, is the value.
+    """
+    pos = 0 if where == QUICKLIST_HEAD else -1
     if ql.count == 0:
         return 0, None, None
+    data = sval = None
     if where == QUICKLIST_HEAD and ql.head is not None:
         node = ql.head
     elif where == QUICKLIST_TAIL and ql.tail is not None:
         node = ql.tail
     else:
         return 0, None, None
-    # Fast lane: the node outlives this, and ziplist_pop can do it.
-    value = ziplist_pop(node.zl, ZIPLIST_HEAD if where == QUICKLIST_HEAD else ZIPLIST_TAIL) if node.count > 1 else None
-    if value is not None:
-        node.count -= 1
-        node.sz = len(node.zl)
-        ql.count -= 1
-        if value.__class__ is int:
-            return 1, None, value
-        return 1, saver(value), None
-    p = ziplistIndex(node.zl, 0 if where == QUICKLIST_HEAD else -1)
+    p = ziplistIndex(node.zl, pos)
     value = ziplistGet(node.zl, p)
     if value is None:
         return 0, None, None
-    data = sval = None
     if type(value) is int:
         sval = value
     else:
@@ -843,7 +818,7 @@ def _quicklistSaver(data):
 
 
 def quicklistPop(ql, where):
-    """Pop an end. Returns (1, data, slong) with data bytes or None, or (0, None, None)."""
+    """Pop an end -> (1, data, slong) with data bytes or None, or (0, None, None).  Not called here."""
     return quicklistPopCustom(ql, where, _quicklistSaver)
 
 

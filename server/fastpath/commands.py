@@ -12,9 +12,10 @@ keyspace hits and misses, the access time of the value, server.dirty.
 from datastructs.quicklist import QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistSetOptions
 from datastructs.util import LLONG_MAX, string2d, string2ll
 from datastructs.ziplist import ziplistLen, ziplistSafeToAdd
-from datastructs.zskiplist import zslDelete, zslGetElementByRank, zslInsert, zslUpdateScore
+from datastructs.zskiplist import zslDelete, zslGetElementByRank, zslUpdateScore
 from server.fastpath.dicts import dictAddRaw, dictDelete, dictFind, dict_pop_fair_random_key
 from server.fastpath.lists import quicklistPopCustom, quicklistPushHead, quicklistPushTail
+from server.fastpath.skiplists import zslInsert
 from server.fastpath.ziplists import ziplist_bulks
 from server.keyspace.db import dbSyncDelete, setExpire
 from server.object import (

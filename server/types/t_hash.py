@@ -8,11 +8,11 @@ State        server.hash_max_ziplist_entries, server.hash_max_ziplist_value: bou
 Invariant    OBJ_ENCODING_ZIPLIST: field, value, field, value ... in order of insertion; OBJ_ENCODING_HT: a dict_ of
              bytes -> bytes. A hash only ever changes from ZIPLIST to HT.
 Departures   an out-parameter pair (string, integer) is one result, bytes or int. HASH_SET_TAKE_* only said who owns
-             the strings, so hashTypeSet has no flags in effect. HGETALL of a ziplist is one piece of protocol.
+             the strings, so hashTypeSet has no flags in effect.
 """
 
 from datastructs.dict import (
-    dictCreate, dictAdd, dictAddRaw, dictFind, dictSize, dictDelete, dictUnlink, dictExpand, dictResize, dictGetIterator,
+    dictCreate, dictAdd, dictFind, dictSize, dictDelete, dictUnlink, dictExpand, dictResize, dictGetIterator,
     dictNext, dictReleaseIterator, dictGetRandomKey, dictGetFairRandomKey, dict_entries, hashDictType, DICT_OK,
 )
 from datastructs.util import (
@@ -20,27 +20,27 @@ from datastructs.util import (
     string2ll,
 )
 from datastructs.ziplist import (
-    ZIPLIST_HEADER_SIZE, ZIPLIST_TAIL, ziplist_bulks, ziplistIndex, ziplistFind, ziplistNext, ziplistGet, ziplistReplace, ziplistPush,
+    ZIPLIST_HEAD, ZIPLIST_TAIL, ziplistIndex, ziplistFind, ziplistNext, ziplistGet, ziplistReplace, ziplistPush,
     ziplistDelete, ziplistLen, ziplistSafeToAdd, ziplistValidateIntegrity, ziplistRandomPair, ziplistRandomPairs,
     ziplistRandomPairsUnique,
 )
 from server.log import serverAssert, serverLogHexDump, serverPanic
 from server.server_h import (
     server, shared, C_OK, C_ERR, CLIENT_CLOSE_ASAP, LL_WARNING, NOTIFY_HASH, NOTIFY_GENERIC, OBJ_HASH, OBJ_HASH_KEY,
-    OBJ_HASH_VALUE, OBJ_ENCODING_INT, OBJ_ENCODING_ZIPLIST, OBJ_ENCODING_HT,
+    OBJ_HASH_VALUE, OBJ_ENCODING_ZIPLIST, OBJ_ENCODING_HT,
 )
 from server.object import (
     checkType, createObject, createHashObject, createRawStringObject, createStringObject,
     createStringObjectFromLongLong, getLongLongFromObjectOrReply, getLongDoubleFromObjectOrReply,
-    getRangeLongFromObjectOrReply,
+    getRangeLongFromObjectOrReply, sdsEncodedObject,
 )
 from server.client.networking import rewriteClientCommandArgument
 from server.client.networking_reply import (
     addReply, addReplyError, addReplyErrorObject, addReplyErrorFormat, addReplyLongLong, addReplyNull,
-    addReplyBulkCBuffer, addReplyBulkLongLong, addReplyArrayLen, addReplyMapLen, addReplyProto,
+    addReplyBulkCBuffer, addReplyBulkLongLong, addReplyArrayLen, addReplyMapLen,
 )
 from server.keyspace.db import (
-    LOOKUP_NONE, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, lookupKeyWriteOrReply, lookupKeyWriteWithFlags,
+    lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, lookupKeyWriteOrReply,
     dbAdd, dbDelete, signalModifiedKey,
 )
 from server.keyspace.db_scan import parseScanCursorOrReply, scanGenericCommand
@@ -54,15 +54,14 @@ from server.server_state import htNeedsResize
 
 def hashTypeTryConversion(o, argv, start, end):
     """Before argv[start..end] is added: turn a ziplist into a dict if one of them, or all together, is too long for it."""
+    sum_ = 0
     if o.encoding != OBJ_ENCODING_ZIPLIST:
         return
-    longest = server.hash_max_ziplist_value
-    sum_ = 0
-    for arg in argv[start:end + 1]:
-        if arg.encoding == OBJ_ENCODING_INT:                # not sdsEncodedObject
+    for i in range(start, end + 1):
+        if not sdsEncodedObject(argv[i]):
             continue
-        len_ = len(arg.ptr)
-        if len_ > longest:
+        len_ = len(argv[i].ptr)
+        if len_ > server.hash_max_ziplist_value:
             hashTypeConvert(o, OBJ_ENCODING_HT)
             return
         sum_ += len_
@@ -71,26 +70,32 @@ def hashTypeTryConversion(o, argv, start, end):
 
 
 def hashTypeGetFromZiplist(o, field):
-    """The value of `field`: bytes or int; None when there is no such field."""
+    """Look up `field` -> its value, bytes or int; None when there is no such field."""
+    vptr = None
     serverAssert(o.encoding == OBJ_ENCODING_ZIPLIST)
     zl = o.ptr
-    fptr = ziplistFind(zl, ZIPLIST_HEADER_SIZE, field, 1)   # an empty ziplist has its end there, and ends the search
-    if fptr is None:
-        return None
-    vptr = ziplistNext(zl, fptr)
-    serverAssert(vptr is not None)
-    return ziplistGet(zl, vptr)
+    fptr = ziplistIndex(zl, ZIPLIST_HEAD)
+    if fptr is not None:
+        fptr = ziplistFind(zl, fptr, field, 1)
+        if fptr is not None:
+            vptr = ziplistNext(zl, fptr)                    # fptr is the field
+            serverAssert(vptr is not None)
+    if vptr is not None:
+        value = ziplistGet(zl, vptr)
+        serverAssert(value is not None)
+        return value
+    return None
 
 
 def hashTypeGetFromHashTable(o, field):
-    """The value of `field`, bytes or None."""
+    """Look up `field` -> its value, bytes, or None."""
     serverAssert(o.encoding == OBJ_ENCODING_HT)
     de = dictFind(o.ptr, field)
     return None if de is None else de.val
 
 
 def hashTypeGetValue(o, field):
-    """The value of `field` in either encoding -> (C_OK, bytes or int), or (C_ERR, None)."""
+    """Look up `field` in either encoding -> (C_OK, bytes or int), or (C_ERR, None)."""
     if o.encoding == OBJ_ENCODING_ZIPLIST:
         value = hashTypeGetFromZiplist(o, field)
     elif o.encoding == OBJ_ENCODING_HT:
@@ -101,7 +106,7 @@ def hashTypeGetValue(o, field):
 
 
 def hashTypeGetValueObject(o, field):
-    """The value of `field` as a new string object, or None."""
+    """Look up `field` -> its value as a new string object, or None."""
     ok, value = hashTypeGetValue(o, field)
     if ok == C_ERR:
         return None
@@ -109,7 +114,7 @@ def hashTypeGetValueObject(o, field):
 
 
 def hashTypeGetValueLength(o, field):
-    """Length of the value of `field`, 0 when there is none."""
+    """Tell the length of the value of `field`, 0 when there is none."""
     ok, value = hashTypeGetValue(o, field)
     if ok == C_ERR:
         return 0
@@ -131,14 +136,15 @@ def hashTypeSet(o, field, value, flags=HASH_SET_COPY):
     update = 0
     if o.encoding == OBJ_ENCODING_ZIPLIST:
         zl = o.ptr
-        fptr = ziplistFind(zl, ZIPLIST_HEADER_SIZE, field, 1)
+        fptr = ziplistIndex(zl, ZIPLIST_HEAD)
         if fptr is not None:
-            vptr = ziplistNext(zl, fptr)
-            if vptr is None:
+            fptr = ziplistFind(zl, fptr, field, 1)
+            if fptr is not None:
+                vptr = ziplistNext(zl, fptr)                # fptr is the field
                 serverAssert(vptr is not None)
-            update = 1
-            zl = ziplistReplace(zl, vptr, value)
-        else:
+                update = 1
+                zl = ziplistReplace(zl, vptr, value)
+        if not update:
             zl = ziplistPush(zl, field, ZIPLIST_TAIL)
             zl = ziplistPush(zl, value, ZIPLIST_TAIL)
         o.ptr = zl
@@ -157,16 +163,18 @@ def hashTypeSet(o, field, value, flags=HASH_SET_COPY):
 
 
 def hashTypeDelete(o, field):
-    """-> 1 when the field was there."""
+    """Delete a field -> 1 when it was there, else 0."""
     deleted = 0
     if o.encoding == OBJ_ENCODING_ZIPLIST:
         zl = o.ptr
-        fptr = ziplistFind(zl, ZIPLIST_HEADER_SIZE, field, 1)
+        fptr = ziplistIndex(zl, ZIPLIST_HEAD)
         if fptr is not None:
-            zl, fptr = ziplistDelete(zl, fptr)              # the field
-            zl, fptr = ziplistDelete(zl, fptr)              # the value
-            o.ptr = zl
-            deleted = 1
+            fptr = ziplistFind(zl, fptr, field, 1)
+            if fptr is not None:
+                zl, fptr = ziplistDelete(zl, fptr)          # the field
+                zl, fptr = ziplistDelete(zl, fptr)          # the value
+                o.ptr = zl
+                deleted = 1
     elif o.encoding == OBJ_ENCODING_HT:
         if dictDelete(o.ptr, field) == DICT_OK:
             deleted = 1
@@ -242,7 +250,7 @@ def hashTypeNext(hi):
 
 
 def hashTypeCurrentFromZiplist(hi, what):
-    """Field (OBJ_HASH_KEY) or value at the iterator: bytes or int."""
+    """Read the field (OBJ_HASH_KEY) or the value at the iterator -> bytes or int."""
     serverAssert(hi.encoding == OBJ_ENCODING_ZIPLIST)
     value = ziplistGet(hi.subject.ptr, hi.fptr if what & OBJ_HASH_KEY else hi.vptr)
     serverAssert(value is not None)
@@ -250,13 +258,13 @@ def hashTypeCurrentFromZiplist(hi, what):
 
 
 def hashTypeCurrentFromHashTable(hi, what):
-    """Field or value at the iterator, bytes."""
+    """Read the field or the value at the iterator -> bytes."""
     serverAssert(hi.encoding == OBJ_ENCODING_HT)
     return hi.de.key if what & OBJ_HASH_KEY else hi.de.val
 
 
 def hashTypeCurrentObject(hi, what):
-    """Field or value at the iterator in either encoding: bytes or int."""
+    """Read the field or the value at the iterator in either encoding -> bytes or int."""
     if hi.encoding == OBJ_ENCODING_ZIPLIST:
         return hashTypeCurrentFromZiplist(hi, what)
     if hi.encoding == OBJ_ENCODING_HT:
@@ -265,13 +273,13 @@ def hashTypeCurrentObject(hi, what):
 
 
 def hashTypeCurrentObjectNewSds(hi, what):
-    """Field or value at the iterator, always bytes."""
+    """Read the field or the value at the iterator -> always bytes."""
     value = hashTypeCurrentObject(hi, what)
     return b"%d" % value if type(value) is int else value
 
 
 def hashTypeLookupWriteOrCreate(c, key):
-    """The hash at `key`, made if missing; None when WRONGTYPE was replied."""
+    """Look up the hash at `key`, and create it if it is missing -> object, or None when WRONGTYPE was replied."""
     o = lookupKeyWrite(c.db, key)
     if checkType(c, o, OBJ_HASH):
         return None
@@ -311,7 +319,7 @@ def hashTypeConvert(o, enc):
 
 
 def hashTypeDup(o):
-    """A copy of the hash in the same encoding, for COPY."""
+    """Copy the hash -> new object in the same encoding, for COPY."""
     serverAssert(o.type == OBJ_HASH)
     if o.encoding == OBJ_ENCODING_ZIPLIST:
         hobj = createObject(OBJ_HASH, bytearray(o.ptr))
@@ -343,7 +351,7 @@ def _hashZiplistEntryValidation(zl, p, userdata):
 
 
 def hashZiplistValidateIntegrity(zl, size, deep):
-    """Is a ziplist that came from outside a sane hash -> 1 or 0.  With `deep` 0 only its header is looked at."""
+    """Check a ziplist that came from outside -> 1 if it is a sane hash, else 0.  With `deep` 0 only its header is looked at."""
     if not deep:
         return ziplistValidateIntegrity(zl, size, 0, None, None)
     data = [0, set()]
@@ -354,7 +362,7 @@ def hashZiplistValidateIntegrity(zl, size, deep):
 
 
 def hashSdsFromZiplistEntry(e):
-    """A ziplist entry (bytes or int) as bytes."""
+    """Give a ziplist entry (bytes or int) as bytes."""
     return b"%d" % e if type(e) is int else e
 
 
@@ -367,7 +375,7 @@ def hashReplyFromZiplistEntry(c, e):
 
 
 def hashTypeRandomElement(hashobj, hashsize):
-    """A random (field, value) of a hash that is not empty; each bytes or int."""
+    """Draw an element of a hash that is not empty -> (field, value), each bytes or int."""
     if hashobj.encoding == OBJ_ENCODING_HT:
         de = dictGetFairRandomKey(hashobj.ptr)
         return de.key, de.val
@@ -398,48 +406,26 @@ def hsetnxCommand(c):
 
 
 def hsetCommand(c):
-    """HSET key field value [field value ...] -> fields created; HMSET -> OK   [write, denyoom, fast]
-
-    HOT.
-    """
-    argv = c.argv
-    argc = c.argc
-    if argc % 2 == 1:
+    """HSET key field value [field value ...] -> fields created; HMSET -> OK   [write, denyoom, fast]"""
+    created = 0
+    if c.argc % 2 == 1:
         addReplyErrorFormat(c, b"wrong number of arguments for '%s' command", c.cmd.name)
         return
-    key = argv[1]
-    db = c.db
-    o = lookupKeyWriteWithFlags(db, key, LOOKUP_NONE)       # hashTypeLookupWriteOrCreate
+    o = hashTypeLookupWriteOrCreate(c, c.argv[1])
     if o is None:
-        o = createHashObject()
-        dbAdd(db, key, o)
-    elif o.type != OBJ_HASH:
-        checkType(c, o, OBJ_HASH)
         return
-    # Fast lane: one field of a hash table, whose encoding stays what it is.
-    if argc == 4 and o.encoding == OBJ_ENCODING_HT:
-        de, existing = dictAddRaw(o.ptr, argv[2].ptr)       # hashTypeSet; C finds first, and adds what is not there
-        if de is not None:
-            created = 1
-            de.val = argv[3].ptr
-        else:
-            created = 0
-            existing.val = argv[3].ptr
-    else:
-        hashTypeTryConversion(o, argv, 2, argc - 1)
-        created = 0
-        for i in range(2, argc, 2):
-            created += not hashTypeSet(o, argv[i].ptr, argv[i + 1].ptr, HASH_SET_COPY)
-
-    # One proc for both commands: hSet or hMset, as it was called.
-    if argv[0].ptr[1:2] in (b"s", b"S"):
+    hashTypeTryConversion(o, c.argv, 2, c.argc - 1)
+    for i in range(2, c.argc, 2):
+        created += not hashTypeSet(o, c.argv[i].ptr, c.argv[i + 1].ptr, HASH_SET_COPY)
+    # One proc for both commands, which reply differently: hSet or hMset, as it was called.
+    cmdname = c.argv[0].ptr
+    if cmdname[1:2] in (b"s", b"S"):
         addReplyLongLong(c, created)
     else:
         addReply(c, shared.ok)
-    signalModifiedKey(c, db, key)
-    if server.notify_keyspace_events & NOTIFY_HASH:
-        notifyKeyspaceEvent(NOTIFY_HASH, b"hset", key, db.id)
-    server.dirty += (argc - 2) // 2
+    signalModifiedKey(c, c.db, c.argv[1])
+    notifyKeyspaceEvent(NOTIFY_HASH, b"hset", c.argv[1], c.db.id)
+    server.dirty += (c.argc - 2) // 2
 
 
 def hincrbyCommand(c):
@@ -582,31 +568,33 @@ def hstrlenCommand(c):
 
 
 def addHashIteratorCursorToReply(c, hi, what):
-    hashReplyFromZiplistEntry(c, hashTypeCurrentObject(hi, what))
+    """Reply the field or the value at the iterator as a bulk string."""
+    if hi.encoding == OBJ_ENCODING_ZIPLIST:
+        value = hashTypeCurrentFromZiplist(hi, what)
+        if type(value) is int:
+            addReplyBulkLongLong(c, value)
+        else:
+            addReplyBulkCBuffer(c, value)
+    elif hi.encoding == OBJ_ENCODING_HT:
+        value = hashTypeCurrentFromHashTable(hi, what)
+        addReplyBulkCBuffer(c, value)
+    else:
+        serverPanic("Unknown hash encoding")
 
 
 def genericHgetallCommand(c, flags):
     """HKEYS, HVALS (an array) and HGETALL (a map), by the OBJ_HASH_* in flags."""
+    count = 0
     both = flags & OBJ_HASH_KEY and flags & OBJ_HASH_VALUE
     emptyResp = shared.emptymap[c.resp] if both else shared.emptyarray
     o = lookupKeyReadOrReply(c, c.argv[1], emptyResp)
     if o is None or checkType(c, o, OBJ_HASH):
         return
-
     length = hashTypeLength(o)
     if both:
         addReplyMapLen(c, length)
     else:
         addReplyArrayLen(c, length)
-
-    # Fast lane: all of a ziplist is replied in one piece.
-    if both and o.encoding == OBJ_ENCODING_ZIPLIST:
-        count, bulks = ziplist_bulks(o.ptr, ZIPLIST_HEADER_SIZE, length * 2)
-        serverAssert(count == length * 2)
-        addReplyProto(c, bulks)
-        return
-
-    count = 0
     hi = hashTypeInitIterator(o)
     while hashTypeNext(hi) != C_ERR:
         if flags & OBJ_HASH_KEY:
@@ -616,7 +604,7 @@ def genericHgetallCommand(c, flags):
             addHashIteratorCursorToReply(c, hi, OBJ_HASH_VALUE)
             count += 1
     hashTypeReleaseIterator(hi)
-
+    # Make sure that as many elements came as were announced.
     if both:
         count //= 2
     serverAssert(count == length)
@@ -769,12 +757,14 @@ def hrandfieldWithCountCommand(c, l, withvalues):
             harndfieldReplyWithZiplist(c, keys, vals if withvalues else None)
             return
 
-        seen = set()
-        while len(seen) < count:
+        added = 0
+        d = dictCreate(hashDictType)
+        dictExpand(d, count)
+        while added < count:
             key, value = hashTypeRandomElement(hash_, size)
-            if key in seen:
+            if dictAdd(d, hashSdsFromZiplistEntry(key), None) != DICT_OK:
                 continue
-            seen.add(key)
+            added += 1
             if withvalues and c.resp > 2:
                 addReplyArrayLen(c, 2)
             hashReplyFromZiplistEntry(c, key)

@@ -5,27 +5,25 @@ Lives here   RPUSH LPUSH RPUSHX LPUSHX LINSERT RPOP LPOP BRPOP BLPOP BRPOPLPUSH 
 Called from  processCommand [command]; handleClientsBlockedOnKeys [before]; sort, db (COPY), debug, aof.
 Calls out    quicklist, db, blocked.blockForKeys, networking_reply.
 State        none.
-Invariant    the keyspace holds no empty list: who takes the last element deletes the key.
-Departures   LRANGE, and LPOP with a count, hand out the elements of a node in one piece of protocol.
+Invariant    the keyspace holds no empty list: the command that takes the last element deletes the key.
 """
 from typing import TYPE_CHECKING
 
 from datastructs.quicklist import (
-    AL_START_HEAD, AL_START_TAIL, QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistCompare, quicklistCompress,
-    quicklistCount, quicklistCreateFromZiplist, quicklistDecompressNodeForUse, quicklistDelEntry, quicklistDelRange,
+    AL_START_HEAD, AL_START_TAIL, QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistCompare,
+    quicklistCount, quicklistCreateFromZiplist, quicklistDelEntry, quicklistDelRange,
     quicklistDup, quicklistEntry, quicklistGetIteratorAtIdx, quicklistIndex, quicklistInsertAfter,
-    quicklistInsertBefore, quicklistNext, quicklistPopCustom, quicklistPush, quicklistPushHead, quicklistPushTail,
+    quicklistInsertBefore, quicklistNext, quicklistPopCustom, quicklistPush,
     quicklistReplaceAtIndex, quicklistSetOptions)
 from datastructs.util import to_llong
-from datastructs.ziplist import ZIPLIST_HEADER_SIZE, ziplistIndex, ziplist_bulks
 from server.client.networking import rewriteClientCommandVector
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyDeferredLen, addReplyError,
     addReplyErrorFormat, addReplyErrorObject, addReplyLongLong, addReplyNull, addReplyNullArray,
-    addReplyProto, setDeferredArrayLen)
+    setDeferredArrayLen)
 from server.keyspace.db import (
-    LOOKUP_NONE, SentReplyOnKeyMiss, dbAdd, dbDelete, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite,
-    lookupKeyWriteOrReply, lookupKeyWriteWithFlags, signalModifiedKey)
+    dbAdd, dbDelete, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite,
+    lookupKeyWriteOrReply, signalModifiedKey)
 from server.keyspace.notify import notifyKeyspaceEvent
 from server.log import serverAssert, serverPanic
 from server.object import (
@@ -83,7 +81,7 @@ def listPopSaver(data):
 
 
 def listTypePop(subject, where):
-    """Pop an end: a string object, or None if the list is empty. The caller deletes the key of a list that became empty."""
+    """Pop an end -> string object, or None if the list is empty.  The caller deletes the key of a list that became empty."""
     value = None
     ql_where = QUICKLIST_HEAD if where == LIST_HEAD else QUICKLIST_TAIL
     if subject.encoding == OBJ_ENCODING_QUICKLIST:
@@ -102,7 +100,7 @@ def listTypeLength(subject):
 
 
 def listTypeInitIterator(subject, index, direction):
-    """A walk from `index` on. direction names the end it goes to: LIST_TAIL = forwards."""
+    """Start a walk at `index` -> iterator.  direction names the end it goes to: LIST_TAIL = forwards."""
     li = listTypeIterator()
     li.subject = subject
     li.encoding = subject.encoding
@@ -116,12 +114,12 @@ def listTypeInitIterator(subject, index, direction):
 
 
 def listTypeReleaseIterator(li):
-    """C frees the quicklist iterator without recompressing its node; so do we."""
+    """End a walk.  As in C the quicklist iterator is dropped without recompressing its node."""
     li.iter = None
 
 
 def listTypeNext(li, entry):
-    """Fill `entry` with the next element: 1, or 0 at the end."""
+    """Fill `entry` with the next element -> 1, or 0 at the end."""
     serverAssert(li.subject.encoding == li.encoding)
     entry.li = li
     if li.encoding == OBJ_ENCODING_QUICKLIST:
@@ -131,7 +129,7 @@ def listTypeNext(li, entry):
 
 
 def listTypeGet(entry):
-    """The element as a string object."""
+    """Read the element -> new string object."""
     if entry.li.encoding == OBJ_ENCODING_QUICKLIST:
         qe = entry.entry
         if qe.value is not None:
@@ -141,7 +139,7 @@ def listTypeGet(entry):
 
 
 def listTypeInsert(entry, value, where):
-    """Insert before (LIST_HEAD) or after (LIST_TAIL) the element. The walk must not go on afterwards."""
+    """Insert before (LIST_HEAD) or after (LIST_TAIL) the element.  The walk must not go on afterwards."""
     if entry.li.encoding == OBJ_ENCODING_QUICKLIST:
         value = getDecodedObject(value)
         if where == LIST_TAIL:
@@ -153,7 +151,7 @@ def listTypeInsert(entry, value, where):
 
 
 def listTypeEqual(entry, o):
-    """Is the element equal to this string object? 1 or 0."""
+    """Tell whether the element equals this string object -> 1 or 0."""
     if entry.li.encoding == OBJ_ENCODING_QUICKLIST:
         serverAssert(sdsEncodedObject(o))
         qe = entry.entry
@@ -170,7 +168,7 @@ def listTypeDelete(iter_, entry):
 
 
 def listTypeConvert(subject, enc):
-    """A ziplist, as old RDB files hold it, becomes a quicklist."""
+    """Turn a ziplist, as old RDB files hold it, into a quicklist."""
     serverAssert(subject.type == OBJ_LIST)
     serverAssert(subject.encoding == OBJ_ENCODING_ZIPLIST)
     if enc == OBJ_ENCODING_QUICKLIST:
@@ -181,7 +179,7 @@ def listTypeConvert(subject, enc):
 
 
 def listTypeDup(o):
-    """A deep copy, for COPY."""
+    """Copy the list -> new object in the same encoding, for COPY."""
     serverAssert(o.type == OBJ_LIST)
     lobj = None
     if o.encoding == OBJ_ENCODING_QUICKLIST:
@@ -196,48 +194,29 @@ def listTypeDup(o):
 # List commands
 # ---------------------------------------------------------------------------
 
-def create_list_key(c, key):
-    """A new empty list at `key`; C writes these lines twice."""
-    lobj = createQuicklistObject()
-    quicklistSetOptions(lobj.ptr, server.list_max_ziplist_size, server.list_compress_depth)
-    dbAdd(c.db, key, lobj)
-    return lobj
-
-
 def pushGenericCommand(c, where, xx):
-    """LPUSH, RPUSH, and with xx = 1 LPUSHX, RPUSHX.  HOT."""
-    argv = c.argv
-    key = argv[1]
-    values = argv[2:]
-    for value in values:
-        if len(value.ptr) > LIST_MAX_ITEM_SIZE:
+    """LPUSH, RPUSH, and with xx = 1 LPUSHX, RPUSHX."""
+    for j in range(2, c.argc):
+        if len(c.argv[j].ptr) > LIST_MAX_ITEM_SIZE:
             addReplyError(c, b"Element too large")
             return
-    db = c.db
-    lobj = lookupKeyWriteWithFlags(db, key, LOOKUP_NONE)
+    lobj = lookupKeyWrite(c.db, c.argv[1])
+    if checkType(c, lobj, OBJ_LIST):
+        return
     if lobj is None:
         if xx:
             addReply(c, shared.czero)
             return
-        lobj = create_list_key(c, key)
-    elif lobj.type != OBJ_LIST:
-        checkType(c, lobj, OBJ_LIST)
-        return
-    if lobj.encoding != OBJ_ENCODING_QUICKLIST:
-        serverPanic("Unknown list encoding")
-    ql = lobj.ptr
-    for value in values:
-        if value.encoding == OBJ_ENCODING_INT:
-            listTypePush(lobj, value, where)
-        elif where == LIST_HEAD:
-            quicklistPushHead(ql, value.ptr)
-        else:
-            quicklistPushTail(ql, value.ptr)
-    server.dirty += len(values)
-    addReplyProto(c, b":%d\r\n" % ql.count)                     # addReplyLongLong
-    signalModifiedKey(c, db, key)
-    if server.notify_keyspace_events & NOTIFY_LIST:
-        notifyKeyspaceEvent(NOTIFY_LIST, b"lpush" if where == LIST_HEAD else b"rpush", key, db.id)
+        lobj = createQuicklistObject()
+        quicklistSetOptions(lobj.ptr, server.list_max_ziplist_size, server.list_compress_depth)
+        dbAdd(c.db, c.argv[1], lobj)
+    for j in range(2, c.argc):
+        listTypePush(lobj, c.argv[j], where)
+        server.dirty += 1
+    addReplyLongLong(c, listTypeLength(lobj))
+    event = b"lpush" if where == LIST_HEAD else b"rpush"
+    signalModifiedKey(c, c.db, c.argv[1])
+    notifyKeyspaceEvent(NOTIFY_LIST, event, c.argv[1], c.db.id)
 
 
 def lpushCommand(c):
@@ -358,24 +337,23 @@ def addListRangeReply(c, o, start, end, reverse):
         end = llen + end
     if start < 0:
         start = 0
-    # start >= 0 by now, so this holds for every end < 0 too.
+    # start >= 0 by now, so this holds for every end < 0, too.
     if start > end or start >= llen:
         addReply(c, shared.emptyarray)
         return
     if end >= llen:
         end = llen - 1
     rangelen = end - start + 1
-    addReplyProto(c, b"*%d\r\n" % rangelen)    # addReplyArrayLen
+    addReplyArrayLen(c, rangelen)
     if o.encoding == OBJ_ENCODING_QUICKLIST:
-        if not reverse:
-            addListRangeReply_forward(c, o, start, rangelen)
-            return
-        iter_ = listTypeInitIterator(o, end, LIST_HEAD)
+        from_ = end if reverse else start
+        direction = LIST_HEAD if reverse else LIST_TAIL
+        iter_ = listTypeInitIterator(o, from_, direction)
         entry = listTypeEntry()
-        qe = entry.entry
         while rangelen:
             rangelen -= 1
             listTypeNext(iter_, entry)
+            qe = entry.entry
             if qe.value is not None:
                 addReplyBulkCBuffer(c, qe.value)
             else:
@@ -385,78 +363,50 @@ def addListRangeReply(c, o, start, end, reverse):
         serverPanic("Unknown list encoding")
 
 
-def addListRangeReply_forward(c, o, start, rangelen):
-    """The loop of addListRangeReply from head to tail, node by node instead of element by element.  HOT."""
-    ql = o.ptr
-    node = ql.head                          # listTypeInitIterator
-    while start >= node.count:
-        start -= node.count
-        node = node.next
-    while True:
-        quicklistDecompressNodeForUse(node)
-        p = ziplistIndex(node.zl, start) if start else ZIPLIST_HEADER_SIZE
-        if p is None:
-            raise AssertionError("quicklistIndex: the node has as many elements as its count")
-        count, bulks = ziplist_bulks(node.zl, p, rangelen)
-        addReplyProto(c, bulks)
-        rangelen -= count
-        if not rangelen:
-            return
-        quicklistCompress(ql, node)
-        node = node.next
-        if node is None:
-            raise AssertionError("quicklistNext: the list has as many elements as its count")
-        start = 0
-
-
 def listElementsRemoved(c, key, where, o, count):
-    """After a pop: the events, and the end of a list that became empty."""
-    db = c.db
-    if server.notify_keyspace_events & NOTIFY_LIST:
-        notifyKeyspaceEvent(NOTIFY_LIST, b"lpop" if where == LIST_HEAD else b"rpop", key, db.id)
+    """Do what follows a pop of `count` elements: the events, and the end of a list that became empty."""
+    event = b"lpop" if where == LIST_HEAD else b"rpop"
+    notifyKeyspaceEvent(NOTIFY_LIST, event, key, c.db.id)
     if listTypeLength(o) == 0:
-        notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", key, db.id)
-        dbDelete(db, key)
-    signalModifiedKey(c, db, key)
+        notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", key, c.db.id)
+        dbDelete(c.db, key)
+    signalModifiedKey(c, c.db, key)
     server.dirty += count
 
 
 def popGenericCommand(c, where):
-    """LPOP, RPOP: one element as a bulk, or with a count an array.  HOT."""
-    # Fast lane: no count, so nothing to parse.
-    if c.argc == 2:
-        key = c.argv[1]
-        o = lookupKeyWriteWithFlags(c.db, key, LOOKUP_NONE)
-        if o is None:
-            SentReplyOnKeyMiss(c, shared.null[c.resp])
-        elif o.encoding == OBJ_ENCODING_QUICKLIST:              # only lists have it
-            ok, value, vlong = quicklistPopCustom(o.ptr, QUICKLIST_HEAD if where == LIST_HEAD else QUICKLIST_TAIL, bytes)
-            serverAssert(ok)
-            addReplyBulkCBuffer(c, b"%d" % vlong if value is None else value)
-            listElementsRemoved(c, key, where, o, 1)
-        elif not checkType(c, o, OBJ_LIST):
-            serverPanic("Unknown list encoding")
-        return
+    """LPOP, RPOP: one element as a bulk, or with a count an array."""
+    hascount = c.argc == 3
+    count = 0
     if c.argc > 3:
         addReplyErrorFormat(c, b"wrong number of arguments for '%s' command", c.cmd.name)
         return
-    ok, count = getPositiveLongFromObjectOrReply(c, c.argv[2], None)
-    if ok != C_OK:
-        return
-    o = lookupKeyWriteOrReply(c, c.argv[1], shared.nullarray[c.resp])
+    if hascount:
+        ok, count = getPositiveLongFromObjectOrReply(c, c.argv[2], None)
+        if ok != C_OK:
+            return
+    o = lookupKeyWriteOrReply(c, c.argv[1], shared.nullarray[c.resp] if hascount else shared.null[c.resp])
     if o is None or checkType(c, o, OBJ_LIST):
         return
-    if not count:
+    if hascount and not count:
         addReply(c, shared.emptyarray)
         return
-    llen = listTypeLength(o)
-    rangelen = llen if count > llen else count
-    rangestart = 0 if where == LIST_HEAD else -rangelen
-    rangeend = rangelen - 1 if where == LIST_HEAD else -1
-    reverse = 0 if where == LIST_HEAD else 1
-    addListRangeReply(c, o, rangestart, rangeend, reverse)
-    quicklistDelRange(o.ptr, rangestart, rangelen)
-    listElementsRemoved(c, c.argv[1], where, o, rangelen)
+    if not count:
+        # One element, replied as a bulk.
+        value = listTypePop(o, where)
+        serverAssert(value is not None)
+        addReplyBulk(c, value)
+        listElementsRemoved(c, c.argv[1], where, o, 1)
+    else:
+        # A range of elements, replied as an array.
+        llen = listTypeLength(o)
+        rangelen = llen if count > llen else count
+        rangestart = 0 if where == LIST_HEAD else -rangelen
+        rangeend = rangelen - 1 if where == LIST_HEAD else -1
+        reverse = 0 if where == LIST_HEAD else 1
+        addListRangeReply(c, o, rangestart, rangeend, reverse)
+        quicklistDelRange(o.ptr, rangestart, rangelen)
+        listElementsRemoved(c, c.argv[1], where, o, rangelen)
 
 
 def lpopCommand(c):
@@ -636,9 +586,11 @@ def lremCommand(c):
 
 
 def lmoveHandlePush(c, dstkey, dstobj, value, where):
-    """The second half of LMOVE and its kin: push, create the key if need be, reply with the value."""
+    """Do the second half of LMOVE and its relatives: push, create the key if necessary, reply with the value."""
     if dstobj is None:
-        dstobj = create_list_key(c, dstkey)
+        dstobj = createQuicklistObject()
+        quicklistSetOptions(dstobj.ptr, server.list_max_ziplist_size, server.list_compress_depth)
+        dbAdd(c.db, dstkey, dstobj)
     signalModifiedKey(c, c.db, dstkey)
     listTypePush(dstobj, value, where)
     notifyKeyspaceEvent(NOTIFY_LIST, b"lpush" if where == LIST_HEAD else b"rpush", dstkey, c.db.id)
@@ -646,7 +598,7 @@ def lmoveHandlePush(c, dstkey, dstobj, value, where):
 
 
 def getListPositionFromObjectOrReply(c, arg):
-    """LEFT or RIGHT -> (C_OK, LIST_HEAD | LIST_TAIL); else an error reply and (C_ERR, None)."""
+    """Read LEFT or RIGHT -> (C_OK, LIST_HEAD or LIST_TAIL); after an error reply (C_ERR, None)."""
     word = arg.ptr.lower()
     if word == b"right":
         return C_OK, LIST_TAIL
@@ -661,7 +613,7 @@ def getStringObjectFromListPosition(position):
 
 
 def lmoveGenericCommand(c, wherefrom, whereto):
-    """LMOVE, RPOPLPUSH, and the blocking ones when there is something to move."""
+    """LMOVE, RPOPLPUSH, and the blocking forms when there is something to move."""
     sobj = lookupKeyWriteOrReply(c, c.argv[1], shared.null[c.resp])
     if sobj is None or checkType(c, sobj, OBJ_LIST):
         return
@@ -712,8 +664,8 @@ def rpoplpushCommand(c):
 def serveClientBlockedOnList(receiver, key, dstkey, db, value, wherefrom, whereto):
     """Give `value`, just popped from `key`, to a client that waited for it: reply, events and propagation.
 
-    dstkey None: BLPOP, BRPOP; else BLMOVE, BRPOPLPUSH. C_ERR: the destination holds another type; the client has got that
-    error, and the caller puts the value back.
+    dstkey None: BLPOP, BRPOP; else BLMOVE, BRPOPLPUSH -> C_OK, or C_ERR when the destination holds another type: the error
+    has been replied, and the caller puts the value back.
     """
     if dstkey is None:
         argv = [shared.lpop if wherefrom == LIST_HEAD else shared.rpop, key]
@@ -779,6 +731,7 @@ def brpopCommand(c):
 
 
 def blmoveGenericCommand(c, wherefrom, whereto, timeout):
+    """BLMOVE, BRPOPLPUSH: move at once if the source has an element, or wait for it."""
     key = lookupKeyWrite(c.db, c.argv[1])
     if checkType(c, key, OBJ_LIST):
         return
