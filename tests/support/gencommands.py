@@ -6,6 +6,7 @@ import difflib
 import os
 import sys
 
+from replication.sentinel.sentinel_command import sentinelcmds
 from server.commandtable import redisCommandTable
 from server.server_h import server
 from datastructs.dict import dictFetchValue
@@ -27,6 +28,14 @@ What COMMAND INFO of a running server says, and where each command's function st
 
 | command | arity | flags | categories | keys | function |
 |---|---|---|---|---|---|
+"""
+SENTINEL_HEAD = """
+## In Sentinel mode
+
+A Sentinel knows these %d commands (`sentinel_command.py:sentinelcmds`), and no keys.
+
+| command | arity | flags | function |
+|---|---|---|---|
 """
 IMPLIED = {b"@read", b"@write", b"@fast", b"@slow", b"@admin", b"@pubsub"}
 
@@ -64,7 +73,10 @@ def render():
                 row.name.decode().upper(), info[1], text(f for f in info[2] if f != b"movablekeys"), text(categories), keys(info), path,
                 proc.__name__, note))
     left = "" if not missing else "  Not implemented yet (they answer an error that says so): " + ", ".join(missing) + "."
-    return HEAD % (len(lines), left) + "\n".join(lines) + "\n"
+    rows = sentinelcmds()
+    sentinel = ["| `%s` | %d | %s | `%s:%s` |" % (row.name.decode().upper(), row.arity, ", ".join(sorted(row.sflags.split())),
+                                                  row.proc.__module__.replace(".", "/") + ".py", row.proc.__name__) for row in rows]
+    return HEAD % (len(lines), left) + "\n".join(lines) + "\n" + SENTINEL_HEAD % len(rows) + "\n".join(sentinel) + "\n"
 
 
 def main():

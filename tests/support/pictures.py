@@ -512,10 +512,16 @@ def picture_backlog(s):
     return out[:-1]
 
 
+def picture_failover(s):
+    from tests.support.sentinel_states import draw_failover
+    return draw_failover()
+
+
 PICTURES = {
     "dict": picture_dict, "rehash": picture_rehash, "skiplist": picture_skiplist, "ziplist": picture_ziplist,
     "cascade": picture_cascade, "quicklist": picture_quicklist, "intset": picture_intset, "sds": picture_sds,
     "stream": picture_stream, "encodings": picture_encodings, "backlog": picture_backlog,
+    "failover": picture_failover,
 }
 
 
@@ -537,7 +543,7 @@ def draw_remote(c, where, key):
     from server import link  # noqa: F401
     from persistence.rdb_load import rdbLoadObject, rdbLoadObjectType
     from persistence.rio import rio, rioInitWithBuffer
-    from server.server import initServerConfig
+    from server.server_init import initServerConfig
     initServerConfig()
     for name in ("list-max-ziplist-size", "list-compress-depth"):
         reply = c.execute("CONFIG", "GET", name)

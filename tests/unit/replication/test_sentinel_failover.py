@@ -3,27 +3,12 @@ import pytest
 
 from replication.sentinel import sentinel_failover
 from replication.sentinel.sentinel_h import (
-    SENTINEL_FAILOVER_STATE_NONE as NONE, SENTINEL_FAILOVER_STATE_RECONF_SLAVES as RECONF_SLAVES,
-    SENTINEL_FAILOVER_STATE_SELECT_SLAVE as SELECT_SLAVE, SENTINEL_FAILOVER_STATE_SEND_SLAVEOF_NOONE as SEND_SLAVEOF_NOONE,
-    SENTINEL_FAILOVER_STATE_UPDATE_CONFIG as UPDATE_CONFIG, SENTINEL_FAILOVER_STATE_WAIT_PROMOTION as WAIT_PROMOTION,
-    SENTINEL_FAILOVER_STATE_WAIT_START as WAIT_START, SRI_O_DOWN, SRI_S_DOWN, sentinel, sentinelRedisInstance,
+    SENTINEL_FAILOVER_STATE_UPDATE_CONFIG as UPDATE_CONFIG, SRI_O_DOWN, SRI_S_DOWN, sentinel, sentinelRedisInstance,
+)
+from tests.support.sentinel_states import (
+    NONE, RECONF_SLAVES, SELECT_SLAVE, SEND_SLAVEOF_NOONE, TRANSITIONS, WAIT_PROMOTION, WAIT_START,
 )
 from tests.unit.replication.sentinel_world import World
-
-#: What one step of the timer, or one reply, may change: (state, next state) -> the event that tells.
-TRANSITIONS = {
-    (NONE, WAIT_START): "+try-failover",
-    (WAIT_START, SELECT_SLAVE): "+elected-leader",
-    (WAIT_START, NONE): "-failover-abort-not-elected",
-    (SELECT_SLAVE, SEND_SLAVEOF_NOONE): "+selected-slave",
-    (SELECT_SLAVE, NONE): "-failover-abort-no-good-slave",
-    (SEND_SLAVEOF_NOONE, WAIT_PROMOTION): "+failover-state-wait-promotion",
-    (SEND_SLAVEOF_NOONE, NONE): "-failover-abort-slave-timeout",
-    (WAIT_PROMOTION, RECONF_SLAVES): "+promoted-slave",
-    (WAIT_PROMOTION, NONE): "-failover-abort-slave-timeout",
-    # UPDATE_CONFIG ends with the tick in which it begins.
-    (RECONF_SLAVES, NONE): "+switch-master",
-}
 
 
 @pytest.fixture
