@@ -302,14 +302,24 @@ def aeProcessEvents(eventLoop, flags):
 
         # --- before sleep
         if eventLoop.beforesleep is not None and flags & AE_CALL_BEFORE_SLEEP:
-            eventLoop.beforesleep(eventLoop)
+            try:
+                eventLoop.beforesleep(eventLoop)
+            except Exception as exc:
+                if eventLoop.exceptionproc is None:
+                    raise
+                eventLoop.exceptionproc(eventLoop, None, exc)
 
         # --- poll
         fired = aeApiPoll(eventLoop, tvp)
 
         # --- after sleep
         if eventLoop.aftersleep is not None and flags & AE_CALL_AFTER_SLEEP:
-            eventLoop.aftersleep(eventLoop)
+            try:
+                eventLoop.aftersleep(eventLoop)
+            except Exception as exc:
+                if eventLoop.exceptionproc is None:
+                    raise
+                eventLoop.exceptionproc(eventLoop, None, exc)
 
         # --- file events
         events = eventLoop.events
@@ -391,8 +401,8 @@ def aeSetAfterSleepProc(eventLoop, aftersleep):
 
 
 def ae_set_exception_proc(eventLoop, exceptionproc):
-    """What an event handler raises goes to exceptionproc(el, clientData, exc), and the loop goes on (ours).
+    """What an event handler or a sleep hook raises goes to exceptionproc(el, clientData, exc), and the loop goes on (ours).
 
-    Without it, and for the two sleep hooks in any case, the exception leaves aeMain.
+    clientData is None for the hooks.  Without an exceptionproc the exception leaves aeMain.
     """
     eventLoop.exceptionproc = exceptionproc

@@ -16,7 +16,7 @@ import sys
 import threading
 
 from ae.monotonic import unix_time
-from server.log import serverLog, serverPanic
+from server.log import log_unexpected_exception, serverLog, serverPanic
 from server.os_process import redisSetCpuAffinity
 from server.server_h import C_ERR, C_OK, LL_WARNING, server
 from server.zmalloc import zmalloc_reclaim, zmalloc_reclaim_timeout, zmalloc_reclaim_wanted
@@ -135,30 +135,10 @@ def bioProcessBackgroundJobs(type_):
         job = jobs[0]
         mutex.release()
 
-        if type_ == BIO_CLOSE_FILE:
-            try:
-                os.close(job.fd)
-            except OSError:
-                pass
-        elif type_ == BIO_AOF_FSYNC:
-            try:
-                os.fdatasync(job.fd)
-                server.aof_bio_fsync_status = C_OK
-            except OSError as e:
-                # The main thread may have closed the fd meanwhile, it may even be something else by now.
-                if e.errno == errno.EBADF or e.errno == errno.EINVAL:
-                    server.aof_bio_fsync_status = C_OK
-                else:
-                    last_status = server.aof_bio_fsync_status
-                    server.aof_bio_fsync_errno = e.errno
-                    server.aof_bio_fsync_status = C_ERR
-                    if last_status == C_OK:
-                        serverLog(LL_WARNING, "Fail to fsync the AOF file: %s", os.strerror(e.errno))
-        elif type_ == BIO_LAZY_FREE:
-            job.free_fn(job.free_args)
-            zmalloc_reclaim_wanted()
-        else:
-            serverPanic("Wrong job type in bioProcessBackgroundJobs().")
+        try:
+            bio_process_job(type_, job)
+        except Exception as exc:                            # the thread must live, or its queue grows for ever
+            log_unexpected_exception(exc)
         job = None
 
         mutex.acquire()
@@ -168,6 +148,34 @@ def bioProcessBackgroundJobs(type_):
         if _bioKillThreads_asked:
             mutex.release()
             return
+
+
+def bio_process_job(type_, job):
+    """Do one job: the middle of C's bioProcessBackgroundJobs."""
+    if type_ == BIO_CLOSE_FILE:
+        try:
+            os.close(job.fd)
+        except OSError:
+            pass
+    elif type_ == BIO_AOF_FSYNC:
+        try:
+            os.fdatasync(job.fd)
+            server.aof_bio_fsync_status = C_OK
+        except OSError as e:
+            # The main thread may have closed the fd meanwhile, it may even be something else by now.
+            if e.errno == errno.EBADF or e.errno == errno.EINVAL:
+                server.aof_bio_fsync_status = C_OK
+            else:
+                last_status = server.aof_bio_fsync_status
+                server.aof_bio_fsync_errno = e.errno
+                server.aof_bio_fsync_status = C_ERR
+                if last_status == C_OK:
+                    serverLog(LL_WARNING, "Fail to fsync the AOF file: %s", os.strerror(e.errno))
+    elif type_ == BIO_LAZY_FREE:
+        job.free_fn(job.free_args)
+        zmalloc_reclaim_wanted()
+    else:
+        serverPanic("Wrong job type in bioProcessBackgroundJobs().")
 
 
 def bioPendingJobsOfType(type_):

@@ -288,7 +288,20 @@ def bugReportEnd(killViaSignal, sig):
 # ====================== What C would have crashed of (D-15) =================
 
 def log_unexpected_exception(exc):
-    """Log an exception that is a bug of ours in the form of Redis's bug report.  Unlike an assertion it ends nothing."""
+    """Log an exception that is a bug of ours in the form of Redis's bug report.  Unlike an assertion it ends nothing.
+
+    It raises nothing itself: when memory has run out there may be none for the report.
+    """
+    try:
+        log_unexpected_exception_report(exc)
+    except Exception:
+        try:
+            serverLogRaw(LL_WARNING, "=== UNEXPECTED EXCEPTION, and no memory to report it ===")
+        except Exception:
+            pass                                    # there is nothing left that could be done
+
+
+def log_unexpected_exception_report(exc):
     serverLogRaw(LL_WARNING | LL_RAW, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n")
     serverLog(LL_WARNING, "=== UNEXPECTED EXCEPTION: %s ===", type(exc).__name__)
     text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))

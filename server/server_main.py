@@ -24,7 +24,7 @@ from datastructs.sds import sdscatrepr
 from persistence.aof import loadAppendOnlyFile
 from persistence.rdb_h import RDBFLAGS_NONE
 from persistence.rdb_load import rdb_load_errno, rdbLoad
-from replication.replication_slave import replicationCacheMasterUsingMyself
+from replication.replication_slave import cancelReplicationHandshake, replicationCacheMasterUsingMyself
 from replication.sentinel.hiredis_async import redisAsyncContext, redisAsyncFree
 from replication.sentinel.sentinel import (
     initSentinelConfig, loadSentinelConfigFromQueue, sentinelCheckConfigFile, sentinelIsRunning,
@@ -43,7 +43,7 @@ from server.log import (
 from server.os_process import exitFromChild, readOOMScoreAdj, redisSetCpuAffinity, redisSetProcTitle, setOOMScoreAdj
 from server.release import redisBuildId, redisGitDirty, redisGitSHA1
 from server.server_h import (
-    server, rdbSaveInfo, AOF_ON, CHILD_TYPE_NONE, C_ERR, C_OK, LL_NOTICE, LL_RAW, LL_WARNING,
+    client, server, rdbSaveInfo, AOF_ON, CHILD_TYPE_NONE, C_ERR, C_OK, LL_NOTICE, LL_RAW, LL_WARNING,
     REDIS_VERSION, SUPERVISED_SYSTEMD,
 )
 from server.server_init import initServer, initServerConfig, InitServerLast
@@ -172,19 +172,38 @@ def report_from_child(exc):
     exitFromChild(1)
 
 
+def client_of_traceback(tb):
+    """Return the client that the innermost function with a local `c` was at work for, or None.  Sleep hooks serve many
+    clients; this costs them nothing."""
+    found = None
+    while tb is not None:
+        c = tb.tb_frame.f_locals.get("c")
+        if isinstance(c, client) and c.conn is not None:
+            found = c
+        tb = tb.tb_next
+    return found
+
+
 def unexpected_exception(eventLoop, clientData, exc):
-    """An exception has left an event handler: a bug of ours.  An assertion ends the server, as in C; anything else
-    is reported, and the client that was served is closed, since nobody knows what it has been told."""
+    """An exception has left an event handler or a sleep hook: a bug of ours, or no memory.  An assertion ends the server, as in
+    C; anything else is reported, and the client that was served is closed, since nobody knows what it has been told."""
     if server.in_fork_child != CHILD_TYPE_NONE:
         report_from_child(exc)
     if integrity_failure(exc):
         assertion_report(exc)
     log_unexpected_exception(exc)
     reset_nesting()
-    c = server.current_client
+    c = client_of_traceback(exc.__traceback__) or server.current_client
     server.current_client = None
+    if c is None and isinstance(clientData, connection) and isinstance(clientData.private_data, client):
+        c = clientData.private_data
     if c is not None:
+        if isinstance(exc, MemoryError):
+            c.querybuf = b""                        # now, not when it is freed
+            c.qb_pos = 0
         freeClientAsync(c)
+    elif clientData is not None and clientData is server.repl_transfer_s:
+        cancelReplicationHandshake(1)               # the handshake, or the transfer: replicationCron begins again
     # A link of a Sentinel: its connection is the client data.
     if isinstance(clientData, connection) and isinstance(clientData.private_data, redisAsyncContext):
         redisAsyncFree(clientData.private_data)

@@ -27,6 +27,7 @@ from ae.ae import (
 from ae.anet import ANET_ERR, FD_TO_PEER_NAME, FD_TO_SOCK_NAME, anetCloexec, anet_errno, anetTcpAccept, anetUnixAccept
 from datastructs.adlist import (
     listAddNodeTail, listCreate, listDelNode, listNode, listRelease, listSearchKey, listSetFreeMethod, listSetMatchMethod,
+    list_link_node_head,
 )
 from datastructs.dict import dictCreate, dictRelease, dictSize
 from datastructs.rax import raxFind, raxInsert, raxNotFound, raxRemove
@@ -626,29 +627,35 @@ def handleClientsWithPendingWrites():
     ln = pending.head
     pending.head = pending.tail = None
     pending.len = 0
-    while ln is not None:
-        c = ln.value
-        next_ = ln.next
-        ln.prev = ln.next = None                    # no cycle may be left
-        ln = next_
-        flags = c.flags
-        if flags == CLIENT_PENDING_WRITE:
-            c.flags = 0
-        else:
-            c.flags = flags = flags & ~CLIENT_PENDING_WRITE
-            # Protected: its handlers were taken away, and must not come back here.  Closing: not worth it.
-            if flags & (CLIENT_PROTECTED | CLIENT_CLOSE_ASAP):
+    try:
+        while ln is not None:
+            c = ln.value
+            next_ = ln.next
+            ln.prev = ln.next = None                    # no cycle may be left
+            ln = next_
+            flags = c.flags
+            if flags == CLIENT_PENDING_WRITE:
+                c.flags = 0
+            else:
+                c.flags = flags = flags & ~CLIENT_PENDING_WRITE
+                # Protected: its handlers were taken away, and must not come back here.  Closing: not worth it.
+                if flags & (CLIENT_PROTECTED | CLIENT_CLOSE_ASAP):
+                    continue
+
+            if writeToClient(c, 0) == C_ERR:
                 continue
 
-        if writeToClient(c, 0) == C_ERR:
-            continue
-
-        if c.bufpos or c.reply.len:
-            # appendfsync always: no answer may leave before beforeSleep has synced what it acknowledges; so this
-            # client must not be read and written in one turn.
-            ae_barrier = int(server.aof_state == AOF_ON and server.aof_fsync == AOF_FSYNC_ALWAYS)
-            if connSetWriteHandlerWithBarrier(c.conn, sendReplyToClient, ae_barrier) == C_ERR:
-                freeClientAsync(c)
+            if c.bufpos or c.reply.len:
+                # appendfsync always: no answer may leave before beforeSleep has synced what it acknowledges; so this
+                # client must not be read and written in one turn.
+                ae_barrier = int(server.aof_state == AOF_ON and server.aof_fsync == AOF_FSYNC_ALWAYS)
+                if connSetWriteHandlerWithBarrier(c.conn, sendReplyToClient, ae_barrier) == C_ERR:
+                    freeClientAsync(c)
+    finally:
+        while ln is not None:                           # writeToClient has raised: the others wait for the next turn
+            next_ = ln.next
+            list_link_node_head(pending, ln)
+            ln = next_
     return processed
 
 
