@@ -264,7 +264,7 @@ def test_pip_from_git(tmp_path):
 def test_pipx(wheel, tmp_path):
     env = environment(PIPX_HOME=str(tmp_path / "home"), PIPX_BIN_DIR=str(tmp_path / "bin"), USE_EMOJI="0")
     must("pipx", "install", "--python", sys.executable, wheel, env=env, cwd=tmp_path)
-    assert sorted(os.listdir(tmp_path / "bin")) == ["aeredis", "aeredis-check-aof", "aeredis-check-rdb", "aeredis-sentinel", "aeredis-server"]
+    assert {"aeredis", "aeredis-check-aof", "aeredis-check-rdb", "aeredis-sentinel", "aeredis-server"} <= set(os.listdir(tmp_path / "bin"))
     with Running(tmp_path / "bin" / "aeredis-server", cwd=tmp_path) as s:
         assert s.ask("PING") == b"PONG"
 
