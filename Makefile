@@ -99,7 +99,7 @@ test-apps: $(VENV)/.test
 
 # The long runs of the comparisons: with the real server, and of the fast path with the text.
 differential: $(VENV)/.test
-	AEREDIS_SEQUENCES=$(or $(SEQUENCES),2000) $(BIN)/python -m pytest tests/integration/differential $(ARGS)
+	AEREDIS_SEQUENCES=$(or $(SEQUENCES),2000) AEREDIS_HOSTILE=1 $(BIN)/python -m pytest tests/integration/differential $(ARGS)
 	AEREDIS_FASTPATH_SEQUENCES=$(or $(FASTPATH_SEQUENCES),10000) $(BIN)/python -m pytest tests/integration/test_fast_path_equivalence.py $(ARGS)
 
 # Hostile clients and leaks, at full length.

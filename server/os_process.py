@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ae.monotonic import ustime
+from datastructs.util import strtoul, to_int
 from persistence.childinfo import closeChildInfoPipe, openChildInfoPipe, sendChildInfoGeneric
 from server.latency_samples import latencyAddSample
 from server.log import serverAssert, serverLog, serverLogFromHandler
@@ -310,27 +311,57 @@ def redisSetProcTitle(title):
 
 # ================================ CPU lists ================================
 
+CPU_SETSIZE = 1024
+
+
+def next_token(q, sep):
+    """Return what follows the next `sep` in `q`, or None.  C compares such pointers: the longer rest starts earlier."""
+    _, found, rest = q.partition(sep)
+    return rest if found else None
+
+
+def next_num(s):
+    """Read a number -> (0, int, rest), or (-1, 0, s)."""
+    if not s[:1].isdigit():
+        return -1, 0, s
+    value, end, _ = strtoul(s)
+    return 0, to_int(value), end
+
+
 def setcpuaffinity(cpulist):
     """Bind the calling thread to a list like "0,2,4-11:2" (from, to, step); a wrong list changes nothing."""
     if not cpulist or not hasattr(os, "sched_setaffinity"):
         return
-    cpus = set()
-    for part in cpulist.replace(" ", "").split(","):
-        if not part:
-            continue
-        span, _, step = part.partition(":")
-        first, _, last = span.partition("-")
-        try:
-            a = int(first)
-            b = int(last) if last else a
-            s = int(step) if step else 1
-        except ValueError:
+    cpuset = set()
+    end = b""
+    q = os.fsencode(cpulist)
+    while q is not None:
+        p = q
+        q = next_token(q, b",")
+        err, a, end = next_num(p)
+        if err:
             return
-        if s < 1 or a < 0 or b > 1023:
+        b = a
+        s = 1
+        c1 = next_token(end, b"-")
+        c2 = next_token(end, b",")
+        if c1 is not None and (c2 is None or len(c1) > len(c2)):
+            err, b, end = next_num(c1)
+            if err:
+                return
+            c1 = next_token(end, b":")
+            if c1 is not None and (c2 is None or len(c1) > len(c2)):
+                err, s, end = next_num(c1)
+                if err or s <= 0:                   # C: only 0 is refused, a step below it never ends
+                    return
+        if a > b:
             return
-        cpus.update(range(a, b + 1, s))
+        # CPU_SET takes no notice of numbers outside of the set.
+        cpuset.update(range(a % s if a < 0 else a, min(b, CPU_SETSIZE - 1) + 1, s))
+    if end:
+        return
     try:
-        os.sched_setaffinity(0, cpus)
+        os.sched_setaffinity(0, cpuset)
     except (OSError, ValueError):
         pass
 

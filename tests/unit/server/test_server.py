@@ -129,7 +129,9 @@ def test_title_template_validation(title_fields, template, ok):
 
 
 @pytest.mark.parametrize("cpulist,cpus", [
-    ("0", {0}), ("0-3", {0, 1, 2, 3}), ("0-6:2", {0, 2, 4, 6}), ("1, 3", {1, 3}), ("x", None), ("0-a", None), ("", None),
+    ("0", {0}), ("0-3", {0, 1, 2, 3}), ("0-6:2", {0, 2, 4, 6}), ("1,3", {1, 3}), ("1,3-5:2,7", {1, 3, 5, 7}),
+    ("1, 3", None), ("x", None), ("0-a", None), ("", None), ("3-1", None), ("0-6:0", None), ("1,", None), ("1x", None), ("1_0", None),
+    ("\u0661", None), ("+1", None), ("9" * 5000, set()), ("4294967297", {1}), ("2147483648-3:2", {0, 2}), ("0-2147483647:512", {0, 512}),
 ])
 def test_cpu_list(monkeypatch, cpulist, cpus):
     got = []
