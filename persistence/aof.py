@@ -29,11 +29,11 @@ from server.command_lookup import lookupCommand
 from server.keyspace.expire import expireCommand, expireatCommand, pexpireCommand
 from server.latency_samples import latencyAddSample
 from server.log import serverAssert, serverLog
-from server.object import createObject, object_get_bytes
+from server.object import createObject, createStringObjectFromLongLong, object_get_bytes
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, C_ERR, C_OK,
     CHILD_TYPE_AOF, CLIENT_BLOCKED, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_MULTI, LL_NOTICE, LL_WARNING,
-    OBJ_STRING, server, SLAVE_STATE_WAIT_BGSAVE_START)
+    OBJ_STRING, server, shared, SLAVE_STATE_WAIT_BGSAVE_START)
 from server.server_state import hasActiveChildProcess
 from server.session.multi import execCommand, freeClientMultiState, queueMultiCommand
 from server.types.t_string import psetexCommand, setCommand, setexCommand
@@ -261,25 +261,13 @@ def flushAppendOnlyFile_try_fsync(sync_in_progress):
         server.aof_last_fsync = server.unixtime
 
 
-# Headers that nearly every command has, made once.
-AOF_HDR_LEN = 128
-aof_mbulkhdr = [b"*%d" % n for n in range(AOF_HDR_LEN)]
-aof_bulkhdr = [b"$%d" % n for n in range(AOF_HDR_LEN)]
-
-
 def catAppendOnlyGenericCommand(dst, argc, argv):
-    """Append the command to the bytearray `dst`, as the protocol spells it; return dst.   HOT: one call a write."""
-    bulkhdr = aof_bulkhdr
-    lines = [aof_mbulkhdr[argc] if argc < AOF_HDR_LEN else b"*%d" % argc]
+    """Append the command to the bytearray `dst`, as the protocol spells it; return dst.   HOT"""
+    dst += b"*%d\r\n" % argc
+
     for o in argv:
-        s = o.ptr
-        if type(s) is int:                                              # getDecodedObject
-            s = b"%d" % s
-        n = len(s)
-        lines.append(bulkhdr[n] if n < AOF_HDR_LEN else b"$%d" % n)
-        lines.append(s)
-    lines.append(b"")
-    dst += b"\r\n".join(lines)
+        s = object_get_bytes(o)                                         # getDecodedObject
+        dst += b"$%d\r\n%b\r\n" % (len(s), s)
     return dst
 
 
@@ -299,34 +287,35 @@ def catAppendOnlyExpireAtCommand(buf, cmd, key, seconds):
 
 
 def feedAppendOnlyFile(cmd, dictid, argv, argc):
-    """Append a command that was executed to the AOF buffer, and to the rewrite buffer if a child rewrites.   HOT."""
-    # Straight into aof_buf unless the text is needed twice, or only by the rewrite.
-    direct = server.aof_state == AOF_ON and server.child_type != CHILD_TYPE_AOF
-    buf = server.aof_buf if direct else bytearray()
+    """Append a command that was executed to the AOF buffer, and to the rewrite buffer if a child rewrites.   HOT"""
+    buf = bytearray()
 
     if dictid != server.aof_selected_db:
         seldb = b"%d" % dictid
         buf += b"*2\r\n$6\r\nSELECT\r\n$%d\r\n%b\r\n" % (len(seldb), seldb)
         server.aof_selected_db = dictid
 
-    proc = cmd.proc
-    if proc is setCommand:
+    if cmd.proc is expireCommand or cmd.proc is pexpireCommand or cmd.proc is expireatCommand:
+        buf = catAppendOnlyExpireAtCommand(buf, cmd, argv[1], argv[2])
+    elif cmd.proc is setCommand and argc > 3:
         # A SET with EX or PX comes here rewritten: SET key value PX milliseconds (setGenericCommand).
-        if argc > 3 and object_get_bytes(argv[3]).lower() == b"px":
-            when = b"%d" % to_llong(strtoll(object_get_bytes(argv[4]))[0] + mstime())
-            buf = catAppendOnlyGenericCommand(buf, 5, argv[:3])
-            buf += b"$4\r\nPXAT\r\n$%d\r\n%b\r\n" % (len(when), when)
+        pxarg = None
+        if object_get_bytes(argv[3]).lower() == b"px":
+            pxarg = argv[4]
+        if pxarg is not None:
+            when = to_llong(strtoll(object_get_bytes(pxarg))[0] + mstime())
+            newargs = argv[:3] + [shared.pxat, createStringObjectFromLongLong(when)]
+            buf = catAppendOnlyGenericCommand(buf, 5, newargs)
         else:
             buf = catAppendOnlyGenericCommand(buf, argc, argv)
-    elif proc is expireCommand or proc is pexpireCommand or proc is expireatCommand:
-        buf = catAppendOnlyExpireAtCommand(buf, cmd, argv[1], argv[2])
     else:
         buf = catAppendOnlyGenericCommand(buf, argc, argv)
 
-    if direct:
-        return
+    # To be written in beforeSleep, before the clients are answered.
     if server.aof_state == AOF_ON:
         server.aof_buf += buf
+
+    # A child rewrites the file: it gets this as well.
     if server.child_type == CHILD_TYPE_AOF:
         aofRewriteBufferAppend(buf)
 

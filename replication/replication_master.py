@@ -34,13 +34,13 @@ from server.client.networking import (
     catClientInfoString, clientHasPendingReplies, freeClient, freeClientAsync, getClientPeerId, sendReplyToClient,
 )
 from server.client.networking_reply import (
-    addReply, addReplyError, addReplyErrorFormat, addReplyErrorObject, addReplyProto, addReplySds,
-    copyClientOutputBuffer,
+    addReply, addReplyArrayLen, addReplyBulk, addReplyError, addReplyErrorFormat, addReplyErrorObject, addReplyProto,
+    addReplySds, copyClientOutputBuffer,
 )
 from server.log import serverAssert, serverLog, serverPanic
 from server.object import (
     createObject, getLongFromObjectOrReply, getLongLongFromObject, getLongLongFromObjectOrReply,
-    getRangeLongFromObjectOrReply,
+    getRangeLongFromObjectOrReply, object_get_bytes,
 )
 from server.server_h import (
     C_ERR, C_OK, CHILD_TYPE_RDB, CLIENT_CLOSE_AFTER_REPLY, CLIENT_LUA, CLIENT_PRE_PSYNC, CLIENT_REPL_RDBONLY,
@@ -172,55 +172,59 @@ def canFeedReplicaReplBuffer(replica):
     return 1
 
 
-# Formats of whole commands, by the number of arguments: one formatting is quicker than one an argument.
-MULTIBULK = [b"*%d\r\n" % n + b"$%d\r\n%b\r\n" * n for n in range(17)]
-
-
 def replicationFeedSlaves(slaves, dictid, argv):
     """Send a write command to the ring and to all replicas, with a SELECT before it if the database changes.   HOT
 
     Only the top master makes a stream.  A replica passes on its master's, byte by byte
     (replicationFeedSlavesFromMasterStream), so that all of them share one id and one count of offsets.
     """
-    srv = server
-    if srv.masterhost is not None:
+    if server.masterhost is not None:
         return
-    backlog = srv.repl_backlog
-    if backlog is None and not slaves.len:
-        return
-    serverAssert(backlog is not None)               # no replica without a backlog
 
-    if srv.slaveseldb != dictid:
+    if server.repl_backlog is None and slaves.len == 0:
+        return
+
+    # No replica without a backlog.
+    serverAssert(not (slaves.len != 0 and server.repl_backlog is None))
+
+    if server.slaveseldb != dictid:
         if 0 <= dictid < PROTO_SHARED_SELECT_CMDS:
-            select = shared.select[dictid].ptr
+            selectcmd = shared.select[dictid]
         else:
             digits = b"%d" % dictid
-            select = b"*2\r\n$6\r\nSELECT\r\n$%d\r\n%b\r\n" % (len(digits), digits)
-        srv.slaveseldb = dictid
-    else:
-        select = None
+            selectcmd = createObject(OBJ_STRING, b"*2\r\n$6\r\nSELECT\r\n$%d\r\n%b\r\n" % (len(digits), digits))
 
-    words = []
-    for o in argv:
-        s = o.ptr
-        if o.encoding == OBJ_ENCODING_INT:
-            s = b"%d" % s
-        words.append(len(s))
-        words.append(s)
-    argc = len(argv)
-    cmd = (MULTIBULK[argc] if argc < len(MULTIBULK) else b"*%d\r\n" % argc + b"$%d\r\n%b\r\n" * argc) % tuple(words)
-    if select is not None:
-        cmd = select + cmd
+        if server.repl_backlog is not None:
+            feedReplicationBacklogWithObject(selectcmd)
 
-    feedReplicationBacklog(cmd)
+        ln = slaves.head
+        while ln is not None:
+            slave = ln.value
+            ln = ln.next
+            if not canFeedReplicaReplBuffer(slave):
+                continue
+            addReply(slave, selectcmd)
+    server.slaveseldb = dictid
+
+    # The ring, as the protocol spells the command.
+    if server.repl_backlog is not None:
+        feedReplicationBacklog(b"*%d\r\n" % len(argv))
+        for o in argv:
+            s = object_get_bytes(o)
+            feedReplicationBacklog(b"$%d\r\n" % len(s))
+            feedReplicationBacklogWithObject(o)
+            feedReplicationBacklog(b"\r\n")
 
     # Replicas that wait for their RDB collect the stream in their buffers until it is sent.
     ln = slaves.head
     while ln is not None:
         slave = ln.value
         ln = ln.next
-        if not slave.flags & CLIENT_REPL_RDBONLY and slave.replstate != SLAVE_STATE_WAIT_BGSAVE_START:
-            addReplyProto(slave, cmd)               # canFeedReplicaReplBuffer
+        if not canFeedReplicaReplBuffer(slave):
+            continue
+        addReplyArrayLen(slave, len(argv))
+        for o in argv:
+            addReplyBulk(slave, o)
 
 
 def showLatestBacklog():

@@ -3,16 +3,12 @@
 Lives here   the statistics of the command table; lookupCommand and its relatives; the table of error prefixes.
 Called from  processInputBuffer, processCommand, Lua, MULTI's queue, the AOF loader [read, command, startup];
              CONFIG RESETSTAT [command].
-State        server.commands, orig_commands, errors.  _lookupCommand_cache here.
-Departures   the spellings of a name are remembered (C hashes the name case-insensitively each time).
+State        server.commands, orig_commands, errors.
+Departures   none.
 """
 from datastructs.dict import dict_entries, dictFetchValue
 from datastructs.rax import raxFind, raxInsert, raxNew, raxNotFound
 from server.server_h import redisError, server
-
-LOOKUP_CACHE_MAX = 4096              # spellings; a client may send GET, get, gEt ...
-
-_lookupCommand_cache = {}            # name as sent -> redisCommand; dropped whenever server.commands may have changed
 
 
 def resetCommandTableStats():
@@ -30,25 +26,10 @@ def resetErrorTableStats():
 
 # ============================= Commands lookup =============================
 
-def reset_lookup_cache():
-    """Forget the spellings seen: server.commands is about to change, or has changed."""
-    _lookupCommand_cache.clear()
-
 
 def lookupCommand(name):
-    """Return the redisCommand called `name` (bytes, any case), or None.  HOT.
-
-    C hashes the name case-insensitively each time; here each spelling is looked up once and then remembered.  "quit"
-    is never remembered: processCommand must see it.
-    """
-    cmd = _lookupCommand_cache.get(name)
-    if cmd is None:
-        cmd = dictFetchValue(server.commands, name)
-        if cmd is not None and name.lower() != b"quit":
-            if len(_lookupCommand_cache) >= LOOKUP_CACHE_MAX:
-                _lookupCommand_cache.clear()
-            _lookupCommand_cache[bytes(name)] = cmd
-    return cmd
+    """Return the redisCommand called `name` (bytes, any case), or None.  HOT"""
+    return dictFetchValue(server.commands, name)
 
 
 def lookupCommandByCString(s):

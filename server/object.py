@@ -27,7 +27,7 @@ from server.server_h import (
     C_ERR, C_OK, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_NO_SHARED_INTEGERS, new_robj, OBJ_ENCODING_EMBSTR,
     OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW,
     OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_STREAM, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET,
-    OBJ_SHARED_INTEGERS, OBJ_SHARED_REFCOUNT, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, robj, server, shared,
+    OBJ_SHARED_INTEGERS, OBJ_SHARED_REFCOUNT, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, server, shared,
 )
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
@@ -40,11 +40,16 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 # ----------------------------------------------------------------------------
 
 
-def createObject(type_, ptr):
-    """A RAW object of any type; the caller sets another encoding.  HOT."""
+def initial_lru():
+    """Return robj.lru of a new object: the LRU clock, or under LFU the minute and the counter that gives it a chance.  HOT"""
     if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-        return new_robj(type_, OBJ_ENCODING_RAW, ptr, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
-    return new_robj(type_, OBJ_ENCODING_RAW, ptr, server.lruclock)      # LRU_CLOCK: hz >= 1, so always the cached one
+        return (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL
+    return server.lruclock                          # LRU_CLOCK: hz is at least 1, so always the cached one
+
+
+def createObject(type_, ptr):
+    """A RAW object of any type; the caller sets another encoding.  HOT"""
+    return new_robj(type_, OBJ_ENCODING_RAW, ptr, initial_lru())
 
 
 def makeObjectShared(o):
@@ -54,16 +59,12 @@ def makeObjectShared(o):
 
 
 def createRawStringObject(s):
-    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-        return new_robj(OBJ_STRING, OBJ_ENCODING_RAW, s, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
-    return new_robj(OBJ_STRING, OBJ_ENCODING_RAW, s, server.lruclock)
+    return createObject(OBJ_STRING, s)
 
 
 def createEmbeddedStringObject(s):
     """`s` must be bytes: an EMBSTR object is never changed in place."""
-    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-        return new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL)
-    return new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, server.lruclock)
+    return new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, initial_lru())
 
 
 #: C: with 44 bytes, object and string together just fill a 64-byte block of jemalloc.
@@ -71,18 +72,10 @@ OBJ_ENCODING_EMBSTR_SIZE_LIMIT = 44
 
 
 def createStringObject(s):
-    """A string object of `s` (bytes): EMBSTR up to 44 bytes, else RAW.  HOT."""
-    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-        lru = (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL
-    else:
-        lru = server.lruclock
-    o = robj()                                                      # new_robj
-    o.type = OBJ_STRING
-    o.encoding = OBJ_ENCODING_EMBSTR if len(s) <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT else OBJ_ENCODING_RAW
-    o.lru = lru
-    o.refcount = 1
-    o.ptr = s
-    return o
+    """A string object of `s` (bytes): EMBSTR up to 44 bytes, else RAW.  HOT"""
+    if len(s) <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT:
+        return createEmbeddedStringObject(s)
+    return createRawStringObject(s)
 
 
 def tryCreateRawStringObject(s):
@@ -384,11 +377,6 @@ def getLongLongFromObject(o):
 
 def getLongLongFromObjectOrReply(c, o, msg=None):
     """HOT"""
-    # Fast lane: a string as it came from the client.
-    if o is not None and o.encoding == OBJ_ENCODING_EMBSTR:
-        ok, value = string2ll(o.ptr)
-        if ok:
-            return C_OK, value
     ok, value = getLongLongFromObject(o)
     if ok != C_OK:
         addReplyError(c, msg if msg is not None else b"value is not an integer or out of range")

@@ -16,7 +16,7 @@ Extend       a new command: a row in commandtable.py, its proc in the file that 
 """
 import os
 
-from ae import monotonic
+from ae.monotonic import ustime
 from cluster.cluster_command import clusterRedirectClient, getNodeByQuery
 from persistence.aof import feedAppendOnlyFile, flushAppendOnlyFile
 from persistence.aof_rewrite import killAppendOnlyChild
@@ -26,10 +26,10 @@ from server.admin.slowlog import slowlogPushEntryIfNeeded
 from server.client.networking import areClientsPaused, authRequired, flushSlavesOutputBuffers, freeClientOriginalArgv
 from server.client.networking_client import helloCommand, resetCommand
 from server.client.networking_reply import addReply, addReplyErrorObject, addReplyErrorSds
-from server.command_lookup import _lookupCommand_cache, cmdHasMovableKeys, lookupCommand
+from server.command_lookup import cmdHasMovableKeys, lookupCommand
 from server.keyspace.db_command import shutdownCommand
 from server.keyspace.evict import EVICT_FAIL, performEvictions
-from server.latency_samples import latencyAddSample
+from server.latency_samples import latencyAddSampleIfNeeded
 from server.log import serverAssert, serverLog
 from server.op_array import redisOpArrayFree
 from server.scripting.scripting import evalCommand, evalShaCommand, scriptCommand
@@ -39,16 +39,16 @@ from server.server_h import (
     server, shared, rdbSaveInfo, redisOpArray, DISK_ERROR_TYPE_NONE, DISK_ERROR_TYPE_RDB, AOF_OFF, AOF_WAIT_REWRITE,
     BLOCKED_PAUSE, CHILD_TYPE_AOF, CHILD_TYPE_RDB, CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_COMMAND, CLIENT_CLOSE_AFTER_REPLY,
     CLIENT_FORCE_AOF, CLIENT_FORCE_REPL, CLIENT_LUA, CLIENT_MASTER, CLIENT_MULTI, CLIENT_PAUSE_ALL, CLIENT_PAUSE_WRITE,
-    CLIENT_PENDING_WRITE, CLIENT_PREVENT_AOF_PROP, CLIENT_PREVENT_PROP, CLIENT_PREVENT_REPL_PROP, CLIENT_PUBSUB,
+    CLIENT_PREVENT_AOF_PROP, CLIENT_PREVENT_PROP, CLIENT_PREVENT_REPL_PROP, CLIENT_PUBSUB,
     CLIENT_SLAVE, CLIENT_TRACKING, CLIENT_TRACKING_BCAST, CMD_ADMIN, CMD_CALL_FULL, CMD_CALL_NOWRAP, CMD_CALL_PROPAGATE,
     CMD_CALL_PROPAGATE_AOF, CMD_CALL_PROPAGATE_REPL, CMD_CALL_SLOWLOG, CMD_CALL_STATS, CMD_DENYOOM, CMD_FAST,
     CMD_LOADING, CMD_MAY_REPLICATE, CMD_NO_AUTH, CMD_READONLY, CMD_SKIP_MONITOR, CMD_SKIP_SLOWLOG, CMD_STALE, CMD_WRITE,
     C_ERR, C_OK, LL_NOTICE, LL_WARNING, PROPAGATE_AOF, PROPAGATE_NONE, PROPAGATE_REPL, REPL_STATE_CONNECTED,
-    SHUTDOWN_NOSAVE, SHUTDOWN_SAVE, SUPERVISED_SYSTEMD, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS, USER_FLAG_ALLKEYS,
+    SHUTDOWN_NOSAVE, SHUTDOWN_SAVE, SUPERVISED_SYSTEMD,
 )
 from server.server_listen import closeListeningSockets
 from server.server_process import redisCommunicateSystemd
-from server.server_state import writeCommandsDeniedByDiskError
+from server.server_state import updateCachedTimeWithUs, writeCommandsDeniedByDiskError
 from server.session.acl import (
     ACL_DENIED_CHANNEL, ACL_DENIED_CMD, ACL_DENIED_KEY, ACL_OK, ACLCheckAllPerm, addACLLogEntry, authCommand,
 )
@@ -65,15 +65,10 @@ from server.session.tracking import (
     trackingHandlePendingKeyInvalidations, trackingLimitUsedSlots, trackingRememberKeys,
 )
 
-USER_MAY_DO_ANYTHING = USER_FLAG_ALLCOMMANDS | USER_FLAG_ALLKEYS | USER_FLAG_ALLCHANNELS
-
-FORCE_OR_PREVENT_PROP = CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP
-
 _call_prev_err_count = 0             # server.stat_total_error_replies when the last call() ended
 
 
 # ====================== Commands lookup and execution ======================
-
 
 def propagate(cmd, dbid, argv, flags):
     """Send one command to the AOF and to the replicas, as PROPAGATE_* in `flags` say.
@@ -88,8 +83,7 @@ def propagate(cmd, dbid, argv, flags):
         execCommandPropagateMulti(dbid)
 
     # INVARIANT: nothing changes the data set while clients are paused, or a failover would lose it.
-    if server.client_pause_type:
-        serverAssert(not (areClientsPaused() and not server.client_pause_in_transaction))
+    serverAssert(not (areClientsPaused() and not server.client_pause_in_transaction))
 
     if server.aof_state != AOF_OFF and flags & PROPAGATE_AOF:
         feedAppendOnlyFile(cmd, dbid, argv, len(argv))
@@ -108,124 +102,113 @@ def slowlogPushCurrentCommand(c, cmd, duration):
 
 
 def call(c, flags):
-    """Execute c.cmd, and do what every command needs done after it: statistics, slowlog, MONITOR, propagation.  HOT.
+    """Execute c.cmd, and do what every command needs done after it: statistics, slowlog, MONITOR, propagation.  HOT
 
     CMD_CALL_* in `flags` switch these parts.  Also called for the commands of EXEC and of scripts, so it nests.
     What is propagated: the command itself if it changed the data set or was forced to, then what it queued with
     alsoPropagate(), wrapped in MULTI/EXEC when that is more than one.
     """
     global _call_prev_err_count
-    srv = server
     client_old_flags = c.flags
     real_cmd = c.cmd                       # the proc may rewrite c.cmd
 
-    if client_old_flags and client_old_flags & FORCE_OR_PREVENT_PROP:
-        c.flags = client_old_flags & ~FORCE_OR_PREVENT_PROP
-    # C swaps in a fresh array every time; an empty one can be shared with the caller, who finds it empty again.
-    prev_also_propagate = srv.also_propagate
-    if prev_also_propagate.numops:
-        srv.also_propagate = redisOpArray()
+    c.flags &= ~(CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP)
+    prev_also_propagate = server.also_propagate
+    server.also_propagate = redisOpArray()                                  # redisOpArrayInit
 
-    dirty = srv.dirty
-    _call_prev_err_count = srv.stat_total_error_replies
-    call_timer = monotonic._time_ns()                                       # UNIT: ns; ustime
+    dirty = server.dirty
+    _call_prev_err_count = server.stat_total_error_replies
+
+    call_timer = ustime()
 
     # Keys expire by one clock through a whole script or transaction: only the outermost call moves it.
-    nested = srv.fixed_time_expire
-    if not nested:
-        srv.ustime = us = call_timer // 1000                                # updateCachedTimeWithUs(0, ...)
-        ms = us // 1000
-        if ms != srv.mstime:
-            srv.mstime = ms
-            srv.unixtime = ms // 1000
-    srv.fixed_time_expire = nested + 1
+    if server.fixed_time_expire == 0:
+        updateCachedTimeWithUs(0, call_timer)
+    server.fixed_time_expire += 1
 
-    srv.in_nested_call += 1
-    real_cmd.proc(c)
-    srv.in_nested_call -= 1
+    server.in_nested_call += 1
+    c.cmd.proc(c)
+    server.in_nested_call -= 1
 
-    c.duration = duration = (monotonic._time_ns() - call_timer) // 1000
-    if dirty != srv.dirty:
-        dirty = srv.dirty - dirty
-        if dirty < 0:
-            dirty = 0
-    else:
+    duration = ustime() - call_timer
+    c.duration = duration
+    dirty = server.dirty - dirty
+    if dirty < 0:
         dirty = 0
 
     # A nested call() has moved the mark past its own errors, so that each error is counted once.
-    if srv.stat_total_error_replies > _call_prev_err_count:
+    if server.stat_total_error_replies - _call_prev_err_count > 0:
         real_cmd.failed_calls += 1
 
-    cflags = c.flags
-    if cflags and cflags != CLIENT_PENDING_WRITE:           # else none of the flags below is set
-        if cflags & CLIENT_CLOSE_AFTER_COMMAND:
-            c.flags = cflags = cflags & ~CLIENT_CLOSE_AFTER_COMMAND | CLIENT_CLOSE_AFTER_REPLY
+    if c.flags & CLIENT_CLOSE_AFTER_COMMAND:
+        c.flags &= ~CLIENT_CLOSE_AFTER_COMMAND
+        c.flags |= CLIENT_CLOSE_AFTER_REPLY
 
-        if cflags & CLIENT_LUA:
-            # Scripts replayed from the AOF are no news for the statistics.
-            if srv.loading:
-                flags &= ~(CMD_CALL_SLOWLOG | CMD_CALL_STATS)
-            # A forced propagation inside of a script forces the EVAL.
-            if srv.lua_caller is not None:
-                if cflags & CLIENT_FORCE_REPL:
-                    srv.lua_caller.flags |= CLIENT_FORCE_REPL
-                if cflags & CLIENT_FORCE_AOF:
-                    srv.lua_caller.flags |= CLIENT_FORCE_AOF
+    # Scripts replayed from the AOF are no news for the statistics.
+    if server.loading and c.flags & CLIENT_LUA:
+        flags &= ~(CMD_CALL_SLOWLOG | CMD_CALL_STATS)
 
-    full = flags == CMD_CALL_FULL
-    if full or flags & CMD_CALL_SLOWLOG:
-        threshold = srv.latency_monitor_threshold                           # latencyAddSampleIfNeeded
-        if threshold and duration // 1000 >= threshold:
-            latencyAddSample("fast-command" if real_cmd.flags & CMD_FAST else "command", duration // 1000)
-        # A blocked command is not finished: it is logged when it is unblocked.
-        if duration >= srv.slowlog_log_slower_than and not cflags & CLIENT_BLOCKED:
-            slowlogPushCurrentCommand(c, real_cmd, duration)
+    # A forced propagation inside of a script forces the EVAL.
+    if c.flags & CLIENT_LUA and server.lua_caller is not None:
+        if c.flags & CLIENT_FORCE_REPL:
+            server.lua_caller.flags |= CLIENT_FORCE_REPL
+        if c.flags & CLIENT_FORCE_AOF:
+            server.lua_caller.flags |= CLIENT_FORCE_AOF
 
-    cmd = c.cmd
-    if srv.monitors.len and not cmd.flags & (CMD_SKIP_MONITOR | CMD_ADMIN):
-        replicationFeedMonitors(c, srv.monitors, c.db.id, c.argv if c.original_argv is None else c.original_argv)
+    if flags & CMD_CALL_SLOWLOG:
+        latency_event = "fast-command" if real_cmd.flags & CMD_FAST else "command"
+        latencyAddSampleIfNeeded(latency_event, duration // 1000)
 
-    if c.original_argv is not None and not cflags & CLIENT_BLOCKED:
+    # A blocked command is not finished: it is logged when it is unblocked.
+    if flags & CMD_CALL_SLOWLOG and not c.flags & CLIENT_BLOCKED:
+        slowlogPushCurrentCommand(c, real_cmd, duration)
+
+    # Administrative commands may show too much.
+    if not c.cmd.flags & (CMD_SKIP_MONITOR | CMD_ADMIN):
+        argv = c.original_argv if c.original_argv is not None else c.argv
+        replicationFeedMonitors(c, server.monitors, c.db.id, argv)
+
+    if not c.flags & CLIENT_BLOCKED:
         freeClientOriginalArgv(c)
 
-    if full or flags & CMD_CALL_STATS:
+    if flags & CMD_CALL_STATS:
         real_cmd.microseconds += duration
         real_cmd.calls += 1
 
-    # Fast lane: with no AOF, no backlog and no replicas propagate() reaches nobody.  Nor does it on a replica, which hands
-    # on its master's bytes (replicationFeedSlavesFromMasterStream).
-    if ((dirty or cflags & (CLIENT_FORCE_AOF | CLIENT_FORCE_REPL))
-            and (srv.aof_state or srv.masterhost is None and (srv.repl_backlog is not None or srv.slaves.len)
-                 or srv.in_exec or srv.client_pause_type) and flags & CMD_CALL_PROPAGATE):
-        if cflags & CLIENT_PREVENT_PROP != CLIENT_PREVENT_PROP:
-            propagate_flags = PROPAGATE_NONE
-            if dirty:
-                propagate_flags |= PROPAGATE_AOF | PROPAGATE_REPL
-            if cflags & CLIENT_FORCE_REPL:
-                propagate_flags |= PROPAGATE_REPL
-            if cflags & CLIENT_FORCE_AOF:
-                propagate_flags |= PROPAGATE_AOF
-            # The proc, and our caller, have the last word.
-            if cflags & CLIENT_PREVENT_REPL_PROP or not flags & CMD_CALL_PROPAGATE_REPL:
-                propagate_flags &= ~PROPAGATE_REPL
-            if cflags & CLIENT_PREVENT_AOF_PROP or not flags & CMD_CALL_PROPAGATE_AOF:
-                propagate_flags &= ~PROPAGATE_AOF
-            if propagate_flags:
-                propagate(cmd, c.db.id, c.argv, propagate_flags)
+    if flags & CMD_CALL_PROPAGATE and c.flags & CLIENT_PREVENT_PROP != CLIENT_PREVENT_PROP:
+        propagate_flags = PROPAGATE_NONE
 
-    # Mostly a reply has set CLIENT_PENDING_WRITE, and nothing else was or is set.
-    if (client_old_flags or cflags != CLIENT_PENDING_WRITE) and (c.flags ^ client_old_flags) & FORCE_OR_PREVENT_PROP:
-        c.flags = c.flags & ~FORCE_OR_PREVENT_PROP | client_old_flags & FORCE_OR_PREVENT_PROP
+        if dirty:
+            propagate_flags |= PROPAGATE_AOF | PROPAGATE_REPL
 
-    also = srv.also_propagate
-    if also.numops:
+        if c.flags & CLIENT_FORCE_REPL:
+            propagate_flags |= PROPAGATE_REPL
+        if c.flags & CLIENT_FORCE_AOF:
+            propagate_flags |= PROPAGATE_AOF
+
+        # The proc, and our caller, have the last word.
+        if c.flags & CLIENT_PREVENT_REPL_PROP or not flags & CMD_CALL_PROPAGATE_REPL:
+            propagate_flags &= ~PROPAGATE_REPL
+        if c.flags & CLIENT_PREVENT_AOF_PROP or not flags & CMD_CALL_PROPAGATE_AOF:
+            propagate_flags &= ~PROPAGATE_AOF
+
+        if propagate_flags != PROPAGATE_NONE:
+            propagate(c.cmd, c.db.id, c.argv, propagate_flags)
+
+    # call() nests: our caller's flags come back.
+    c.flags &= ~(CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP)
+    c.flags |= client_old_flags & (CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP)
+
+    if server.also_propagate.numops:
         if flags & CMD_CALL_PROPAGATE:
             multi_emitted = 0
             # One command is atomic by itself, and inside of MULTI there is a MULTI already.
-            if also.numops > 1 and not c.flags & CLIENT_MULTI and not flags & CMD_CALL_NOWRAP:
+            if (server.also_propagate.numops > 1 and not c.flags & CLIENT_MULTI
+                    and not flags & CMD_CALL_NOWRAP):
                 execCommandPropagateMulti(c.db.id)
                 multi_emitted = 1
-            for rop in also.ops:
+
+            for rop in server.also_propagate.ops:
                 target = rop.target
                 if not flags & CMD_CALL_PROPAGATE_AOF:
                     target &= ~PROPAGATE_AOF
@@ -233,26 +216,26 @@ def call(c, flags):
                     target &= ~PROPAGATE_REPL
                 if target:
                     propagate(rop.cmd, rop.dbid, rop.argv, target)
+
             if multi_emitted:
                 execCommandPropagateExec(c.db.id)
-        redisOpArrayFree(also)
-    srv.also_propagate = prev_also_propagate
+        redisOpArrayFree(server.also_propagate)
+    server.also_propagate = prev_also_propagate
 
     # ORDER: after everything is propagated.
-    if srv.client_pause_in_transaction and not srv.in_exec:
-        srv.client_pause_in_transaction = 0
+    if not server.in_exec and server.client_pause_in_transaction:
+        server.client_pause_in_transaction = 0
 
-    if srv.tracking_clients and cmd.flags & CMD_READONLY:
-        caller = srv.lua_caller if c.flags & CLIENT_LUA and srv.lua_caller is not None else c
+    if c.cmd.flags & CMD_READONLY:
+        caller = server.lua_caller if c.flags & CLIENT_LUA and server.lua_caller is not None else c
         if caller.flags & CLIENT_TRACKING and not caller.flags & CLIENT_TRACKING_BCAST:
             trackingRememberKeys(caller)
 
-    srv.fixed_time_expire = nested
-    srv.stat_numcommands += 1
-    _call_prev_err_count = srv.stat_total_error_replies
+    server.fixed_time_expire -= 1
+    server.stat_numcommands += 1
+    _call_prev_err_count = server.stat_total_error_replies
 
-    if srv.tracking_pending_keys.len:
-        afterCommand(c)
+    afterCommand(c)
 
 
 def rejectCommand(c, reply):
@@ -287,189 +270,184 @@ def afterCommand(c):
 
 
 def processCommand(c):
-    """Check whether `c` may execute c.argv now; then queue it (MULTI), park it (CLIENT PAUSE) or call() it.  HOT.
+    """Check whether `c` may execute c.argv now; then queue it (MULTI), park it (CLIENT PAUSE) or call() it.  HOT
 
     -> C_OK: `c` lives, C_ERR: it may be gone, do not touch it.  The checks stand in C's order: it decides which of
-    two errors a client sees.  What is switched off costs one test.
+    two errors a client sees.
     """
-    srv = server
-    if not srv.lua_timedout:
+    if not server.lua_timedout:
         # Only a timed out script lets other clients in while it runs.
-        if srv.propagate_in_transaction or srv.in_exec or srv.in_eval:
-            serverAssert(not srv.propagate_in_transaction)
-            serverAssert(not srv.in_exec)
-            serverAssert(not srv.in_eval)
+        serverAssert(not server.propagate_in_transaction)
+        serverAssert(not server.in_exec)
+        serverAssert(not server.in_eval)
 
-    argv = c.argv
-    argc = c.argc
-    name = argv[0].ptr
-    cmd = _lookupCommand_cache.get(name)                                    # lookupCommand
-    if cmd is None:
-        # QUIT is no command: it must work whatever state the client or the server is in.
-        if len(name) == 4 and name.lower() == b"quit":
-            addReply(c, shared.ok)
-            c.flags |= CLIENT_CLOSE_AFTER_REPLY
-            return C_ERR
-        cmd = lookupCommand(name)
+    # QUIT is no command: it must work whatever state the client or the server is in.
+    if c.argv[0].ptr[:5].lower() in (b"quit", b"quit\0"):                   # strcasecmp: a NUL ends the name
+        addReply(c, shared.ok)
+        c.flags |= CLIENT_CLOSE_AFTER_REPLY
+        return C_ERR
 
-    c.cmd = c.lastcmd = cmd
+    c.cmd = c.lastcmd = cmd = lookupCommand(c.argv[0].ptr)
     if cmd is None:
         args = b""
-        for o in argv[1:]:
+        for o in c.argv[1:]:
             if len(args) >= 128:
                 break
             args += b"`%s`, " % cstring(o.ptr)[:128 - len(args)]
-        rejectCommandFormat(c, b"unknown command `%s`, with args beginning with: %s", cstring(name), args)
+        rejectCommandFormat(c, b"unknown command `%s`, with args beginning with: %s", cstring(c.argv[0].ptr), args)
         return C_OK
-    arity = cmd.arity
-    if arity != argc if arity > 0 else argc < -arity:
+    if (cmd.arity > 0 and cmd.arity != c.argc) or c.argc < -cmd.arity:
         rejectCommandFormat(c, b"wrong number of arguments for '%s' command", cmd.name)
         return C_OK
 
+    # EXEC is what it has queued, too.
     proc = cmd.proc
-    cmd_flags = cmd.flags
-    cmd_own_flags = cmd_flags                       # C: ~cmd_inv_flags; complemented where a bit is asked for
-    if proc is execCommand:
-        # EXEC is what it has queued.
-        cmd_flags |= c.mstate.cmd_flags & (CMD_READONLY | CMD_WRITE | CMD_DENYOOM | CMD_MAY_REPLICATE)
-        cmd_own_flags &= ~(c.mstate.cmd_inv_flags & (CMD_STALE | CMD_LOADING))
-    is_write_command = cmd_flags & CMD_WRITE
-    cflags = c.flags
-    plain_client = not cflags or cflags == CLIENT_PENDING_WRITE     # no subscriber, no replica, no MULTI
+    is_exec = proc is execCommand
+    is_read_command = cmd.flags & CMD_READONLY or (is_exec and c.mstate.cmd_flags & CMD_READONLY)
+    is_write_command = cmd.flags & CMD_WRITE or (is_exec and c.mstate.cmd_flags & CMD_WRITE)
+    is_denyoom_command = cmd.flags & CMD_DENYOOM or (is_exec and c.mstate.cmd_flags & CMD_DENYOOM)
+    is_denystale_command = not cmd.flags & CMD_STALE or (is_exec and c.mstate.cmd_inv_flags & CMD_STALE)
+    is_denyloading_command = not cmd.flags & CMD_LOADING or (is_exec and c.mstate.cmd_inv_flags & CMD_LOADING)
+    is_may_replicate_command = (cmd.flags & (CMD_WRITE | CMD_MAY_REPLICATE)
+                                or (is_exec and c.mstate.cmd_flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 
-    if not c.authenticated and authRequired(c):
-        # AUTH, HELLO and RESET are for those who are not authenticated yet.
-        if not cmd_flags & CMD_NO_AUTH:
+    if authRequired(c):
+        # AUTH, HELLO and RESET are for clients that are not authenticated yet.
+        if not cmd.flags & CMD_NO_AUTH:
             rejectCommand(c, shared.noautherr)
             return C_OK
 
-    # ACL.  Fast lane: nothing to check for a user that may do anything, nor for fake clients.
-    u = c.user
-    if u is not None and u.flags & USER_MAY_DO_ANYTHING != USER_MAY_DO_ANYTHING:
-        acl_retval, acl_errpos = ACLCheckAllPerm(c)
-        if acl_retval != ACL_OK:
-            addACLLogEntry(c, acl_retval, acl_errpos, None)
-            if acl_retval == ACL_DENIED_CMD:
-                rejectCommandFormat(c, b"-NOPERM this user has no permissions to run the '%s' command or its "
-                                       b"subcommand", cmd.name)
-            elif acl_retval == ACL_DENIED_KEY:
-                rejectCommandFormat(c, b"-NOPERM this user has no permissions to access one of the keys used as "
-                                       b"arguments")
-            elif acl_retval == ACL_DENIED_CHANNEL:
-                rejectCommandFormat(c, b"-NOPERM this user has no permissions to access one of the channels used as "
-                                       b"arguments")
-            else:
-                rejectCommandFormat(c, b"no permission")
-            return C_OK
+    acl_retval, acl_errpos = ACLCheckAllPerm(c)
+    if acl_retval != ACL_OK:
+        addACLLogEntry(c, acl_retval, acl_errpos, None)
+        if acl_retval == ACL_DENIED_CMD:
+            rejectCommandFormat(c, b"-NOPERM this user has no permissions to run the '%s' command or its subcommand",
+                                cmd.name)
+        elif acl_retval == ACL_DENIED_KEY:
+            rejectCommandFormat(c, b"-NOPERM this user has no permissions to access one of the keys used as arguments")
+        elif acl_retval == ACL_DENIED_CHANNEL:
+            rejectCommandFormat(c, b"-NOPERM this user has no permissions to access one of the channels used as "
+                                   b"arguments")
+        else:
+            rejectCommandFormat(c, b"no permission")
+        return C_OK
 
     # Cluster: send the client to the node that has the keys, unless our master speaks, or there are no keys.
-    if srv.cluster_enabled:
-        if (not cflags & CLIENT_MASTER
-                and not (cflags & CLIENT_LUA and srv.lua_caller.flags & CLIENT_MASTER)
-                and not (not cmdHasMovableKeys(cmd) and cmd.firstkey == 0 and proc is not execCommand)):
-            n, hashslot, error_code = getNodeByQuery(c, cmd, argv, argc)
-            if n is None or n is not srv.cluster.myself:
-                if proc is execCommand:
-                    discardTransaction(c)
-                else:
-                    flagTransaction(c)
-                clusterRedirectClient(c, n, hashslot, error_code)
-                cmd.rejected_calls += 1
-                return C_OK
+    if (server.cluster_enabled
+            and not c.flags & CLIENT_MASTER
+            and not (c.flags & CLIENT_LUA and server.lua_caller.flags & CLIENT_MASTER)
+            and not (not cmdHasMovableKeys(cmd) and cmd.firstkey == 0 and proc is not execCommand)):
+        n, hashslot, error_code = getNodeByQuery(c, cmd, c.argv, c.argc)
+        if n is None or n is not server.cluster.myself:
+            if proc is execCommand:
+                discardTransaction(c)
+            else:
+                flagTransaction(c)
+            clusterRedirectClient(c, n, hashslot, error_code)
+            cmd.rejected_calls += 1
+            return C_OK
 
     # maxmemory: make room, or refuse what needs room.  Not while a script is stuck: its effects and these DELs would
     # be mixed up.
-    if srv.maxmemory and not srv.lua_timedout:
+    if server.maxmemory and not server.lua_timedout:
         out_of_memory = performEvictions() == EVICT_FAIL
+
         # Invalidations of evicted keys must not arrive after what this command does to the same key.
         trackingHandlePendingKeyInvalidations()
+
         # Eviction may close a replica whose buffer is full, and that may be this client.
-        if srv.current_client is None:
+        if server.current_client is None:
             return C_ERR
-        reject_cmd_on_oom = cmd_flags & CMD_DENYOOM
+
+        reject_cmd_on_oom = is_denyoom_command
         # Queueing needs memory too, without limit; leaving a transaction gives it back.
-        if (cflags & CLIENT_MULTI and proc is not execCommand and proc is not discardCommand
+        if (c.flags & CLIENT_MULTI and proc is not execCommand and proc is not discardCommand
                 and proc is not resetCommand):
             reject_cmd_on_oom = 1
+
         if out_of_memory and reject_cmd_on_oom:
             rejectCommand(c, shared.oomerr)
             return C_OK
+
         # A script must not stumble over the memory it takes itself.
         if proc is evalCommand or proc is evalShaCommand:
-            srv.lua_oom = out_of_memory
+            server.lua_oom = out_of_memory
 
-    if srv.tracking_clients:
+    if server.tracking_clients:
         trackingLimitUsedSlots()
 
-    # A master that cannot persist takes no writes.  C_OK is 0, so that one test covers all three.
-    if srv.lastbgsave_status or srv.aof_last_write_status or srv.aof_bio_fsync_status:
-        deny_write_type = writeCommandsDeniedByDiskError()
-        if (deny_write_type != DISK_ERROR_TYPE_NONE and srv.masterhost is None
-                and (is_write_command or proc is pingCommand)):
-            if deny_write_type == DISK_ERROR_TYPE_RDB:
-                rejectCommand(c, shared.bgsaveerr)
-            else:
-                rejectCommandFormat(c, b"-MISCONF Errors writing to the AOF file: %s",
-                                    os.strerror(srv.aof_last_write_errno).encode())
-            return C_OK
+    # A master that cannot persist takes no writes.
+    deny_write_type = writeCommandsDeniedByDiskError()
+    if (deny_write_type != DISK_ERROR_TYPE_NONE and server.masterhost is None
+            and (is_write_command or proc is pingCommand)):
+        if deny_write_type == DISK_ERROR_TYPE_RDB:
+            rejectCommand(c, shared.bgsaveerr)
+        else:
+            rejectCommandFormat(c, b"-MISCONF Errors writing to the AOF file: %s",
+                                os.strerror(server.aof_last_write_errno).encode())
+        return C_OK
 
-    if (srv.repl_min_slaves_to_write and srv.masterhost is None and srv.repl_min_slaves_max_lag and is_write_command
-            and srv.repl_good_slaves_count < srv.repl_min_slaves_to_write):
+    # Too few replicas that keep up.
+    if (server.masterhost is None and server.repl_min_slaves_to_write and server.repl_min_slaves_max_lag
+            and is_write_command and server.repl_good_slaves_count < server.repl_min_slaves_to_write):
         rejectCommand(c, shared.noreplicaserr)
         return C_OK
 
-    if is_write_command and srv.masterhost is not None and srv.repl_slave_ro and not cflags & CLIENT_MASTER:
+    # A read-only replica is written to by its master only.
+    if server.masterhost is not None and server.repl_slave_ro and not c.flags & CLIENT_MASTER and is_write_command:
         rejectCommand(c, shared.roslaveerr)
         return C_OK
 
     # RESP2 cannot tell messages from replies, so a subscriber may only do what cannot be confused.
-    if not plain_client and cflags & CLIENT_PUBSUB and c.resp == 2:
-        if (proc is not pingCommand and proc is not subscribeCommand and proc is not unsubscribeCommand
-                and proc is not psubscribeCommand and proc is not punsubscribeCommand and proc is not resetCommand):
-            rejectCommandFormat(c, b"Can't execute '%s': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are "
-                                   b"allowed in this context", cmd.name)
-            return C_OK
+    if (c.flags & CLIENT_PUBSUB and c.resp == 2
+            and proc is not pingCommand and proc is not subscribeCommand and proc is not unsubscribeCommand
+            and proc is not psubscribeCommand and proc is not punsubscribeCommand and proc is not resetCommand):
+        rejectCommandFormat(c, b"Can't execute '%s': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are "
+                               b"allowed in this context", cmd.name)
+        return C_OK
 
-    if (srv.masterhost is not None and srv.repl_state != REPL_STATE_CONNECTED and srv.repl_serve_stale_data == 0
-            and not cmd_own_flags & CMD_STALE):
+    # A replica that has lost its master serves what may be stale only if it is allowed to.
+    if (server.masterhost is not None and server.repl_state != REPL_STATE_CONNECTED
+            and server.repl_serve_stale_data == 0 and is_denystale_command):
         rejectCommand(c, shared.masterdownerr)
         return C_OK
 
-    if srv.loading and not cmd_own_flags & CMD_LOADING:
+    if server.loading and is_denyloading_command:
         rejectCommand(c, shared.loadingerr)
         return C_OK
 
     # A script runs too long.  Transactions may still be opened and closed: a pipelined MULTI whose first commands were
     # refused must not execute the rest.
-    if srv.lua_timedout:
-        if (proc is not authCommand and proc is not helloCommand and proc is not replconfCommand
-                and proc is not multiCommand and proc is not discardCommand and proc is not watchCommand
-                and proc is not unwatchCommand and proc is not resetCommand
-                and not (proc is shutdownCommand and argc == 2 and argv[1].ptr[:1].lower() == b"n")
-                and not (proc is scriptCommand and argc == 2 and argv[1].ptr[:1].lower() == b"k")):
-            rejectCommand(c, shared.slowscripterr)
-            return C_OK
+    if (server.lua_timedout
+            and proc is not authCommand and proc is not helloCommand and proc is not replconfCommand
+            and proc is not multiCommand and proc is not discardCommand and proc is not watchCommand
+            and proc is not unwatchCommand and proc is not resetCommand
+            and not (proc is shutdownCommand and c.argc == 2 and c.argv[1].ptr[:1].lower() == b"n")
+            and not (proc is scriptCommand and c.argc == 2 and c.argv[1].ptr[:1].lower() == b"k")):
+        rejectCommand(c, shared.slowscripterr)
+        return C_OK
 
-    if not plain_client and cflags & CLIENT_SLAVE:
-        # Replicas are never paused, so they must not reach the keyspace at all.
-        if cmd_flags & (CMD_READONLY | CMD_WRITE | CMD_MAY_REPLICATE):
-            rejectCommandFormat(c, b"Replica can't interract with the keyspace")
-            return C_OK
-    elif srv.client_pause_type:
-        if (srv.client_pause_type == CLIENT_PAUSE_ALL
-                or srv.client_pause_type == CLIENT_PAUSE_WRITE and cmd_flags & (CMD_WRITE | CMD_MAY_REPLICATE)):
-            c.bpop.timeout = 0
-            blockClient(c, BLOCKED_PAUSE)
-            return C_OK
+    # Replicas are never paused, so they must not reach the keyspace at all.
+    if c.flags & CLIENT_SLAVE and (is_may_replicate_command or is_write_command or is_read_command):
+        rejectCommandFormat(c, b"Replica can't interract with the keyspace")
+        return C_OK
 
-    if (not plain_client and cflags & CLIENT_MULTI and proc is not execCommand and proc is not discardCommand
+    # Paused: the client waits until the pause has ended.
+    if (not c.flags & CLIENT_SLAVE
+            and (server.client_pause_type == CLIENT_PAUSE_ALL
+                 or (server.client_pause_type == CLIENT_PAUSE_WRITE and is_may_replicate_command))):
+        c.bpop.timeout = 0
+        blockClient(c, BLOCKED_PAUSE)
+        return C_OK
+
+    if (c.flags & CLIENT_MULTI and proc is not execCommand and proc is not discardCommand
             and proc is not multiCommand and proc is not watchCommand and proc is not resetCommand):
         queueMultiCommand(c)
         addReply(c, shared.queued)
     else:
         call(c, CMD_CALL_FULL)
-        c.woff = srv.master_repl_offset
-        if srv.ready_keys.len:
+        c.woff = server.master_repl_offset
+        if server.ready_keys.len:
             handleClientsBlockedOnKeys()
     return C_OK
 

@@ -37,7 +37,7 @@ from server.bio import bioInit
 from server.client.networking import acceptTcpHandler, acceptTLSHandler, acceptUnixHandler
 from server.client.networking_threads import initThreadedIO
 from server.client.tls import tlsConfigure
-from server.command_lookup import lookupCommandByCString, reset_lookup_cache
+from server.command_lookup import lookupCommandByCString
 from server.commandtable import redisCommandTable
 from server.dict_types import (
     commandTableDictType, dbDictType, dbExpiresDictType, keylistDictType, migrateCacheDictType,
@@ -588,4 +588,3 @@ def populateCommandTable():
         retval1 = dictAdd(server.commands, c.name, c)
         retval2 = dictAdd(server.orig_commands, c.name, c)
         serverAssert(retval1 == DICT_OK and retval2 == DICT_OK)
-    reset_lookup_cache()

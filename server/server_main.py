@@ -34,7 +34,6 @@ from server.admin.config import loadServerConfig
 from server.client.connection import connection
 from server.client.networking import freeClientAsync
 from server.client.tls import tlsInit
-from server.command_lookup import reset_lookup_cache
 from server.keyspace.db import selectDb
 from server.log import (
     assertion_report, bugReportEnd, bugReportStart, integrity_failure, log_unexpected_exception, printCrashReport,
@@ -360,6 +359,5 @@ def parse_options(argv):
             options = sdscatrepr(options, os.fsencode(arg)) + b" "
 
     loadServerConfig(server.configfile, config_from_stdin, options)
-    reset_lookup_cache()                   # rename-command
     if server.sentinel_mode:
         loadSentinelConfigFromQueue()

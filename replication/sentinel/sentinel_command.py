@@ -39,7 +39,6 @@ from replication.sentinel.sentinel_h import (
     SRI_SCRIPT_KILL_SENT, SRI_SENTINEL, SRI_SLAVE, SRI_S_DOWN, sentinel,
 )
 from replication.sentinel.sentinel_monitor import sentinelProcessHelloMessage
-from server.command_lookup import reset_lookup_cache
 from server.admin.config_table import yesnotoi
 from server.admin.info import genRedisInfoString
 from server.client.networking_client import clientCommand, helloCommand
@@ -95,7 +94,6 @@ def initSentinel():
         serverAssert(retval == DICT_OK)
         if populateCommandTableParseFlags(cmd, cmd.sflags) == C_ERR:
             serverPanic("Unsupported command flag")
-    reset_lookup_cache()
 
     sentinel.current_epoch = 0
     sentinel.masters = dictCreate(instancesDictType)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ae.monotonic import mstime
 from cluster.cluster_h import CLUSTER_SLOTS
 from datastructs.dict import (
-    dictCreate, dictAdd, dictAddRaw, dictFind, dictSize, dictDelete, dictUnlink, dictFreeUnlinkedEntry, dictAddOrFind,
+    dictCreate, dictAdd, dictFind, dictSize, dictDelete, dictUnlink, dictFreeUnlinkedEntry, dictAddOrFind,
     dictEmpty, dictGetFairRandomKey, DICT_OK,
 )
 from datastructs.util import to_llong
@@ -26,13 +26,14 @@ from server.server_h import (
     server, shared, redisDb, C_OK, C_ERR, CLIENT_MASTER, CMD_READONLY, MAXMEMORY_FLAG_LFU, NOTIFY_EXPIRED,
     NOTIFY_KEY_MISS, PROPAGATE_AOF, PROPAGATE_REPL, OBJ_STRING, OBJ_ENCODING_RAW,
 )
-from server.object import createStringObject, createRawStringObject, decrRefCount, getDecodedObject, sdsEncodedObject
+from server.object import createStringObject, createRawStringObject, getDecodedObject, sdsEncodedObject
 from server.client.networking import checkClientPauseTimeoutAndReturnIfPaused
 from server.client.networking_reply import addReply, addReplyErrorObject
 from server.keyspace.lazyfree import dbAsyncDelete, emptyDbAsync, freeObjAsync, freeSlotsToKeysMapAsync
 from server.keyspace.notify import notifyKeyspaceEvent
-from server.latency_samples import latencyAddSample
-from server.lru import LFUDecrAndReturn, LFUGetTimeInMinutes, LFULogIncr
+from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
+from server.lru import LRU_CLOCK, LFUDecrAndReturn, LFUGetTimeInMinutes, LFULogIncr
+from server.server_state import hasActiveChildProcess
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster import keyHashSlot
@@ -70,57 +71,40 @@ def updateLFU(val):
 
 
 def lookupKey(db, key, flags):
-    """The value at `key` or None, whatever its expire says.  Commands go through lookupKeyRead / lookupKeyWrite.
+    """The value at `key` or None, whatever its expire says.  Commands go through lookupKeyRead / lookupKeyWrite.  HOT"""
+    de = dictFind(db.dict, key.ptr)
+    if de is not None:
+        val = de.val
 
-    HOT: LRU_CLOCK() is server.lruclock for every legal hz, and is read here without the call.  The fast lane of dictFind
-    is written out.
-    """
-    d = db.dict
-    ptr = key.ptr
-    if d.rehashidx == -1 and d.type.builtin:
-        ht0 = d.ht[0]
-        if not ht0.used:
-            return None
-        de = ht0.table[hash(ptr) & ht0.sizemask]
-        while de is not None and de.key != ptr:
-            de = de.next
-    else:
-        de = dictFind(d, ptr)
-    if de is None:
-        return None
-    val = de.val
-    # While a child saves, touching every value read would copy the pages it shares with us.
-    if server.child_pid == -1 and not flags & LOOKUP_NOTOUCH:   # hasActiveChildProcess
-        if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-            updateLFU(val)
-        else:
-            val.lru = server.lruclock                           # LRU_CLOCK
-    return val
+        # While a child saves, touching every value read would copy the pages it shares with us.
+        if not hasActiveChildProcess() and not flags & LOOKUP_NOTOUCH:
+            if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
+                updateLFU(val)
+            else:
+                val.lru = LRU_CLOCK()
+        return val
+    return None
 
 
 def lookupKeyReadWithFlags(db, key, flags):
-    """Look up a key to read it: value or None.  Counts hits and misses, expires the key, tells keymiss listeners.
+    """Look up a key to read it: value or None.  Counts hits and misses, expires the key, tells keymiss listeners.  HOT
 
     On a replica an expired key stays in the dict until the master deletes it, but readers already get None.
-    HOT: expireIfNeeded does nothing while no key of the db has an expire, so that test comes first.
     """
-    ht0, ht1 = db.expires.ht                                    # dictSize
-    if (ht0.used or ht1.used) and expireIfNeeded(db, key) == 1:
-        # A master has deleted it. A replica only knows that it is dead: it hides the key from clients that read,
-        # never from its master, and not from a writing command (which must see what the master sees).
-        current = server.current_client
-        if server.masterhost is None or (
-                current is not None and current is not server.master and
-                current.cmd is not None and current.cmd.flags & CMD_READONLY):
-            val = None
-        else:
-            val = lookupKey(db, key, flags)
-    else:
+    val = None
+    expired = expireIfNeeded(db, key) == 1
+    # A master has deleted it.  A replica only knows that it is dead: it hides the key from clients that read, never from
+    # its master, and not from a writing command (which must see what the master sees).
+    if not expired or not (server.masterhost is None or (
+            server.current_client is not None and server.current_client is not server.master and
+            server.current_client.cmd is not None and server.current_client.cmd.flags & CMD_READONLY)):
         val = lookupKey(db, key, flags)
     if val is not None:
         server.stat_keyspace_hits += 1
         return val
-    if server.notify_keyspace_events & NOTIFY_KEY_MISS and not flags & LOOKUP_NONOTIFY:
+
+    # keymiss
+    if not flags & LOOKUP_NONOTIFY:
         notifyKeyspaceEvent(NOTIFY_KEY_MISS, b"keymiss", key, db.id)
     server.stat_keyspace_misses += 1
     return None
@@ -131,10 +115,8 @@ def lookupKeyRead(db, key):
 
 
 def lookupKeyWriteWithFlags(db, key, flags):
-    """Look up a key to change it: value or None.  Deletes it first if its time is over.  HOT."""
-    ht0, ht1 = db.expires.ht                                    # dictSize
-    if ht0.used or ht1.used:
-        expireIfNeeded(db, key)
+    """Look up a key to change it: value or None.  Deletes it first if its time is over.  HOT"""
+    expireIfNeeded(db, key)
     return lookupKey(db, key, flags)
 
 
@@ -152,7 +134,7 @@ def SentReplyOnKeyMiss(c, reply):
 
 
 def lookupKeyReadOrReply(c, key, reply):
-    o = lookupKeyReadWithFlags(c.db, key, LOOKUP_NONE)
+    o = lookupKeyRead(c.db, key)
     if o is None:
         SentReplyOnKeyMiss(c, reply)
     return o
@@ -166,72 +148,47 @@ def lookupKeyWriteOrReply(c, key, reply):
 
 
 def dbAdd(db, key, val):
-    """Add a key that must not exist yet.  Wakes clients blocked on it.
-
-    HOT: signalKeyAsReady does nothing while nobody is blocked, so that test comes first.
-    """
+    """Add a key that must not exist yet.  Wakes clients blocked on it.  HOT"""
     retval = dictAdd(db.dict, key.ptr, val)
-    if retval != DICT_OK:
-        serverAssertWithInfo(None, key, retval == DICT_OK)
-    if server.blocked_clients:
-        signalKeyAsReady(db, key, val.type)
+    serverAssertWithInfo(None, key, retval == DICT_OK)
+    signalKeyAsReady(db, key, val.type)
     if server.cluster_enabled:
         slotToKeyAdd(key.ptr)
 
 
 def dbAddRDBLoad(db, key, val):
     """dbAdd for the RDB loader: `key` is bytes -> 1, or 0 when it exists already (the caller decides what that means)."""
-    de, _ = dictAddRaw(db.dict, key)                # dictAdd
-    if de is None:
+    retval = dictAdd(db.dict, key, val)
+    if retval != DICT_OK:
         return 0
-    de.val = val
     if server.cluster_enabled:
         slotToKeyAdd(key)
     return 1
 
 
 def dbOverwrite(db, key, val):
-    """Replace the value of a key that must exist; its expire stays."""
+    """Replace the value of a key that must exist; its expire stays.  HOT"""
     de = dictFind(db.dict, key.ptr)
-    if de is None:
-        serverAssertWithInfo(None, key, de is not None)
+    serverAssertWithInfo(None, key, de is not None)
     old = de.val
     if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
         val.lru = old.lru
-    de.val = val
+    de.val = val                                                # dictSetVal
+
     if server.lazyfree_lazy_server_del:
         freeObjAsync(key, old)
-    elif old.type != OBJ_STRING:
-        decrRefCount(old)                       # dictFreeVal; nothing to do for a string
 
 
 def genericSetKey(c, db, key, val, keepttl, signal):
-    """Make `key` hold `val`, whatever it held.  The expire is dropped unless `keepttl`; watchers are told if `signal`.
+    """Make `key` hold `val`, whatever it held.  The expire is dropped unless `keepttl`; watchers are told if `signal`.  HOT
 
     `c` may be None when no client is behind the change.
-
-    HOT: C looks the key up with lookupKeyWrite and then again in dbOverwrite; here dbOverwrite is written out, on the
-    entry that is found once.  The access time that a lookup leaves in the old value is lost with it.
     """
-    ht0, ht1 = db.expires.ht                                    # dictSize
-    expires = ht0.used or ht1.used
-    if expires:
-        expireIfNeeded(db, key)                                 # lookupKeyWrite
-    de = dictFind(db.dict, key.ptr)
-    if de is None:
+    if lookupKeyWrite(db, key) is None:
         dbAdd(db, key, val)
     else:
-        old = de.val                                            # dbOverwrite
-        if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-            if server.child_pid == -1:
-                updateLFU(old)                                  # lookupKey
-            val.lru = old.lru
-        de.val = val
-        if server.lazyfree_lazy_server_del:
-            freeObjAsync(key, old)
-        elif old.type != OBJ_STRING:
-            decrRefCount(old)
-    if expires and not keepttl:
+        dbOverwrite(db, key, val)
+    if not keepttl:
         removeExpire(db, key)
     if signal:
         signalModifiedKey(c, db, key)
@@ -410,10 +367,9 @@ def dbTotalServerKeyCount():
 # ---------------------------------------------------------------------------
 
 def signalModifiedKey(c, db, key):
-    """A key was changed, by client `c` or by nobody (None): WATCH and client-side caches hear of it.  HOT."""
-    ht0, ht1 = db.watched_keys.ht                               # dictSize
-    if ht0.used or ht1.used:
-        touchWatchedKey(db, key)
+    """A key was changed, by client `c` or by no client (None): marks WATCHing clients dirty, invalidates client-side
+    caches.  HOT"""
+    touchWatchedKey(db, key)
     trackingInvalidateKey(c, key, 1)
 
 
@@ -462,16 +418,12 @@ def getExpire(db, key):
 
 def deleteExpiredKeyAndPropagate(db, keyobj):
     """The key's time is over: delete it here, on the replicas and in the AOF, and tell who listens."""
-    threshold = server.latency_monitor_threshold
-    expire_latency = mstime() if threshold else 0           # latencyStartMonitor
+    expire_latency = latencyStartMonitor()
     if server.lazyfree_lazy_expire:
         dbAsyncDelete(db, keyobj)
     else:
         dbSyncDelete(db, keyobj)
-    if threshold:
-        expire_latency = mstime() - expire_latency          # latencyEndMonitor
-        if expire_latency >= threshold:                     # latencyAddSampleIfNeeded
-            latencyAddSample(b"expire-del", expire_latency)
+    latencyAddSampleIfNeeded("expire-del", latencyEndMonitor(expire_latency))
     notifyKeyspaceEvent(NOTIFY_EXPIRED, b"expired", keyobj, db.id)
     signalModifiedKey(None, db, keyobj)
     propagateExpire(db, keyobj, server.lazyfree_lazy_expire)

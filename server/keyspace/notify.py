@@ -55,10 +55,7 @@ def keyspaceEventsFlagsToString(flags):
 
 
 def notifyKeyspaceEvent(type_, event, key, dbid):
-    """Publish that `event` (bytes) of class `type_` happened to `key` in db `dbid`.
-
-    Callers on hot paths test `server.notify_keyspace_events & type_` themselves to save the call.
-    """
+    """Publish that `event` (bytes) of class `type_` happened to `key` in db `dbid`.  HOT"""
     if not server.notify_keyspace_events & type_:
         return
     eventobj = createStringObject(event)

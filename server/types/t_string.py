@@ -10,12 +10,11 @@ Invariant    relative expire times never reach replicas or AOF: SET ... EX is re
 Departures   none.
 """
 from ae.monotonic import mstime
-from datastructs.dict import dictFind
 from datastructs.util import LLONG_MAX, LLONG_MIN, ldadd, ldisnan, ldisinf
 from server.log import serverAssert
 from server.server_h import (
-    server, shared, C_OK, C_ERR, CLIENT_MASTER, MAXMEMORY_FLAG_LFU, UNIT_SECONDS, UNIT_MILLISECONDS, NOTIFY_STRING,
-    NOTIFY_GENERIC, OBJ_STRING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_INT, OBJ_SHARED_INTEGERS,
+    server, shared, C_OK, C_ERR, CLIENT_MASTER, UNIT_SECONDS, UNIT_MILLISECONDS, NOTIFY_STRING,
+    NOTIFY_GENERIC, OBJ_STRING, OBJ_ENCODING_INT, OBJ_SHARED_INTEGERS,
 )
 from server.object import (
     checkType, createObject, createStringObject, createStringObjectFromLongLong,
@@ -31,14 +30,13 @@ from server.client.networking_reply import (
     addReplyDeferredLen, setDeferredArrayLen,
 )
 from server.keyspace.db import (
-    LOOKUP_NONE, lookupKeyRead, lookupKeyReadWithFlags, lookupKeyReadOrReply, lookupKeyWrite, dbAdd, dbOverwrite,
+    lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, dbAdd, dbOverwrite,
     dbSyncDelete, dbUnshareStringValue, genericSetKey, setKey, setExpire, removeExpire, signalModifiedKey,
-    SentReplyOnKeyMiss,
+
 )
 from server.keyspace.expire import checkAlreadyExpired
 from server.keyspace.lazyfree import dbAsyncDelete
 from server.keyspace.notify import notifyKeyspaceEvent
-from server.session import tracking
 
 
 # ---------------------------------------------------------------------------
@@ -181,20 +179,12 @@ def parseExtendedStringArgumentsOrReply(c, flags, unit, command_type):
 
 def setCommand(c):
     """SET key value [NX|XX] [GET] [EX s|PX ms|EXAT ts|PXAT ms-ts|KEEPTTL] -> OK, nil or the old value   [write, denyoom]"""
-    argv = c.argv
-    if c.argc == 3:
-        # Fast lane: no options to parse; and nothing to encode in an EMBSTR that cannot be a number.  (The arguments of
-        # an inline request are RAW, whatever their length.)
-        val = argv[2]
-        if val.encoding != OBJ_ENCODING_EMBSTR or b"-" <= val.ptr < b":":
-            val = argv[2] = tryObjectEncoding(val)
-        setGenericCommand(c, OBJ_NO_FLAGS, argv[1], val, None, UNIT_SECONDS, None, None)
-        return
     ok, flags, unit, expire = parseExtendedStringArgumentsOrReply(c, OBJ_NO_FLAGS, UNIT_SECONDS, COMMAND_SET)
     if ok != C_OK:
         return
-    argv[2] = tryObjectEncoding(argv[2])
-    setGenericCommand(c, flags, argv[1], argv[2], expire, unit, None, None)
+
+    c.argv[2] = tryObjectEncoding(c.argv[2])
+    setGenericCommand(c, flags, c.argv[1], c.argv[2], expire, unit, None, None)
 
 
 def setnxCommand(c):
@@ -216,14 +206,14 @@ def psetexCommand(c):
 
 
 def getGenericCommand(c):
-    """Reply the value of argv[1] or nil: C_OK, also when there is none; C_ERR when it is no string.  HOT."""
-    o = lookupKeyReadWithFlags(c.db, c.argv[1], LOOKUP_NONE)     # lookupKeyReadOrReply
+    """Reply the value of argv[1] or nil: C_OK, also when there is none; C_ERR when it is no string.  HOT"""
+    o = lookupKeyReadOrReply(c, c.argv[1], shared.null[c.resp])
     if o is None:
-        SentReplyOnKeyMiss(c, shared.null[c.resp])
         return C_OK
-    if o.type != OBJ_STRING:
-        checkType(c, o, OBJ_STRING)
+
+    if checkType(c, o, OBJ_STRING):
         return C_ERR
+
     addReplyBulk(c, o)
     return C_OK
 
@@ -419,33 +409,11 @@ def msetGenericCommand(c, nx):
                 addReply(c, shared.czero)
                 return
 
-    srv = server
-    expires0, expires1 = db.expires.ht
-    watched0, watched1 = db.watched_keys.ht
-    # Fast lane: no key has an expire or is watched, no client tracks keys or ever did, nobody listens to events, no LFU
-    # counter is to be inherited, nothing is freed lazily.  Then setKey of a key that exists only replaces its value (a
-    # lookup would only touch the old one), and of one that does not is dbAdd.  No command runs between two keys, so that
-    # what is asked once holds for all of them.
-    fast = not (expires0.used or expires1.used or watched0.used or watched1.used or tracking.TrackingTable is not None
-                or srv.notify_keyspace_events & NOTIFY_STRING or srv.maxmemory_policy & MAXMEMORY_FLAG_LFU
-                or srv.lazyfree_lazy_server_del)
-    d = db.dict
     for j in range(1, argc, 2):
-        key = argv[j]
-        val = argv[j + 1]
-        # tryObjectEncoding leaves an EMBSTR that does not begin like a number, with a digit or "-", as it is.
-        if val.encoding != OBJ_ENCODING_EMBSTR or b"-" <= val.ptr < b":":
-            argv[j + 1] = val = tryObjectEncoding(val)
-        if fast:
-            de = dictFind(d, key.ptr)
-            if de is not None:
-                de.val = val
-            else:
-                dbAdd(db, key, val)
-        else:
-            setKey(c, db, key, val)
-            notifyKeyspaceEvent(NOTIFY_STRING, b"set", key, db.id)
-    srv.dirty += (argc - 1) // 2
+        argv[j + 1] = tryObjectEncoding(argv[j + 1])
+        setKey(c, db, argv[j], argv[j + 1])
+        notifyKeyspaceEvent(NOTIFY_STRING, b"set", argv[j], db.id)
+    server.dirty += (argc - 1) // 2
     addReply(c, shared.cone if nx else shared.ok)
 
 

@@ -7,7 +7,7 @@ from persistence import aof
 from server.keyspace.expire import expireCommand, pexpireCommand
 from server.object import createStringObject, createObject
 from server.server_h import (AOF_FSYNC_EVERYSEC, AOF_FSYNC_NO, AOF_OFF, AOF_ON, C_ERR, C_OK, CHILD_TYPE_NONE, OBJ_ENCODING_INT,
-                             OBJ_STRING, server)
+                             OBJ_STRING, server, shared)
 from server.types.t_string import setCommand
 
 
@@ -28,6 +28,7 @@ def aof_on(monkeypatch, tmp_path):
                         ("aof_delayed_fsync", 0), ("aof_fsync_offset", 0), ("aof_last_fsync", 1000)):
         monkeypatch.setattr(server, name, value)
     monkeypatch.setattr(aof, "mstime", lambda: 1000000)
+    monkeypatch.setattr(shared, "pxat", createStringObject(b"PXAT"))
     return tmp_path
 
 

@@ -21,7 +21,6 @@ def commands(monkeypatch):
     monkeypatch.setattr(server, "orig_commands", dictCreate(dict_types.commandTableDictType))
     server_init.populateCommandTable()
     yield
-    command_lookup.reset_lookup_cache()
 
 
 def command(flags):
@@ -55,17 +54,8 @@ def test_every_command_is_found_in_any_case(commands):
 def test_renamed_commands_keep_their_original(commands):
     assert command_lookup.lookupCommand(b"GET") is not None
     dictDelete(server.commands, b"get")
-    command_lookup.reset_lookup_cache()
     assert command_lookup.lookupCommand(b"GET") is None
     assert command_lookup.lookupCommandOrOriginal(b"GET").name == b"get"
-
-
-def test_lookup_cache_is_bounded(commands, monkeypatch):
-    monkeypatch.setattr(command_lookup, "LOOKUP_CACHE_MAX", 4)
-    command_lookup.reset_lookup_cache()
-    for name in (b"get", b"GET", b"Get", b"gEt", b"geT", b"GEt"):
-        assert command_lookup.lookupCommand(name).name == b"get"
-        assert len(command_lookup._lookupCommand_cache) <= 4
 
 
 def test_op_array():
