@@ -76,9 +76,11 @@ lint: $(VENV)/.test
 	$(BIN)/python -m flake8 ae server datastructs persistence replication cluster tests
 	$(BIN)/python -m pytest tests/unit/test_layers.py
 
-# Ratios to a real redis-server, driven in the same run on the same machine.  REPL=1: the cost of a replica.
+# Ratios to a real redis-server and a bare Python loop, driven in the same run on the same machine.  REPL=1: the cost of a
+# replica.  BASE=REV: beside an older commit.  ARGS=--variants: with an AOF, a replica, keys that expire.
 bench: $(VENV)/.test
-	$(BIN)/python -m tests.support.bench $(if $(REPL),--repl) $(ARGS)
+	$(BIN)/python -m tests.support.bench $(if $(REPL),--repl) $(if $(BASE),--base $(BASE)) \
+		$(if $(filter-out python3,$(PYTHON)),--python $(PYTHON) --warm-up 400000) $(ARGS)
 
 # One master, two replicas, three Sentinels, to look at and to break.  PORT=7000; ARGS=--real: two real Sentinels.
 sentinel: $(VENV)/.run
