@@ -66,14 +66,14 @@ headers.update((b"$%d\r" % n, (n, 6)) for n in range(100, 1000))
 
 class turnState:
     """What is known of the server in this turn."""
-    __slots__ = ("plain", "db", "watched", "feed", "slow")
+    __slots__ = ("plain", "db", "feed", "slow", "each")
 
     def __init__(self):
         self.plain = None              # True, False; None = not known, server_is_plain finds out
         self.db = None                 # the redisDb that look_at_db has seen since then
-        self.watched = 0               # > 0: some of its keys are watched
         self.feed = False              # True = somebody hears of what is written: an AOF, a backlog
         self.slow = NEVER              # UNIT: us; from this duration on a command belongs into the slowlog
+        self.each = False              # True = that is so short that each command must be timed by itself
 
 
 turn = turnState()
@@ -121,16 +121,19 @@ def server_is_plain():
     turn.db = None
     turn.feed = aof != AOF_OFF or srv.repl_backlog is not None
     turn.slow = srv.slowlog_log_slower_than if srv.slowlog_log_slower_than >= 0 else NEVER
+    turn.each = turn.slow < BATCH_US
     return turn.plain
 
 
 def look_at_db(db):
-    """Find out what the commands must know of a db, and remember it until the text runs again."""
-    turn.db = db
+    """Find out what the commands must know of a db, and remember it until the text runs again -> False: its keys are watched."""
     watched0, watched1 = db.watched_keys.ht
-    turn.watched = watched0.used + watched1.used
+    if watched0.used or watched1.used:
+        return False
     expires0, expires1 = db.expires.ht
     batch.expires = expires0.used + expires1.used
+    turn.db = db
+    return True
 
 
 def connSocketEventHandler(el, fd, conn, mask):
@@ -206,12 +209,10 @@ def execute_batch(c, buf):
     pos = before = first = 0           # before: where the last request began; first: how many replies there were when the run of equal commands began
     run = last = fed = None            # run: the command of the run; last: that of the run before
     out = []
-    if db is not turn.db:
-        look_at_db(db)
-    if turn.watched:
+    if db is not turn.db and not look_at_db(db):
         return 0, b""
     feed = turn.feed
-    each = turn.slow < BATCH_US
+    each = turn.each
     find_start = starts.get
     find_header = headers.get
     start = monotonic._time_ns()
@@ -310,7 +311,7 @@ def execute_batch(c, buf):
     if fed is not None or len(out) > 1:
         finish_batch(c, last, len(out), fed)
         return pos, b"".join(out)
-    srv.stat_numcommands += 1
+    srv.stat_numcommands += 1           # finish_batch
     c.lastcmd = last
     return pos, out[0]
 

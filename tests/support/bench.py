@@ -349,8 +349,8 @@ def persistence(name, other, ours, rounds, keys=1000000, size=100 << 20):
                 loader.stop()
             got["load"].append(took[0] / took[1])
         for verb, ratios in got.items():
-            print("%-4s of %-18s ours/%s %.2f   (%.2f .. %.2f)" % (verb, what, name, statistics.median(ratios), min(ratios),
-                                                                  max(ratios)), flush=True)
+            print("%-4s of %-18s ours/%s %.2f   (%.2f .. %.2f)" % (
+                verb, what, name, statistics.median(ratios), min(ratios), max(ratios)), flush=True)
 
 
 def replication(real, ours, ours_command, args):
