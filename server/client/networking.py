@@ -16,6 +16,7 @@ Departures   querybuf is `bytes` most of the time, and a bytearray only while a 
              more to read, or a protocol error (then CLIENT_CLOSE_AFTER_REPLY is set).
              What a command raises is caught in processCommandAndResetClient: bug report in the log, error to the client.
 """
+import errno
 import os
 from errno import EWOULDBLOCK
 from threading import Lock
@@ -241,6 +242,9 @@ def clientAcceptHandler(conn):
 
 
 MAX_ACCEPTS_PER_CALL = 1000
+# accept(2) reports an error of the connection, not of the socket that listens: the next one may be good (D-39).
+ACCEPT_RETRY_ERRNOS = frozenset((errno.ENETDOWN, errno.EPROTO, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET, errno.EHOSTUNREACH,
+                                 errno.EOPNOTSUPP, errno.ENETUNREACH, errno.ECONNABORTED))
 
 
 def acceptCommonHandler(conn, flags, ip):
@@ -280,6 +284,8 @@ def acceptTcpHandler(el, fd, privdata, mask):
     for _ in range(MAX_ACCEPTS_PER_CALL):
         cfd, server.neterr, cip, cport = anetTcpAccept(fd)
         if cfd == ANET_ERR:
+            if anet_errno() in ACCEPT_RETRY_ERRNOS:
+                continue
             if anet_errno() != EWOULDBLOCK:
                 serverLog(LL_WARNING, "Accepting client connection: %s", server.neterr)
             return
@@ -292,6 +298,8 @@ def acceptTLSHandler(el, fd, privdata, mask):
     for _ in range(MAX_ACCEPTS_PER_CALL):
         cfd, server.neterr, cip, cport = anetTcpAccept(fd)
         if cfd == ANET_ERR:
+            if anet_errno() in ACCEPT_RETRY_ERRNOS:
+                continue
             if anet_errno() != EWOULDBLOCK:
                 serverLog(LL_WARNING, "Accepting client connection: %s", server.neterr)
             return
@@ -304,6 +312,8 @@ def acceptUnixHandler(el, fd, privdata, mask):
     for _ in range(MAX_ACCEPTS_PER_CALL):
         cfd, server.neterr = anetUnixAccept(fd)
         if cfd == ANET_ERR:
+            if anet_errno() in ACCEPT_RETRY_ERRNOS:
+                continue
             if anet_errno() != EWOULDBLOCK:
                 serverLog(LL_WARNING, "Accepting client connection: %s", server.neterr)
             return
