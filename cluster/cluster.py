@@ -37,7 +37,7 @@ from datastructs.dict import (
     dictReleaseIterator, dictSize, dict_entries,
 )
 from datastructs.sds import sdssplitargs
-from datastructs.util import ULLONG_MAX, getRandomHexChars, atoi
+from datastructs.util import atoi, getRandomHexChars, strtoull, ULLONG_MAX
 from replication.replication_slave import replicationSetMaster, replicationUnsetMaster
 from server.dict_types import clusterNodesBlackListDictType, clusterNodesDictType
 from server.keyspace.db import EMPTYDB_NO_FLAGS, countKeysInSlot, emptyDb
@@ -102,9 +102,9 @@ def clusterLoadConfig_line(argv):
             return 0
         for name, value in zip(argv[1::2], argv[2::2]):
             if name.lower() == b"currentepoch":
-                server.cluster.currentEpoch = strtoull(value)
+                server.cluster.currentEpoch = strtoull(value)[0]
             elif name.lower() == b"lastvoteepoch":
-                server.cluster.lastVoteEpoch = strtoull(value)
+                server.cluster.lastVoteEpoch = strtoull(value)[0]
             else:
                 serverLog(LL_WARNING, "Skipping unknown cluster config variable '%s'", name)
         return 1
@@ -160,7 +160,7 @@ def clusterLoadConfig_line(argv):
         n.ping_sent = mstime()
     if atoi(argv[5]):
         n.pong_received = mstime()
-    n.configEpoch = strtoull(argv[6])
+    n.configEpoch = strtoull(argv[6])[0]
 
     for arg in argv[8:]:
         if arg[:1] == b"[":                         # [slot->-id] is migrating, [slot-<-id] is importing
@@ -194,19 +194,6 @@ def clusterLoadConfig_node(name):
         n = createClusterNode(name, 0)
         clusterAddNode(n)
     return n
-
-
-def strtoull(s):
-    """strtoull(s, NULL, 10): the digits at the start; too many give the greatest number."""
-    s = s.lstrip(b" \t\n\v\f\r")
-    sign, s = (s[:1], s[1:]) if s[:1] in (b"+", b"-") else (b"", s)
-    end = 0
-    while s[end:end + 1].isdigit():
-        end += 1
-    value = int(s[:end] or b"0")
-    if value > ULLONG_MAX:
-        return ULLONG_MAX
-    return -value & ULLONG_MAX if sign == b"-" else value
 
 
 #: errno of the last clusterSaveConfig that failed.

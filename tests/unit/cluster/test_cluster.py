@@ -11,7 +11,7 @@ from cluster.cluster import (
     clusterBumpConfigEpochWithoutConsensus, clusterDelNode, clusterDelSlot, clusterGenNodesDescription,
     clusterHandleConfigEpochCollision, clusterLoadConfig, clusterLockConfig, clusterLookupNode, clusterNodeAddFailureReport,
     clusterNodeFailureReportsCount, clusterReset, clusterSaveConfig, clusterUpdateState, cluster_open_slots,
-    createClusterNode, deriveAnnouncedPorts, keyHashSlot, strtoull, verifyClusterConfigWithData,
+    createClusterNode, deriveAnnouncedPorts, keyHashSlot, verifyClusterConfigWithData,
 )
 from cluster.cluster_h import (
     CLUSTER_FAIL, CLUSTER_NODE_FAIL, CLUSTER_NODE_HANDSHAKE, CLUSTER_NODE_MASTER, CLUSTER_NODE_MIGRATE_TO, CLUSTER_NODE_PFAIL,
@@ -315,11 +315,6 @@ def test_two_nodes_cannot_share_a_file():
         assert clusterLockConfig(server.cluster_configfile) == C_OK
         os.close(server.cluster_config_file_lock_fd)
         assert clusterLockConfig("/no/such/folder/nodes.conf") == C_ERR
-
-
-@pytest.mark.parametrize("text,value", [(b"12x", 12), (b" 7", 7), (b"-1", 2**64 - 1), (b"", 0), (b"9" * 30, 2**64 - 1), (b"+3", 3)])
-def test_strtoull(text, value):
-    assert strtoull(text) == value
 
 
 # ---------------------------------------------------------------- state
