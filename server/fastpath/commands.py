@@ -133,7 +133,8 @@ def ping(c, db):
     When          the client is no subscriber (it is plain).
     Same because  the reply is a constant.
     Skips         pingCommand.
-    Gains         see the README.
+    Gains         1.02 us instead of 6.12 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     return PONG
 
@@ -144,7 +145,8 @@ def get(c, db, key):
     When          the key is not expired, and its value is a string of up to 16 KB.
     Same because  hits, misses and the access time are counted as lookupKeyReadWithFlags does.
     Skips         getCommand, lookupKeyReadOrReply, dictFind, addReplyBulk.
-    Gains         see the README.
+    Gains         1.63 us instead of 7.89 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     d = db.dict                                     # entry_of, written out
@@ -182,7 +184,8 @@ def set_(c, db, key, val):
     When          the key does not exist, or holds a string and has no expire.
     Same because  the new value is encoded by tryObjectEncoding if it may be a number, and put into the entry or a new one.
     Skips         setCommand, setGenericCommand, genericSetKey, lookupKeyWrite, dbOverwrite, dbAdd, signalModifiedKey.
-    Gains         see the README.
+    Gains         1.76 us instead of 9.00 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     d = db.dict                                     # entry_of, written out
@@ -220,7 +223,8 @@ def incr(c, db, key):
     When          the key does not exist, or holds an INT and is not expired; the sum does not overflow.
     Same because  as incrDecrCommand: a value of its own is changed in place, a shared one is replaced.
     Skips         incrCommand, incrDecrCommand, lookupKeyWrite, dbOverwrite, dbAdd, signalModifiedKey, addReplyLongLong.
-    Gains         see the README.
+    Gains         1.75 us instead of 8.79 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     de = entry_of(db, key)
@@ -253,7 +257,8 @@ def ttl(c, db, key):
     When          the key is not expired.
     Same because  as ttlGenericCommand, which does not touch the access time either.
     Skips         ttlCommand, ttlGenericCommand, lookupKeyReadWithFlags, getExpire, addReplyLongLong.
-    Gains         see the README.
+    Gains         1.34 us instead of 8.00 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     if entry_of(db, key) is None:
@@ -277,7 +282,8 @@ def expire(c, db, key, seconds):
                   time is a number between 1 and 10 ** 9.
     Same because  setExpire of the text enters the time.
     Skips         expireCommand, expireGenericCommand, lookupKeyWrite, signalModifiedKey, addReply.
-    Gains         see the README.
+    Gains         3.60 us instead of 11.87 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     ok, when = string2ll(seconds)
@@ -302,7 +308,8 @@ def exists(c, db, *keys):
     When          none of the keys is expired.
     Same because  hits and misses are counted, the access time is not touched.
     Skips         existsCommand, lookupKeyReadWithFlags, addReplyLongLong.
-    Gains         see the README.
+    Gains         2.29 us instead of 7.82 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     if batch.expires:
         for key in keys:
@@ -323,7 +330,8 @@ def del_(c, db, *keys):
     When          lazyfree-lazy-user-del is off, and none of the keys is expired.
     Same because  dbSyncDelete of the text removes key, value and expire.
     Skips         delCommand, delGenericCommand, expireIfNeeded, signalModifiedKey, notifyKeyspaceEvent, addReplyLongLong.
-    Gains         see the README.
+    Gains         1.86 us instead of 9.07 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     if srv.lazyfree_lazy_user_del:
@@ -345,7 +353,8 @@ def mget(c, db, *keys):
     When          none of the keys is expired, and the reply is no longer than 16 KB.
     Same because  what is no string is a null; hits, misses and access times as lookupKeyRead.
     Skips         mgetCommand, lookupKeyRead, addReplyBulk, addReplyNull.
-    Gains         see the README.
+    Gains         9.45 us instead of 32.57 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     out = [b"*%d\r\n" % len(keys)]
@@ -383,7 +392,8 @@ def mset(c, db, *args):
     When          each key does not exist, or holds a string and has no expire.
     Same because  each pair is what set_ makes of it.
     Skips         msetCommand, msetGenericCommand, setKey, tryObjectEncoding.
-    Gains         see the README.
+    Gains         9.36 us instead of 32.91 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     entries = []
     for j in range(0, len(args), 2):
@@ -438,7 +448,8 @@ def lpush(c, db, key, value):
     When          the key is not expired and holds a list; or it does not exist, and no client is blocked for any key.
     Same because  as pushGenericCommand.
     Skips         lpushCommand, pushGenericCommand, lookupKeyWrite, listTypePush, signalModifiedKey, addReplyLongLong.
-    Gains         see the README.
+    Gains         2.84 us instead of 10.31 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     return push(db, key, value, quicklistPushHead)
 
@@ -449,7 +460,8 @@ def rpush(c, db, key, value):
     When          as lpush.
     Same because  as pushGenericCommand.
     Skips         rpushCommand, and what lpush skips.
-    Gains         see the README.
+    Gains         2.79 us instead of 9.99 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     return push(db, key, value, quicklistPushTail)
 
@@ -474,7 +486,8 @@ def lpop(c, db, key):
     When          the key does not exist, or is not expired and holds a list of two elements or more.
     Same because  as popGenericCommand; the list does not become empty.
     Skips         lpopCommand, popGenericCommand, lookupKeyWriteOrReply, listTypePop, listElementsRemoved, addReplyBulk.
-    Gains         see the README.
+    Gains         2.76 us instead of 7.63 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     return pop(c, db, key, QUICKLIST_HEAD)
 
@@ -485,7 +498,8 @@ def rpop(c, db, key):
     When          as lpop.
     Same because  as popGenericCommand.
     Skips         rpopCommand, and what lpop skips.
-    Gains         see the README.
+    Gains         2.76 us instead of 7.63 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     return pop(c, db, key, QUICKLIST_TAIL)
 
@@ -513,7 +527,8 @@ def lrange(c, db, key, start, stop):
                   numbers, and the range is no longer than 2,000 elements.
     Same because  ziplist_bulks writes the bulks that addReplyBulkCBuffer would, node by node.
     Skips         lrangeCommand, addListRangeReply, listTypeInitIterator, listTypeNext, addReplyBulkCBuffer.
-    Gains         see the README.
+    Gains         6.42 us instead of 14.41 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     o = value_at(db, key, OBJ_LIST)
@@ -551,7 +566,8 @@ def sadd(c, db, key, member):
     When          the key does not exist, or is not expired and holds a set.
     Same because  as saddCommand.
     Skips         saddCommand, lookupKeyWrite, signalModifiedKey, addReplyLongLong.
-    Gains         see the README.
+    Gains         1.85 us instead of 9.45 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     o = value_at(db, key, OBJ_SET)
     if o is False:
@@ -575,7 +591,8 @@ def sismember(c, db, key, member):
     When          the key does not exist, or is not expired and holds a set.
     Same because  setTypeIsMember of the text looks it up.
     Skips         sismemberCommand, lookupKeyReadOrReply, addReply.
-    Gains         see the README.
+    Gains         2.86 us instead of 9.56 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     o = value_at(db, key, OBJ_SET)
     if o is None:
@@ -594,7 +611,8 @@ def spop(c, db, key):
                   and needs no resizing.
     Same because  the member is drawn as dictGetFairRandomKey does, and the SREM that names it is propagated.
     Skips         spopCommand, setTypeRandomElement, setTypeRemove, rewriteClientCommandVector, addReplyBulk.
-    Gains         see the README.
+    Gains         6.63 us instead of 29.66 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     o = value_at(db, key, OBJ_SET)
     if o is None:
@@ -619,7 +637,8 @@ def hset(c, db, key, field, value):
     When          the key does not exist, or is not expired and holds a hash; a ziplist stays one.
     Same because  hashTypeSet of the text, or for a hash table dictAddRaw, sets the field.
     Skips         hsetCommand, hashTypeLookupWriteOrCreate, hashTypeTryConversion, signalModifiedKey, addReplyLongLong.
-    Gains         see the README.
+    Gains         2.44 us instead of 10.48 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     o = value_at(db, key, OBJ_HASH)
@@ -652,7 +671,8 @@ def hget(c, db, key, field):
     When          the key does not exist, or is not expired and holds a hash.
     Same because  hashTypeGetValue of the text finds the field.
     Skips         hgetCommand, lookupKeyReadOrReply, addHashFieldToReply, addReplyBulkCBuffer.
-    Gains         see the README.
+    Gains         2.33 us instead of 10.17 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     o = value_at(db, key, OBJ_HASH)
     if o is None:
@@ -679,7 +699,8 @@ def hgetall(c, db, key):
     When          the key is not expired and holds a hash that is a ziplist.
     Same because  ziplist_bulks writes the bulks that addReplyBulkCBuffer would.
     Skips         hgetallCommand, genericHgetallCommand, hashTypeInitIterator, hashTypeNext, addReplyBulkCBuffer.
-    Gains         see the README.
+    Gains         4.67 us instead of 11.62 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     o = value_at(db, key, OBJ_HASH)
     if not o or o.encoding != OBJ_ENCODING_ZIPLIST:
@@ -699,7 +720,8 @@ def zadd(c, db, key, score, member):
                   blocked for any key.
     Same because  zsetAdd of the text adds it; for a skiplist its branch is written out.
     Skips         zaddCommand, zaddGenericCommand, lookupKeyWrite, zsetAdd, signalModifiedKey, addReplyLongLong.
-    Gains         see the README.
+    Gains         6.16 us instead of 14.68 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     ok, number = string2d(score)
@@ -747,7 +769,8 @@ def zpopmin(c, db, key):
     When          the key is not expired and holds a skiplist of more than one member, whose dict needs no resizing.
     Same because  the first node is unlinked by zslDelete, as zsetDel does.
     Skips         zpopminCommand, genericZpopCommand, lookupKeyWrite, zsetDel, signalModifiedKey, addReplyDouble.
-    Gains         see the README.
+    Gains         5.35 us instead of 11.77 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     o = value_at(db, key, OBJ_ZSET)
     if not o or o.encoding != OBJ_ENCODING_SKIPLIST:
@@ -771,7 +794,8 @@ def zscore(c, db, key, member):
     When          the key does not exist, or is not expired and holds a sorted set.
     Same because  zsetScore of the text finds the score.
     Skips         zscoreCommand, lookupKeyReadOrReply, addReplyDouble.
-    Gains         see the README.
+    Gains         5.92 us instead of 13.47 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     o = value_at(db, key, OBJ_ZSET)
     if o is None:
@@ -791,7 +815,7 @@ def zrange(c, db, key, start, stop):
                   2,000 members.
     Same because  as genericZrangebyrankCommand.
     Skips         zrangeCommand, zrangeGenericCommand, lookupKeyReadOrReply, addReplyBulkCBuffer.
-    Gains         see the README.
+    Gains         as zscore, more for longer ranges.
     """
     o = value_at(db, key, OBJ_ZSET)
     if not o or o.encoding != OBJ_ENCODING_SKIPLIST:
@@ -819,7 +843,8 @@ def xadd(c, db, key, id_, field, value):
     Same because  streamAppendItem of the text adds it, and the ID that it has chosen is propagated.
     Skips         xaddCommand, streamParseAddOrTrimArgsOrReply, streamTypeLookupWriteOrCreate, signalModifiedKey,
                   addReplyStreamID, rewriteClientCommandArgument.
-    Gains         see the README.
+    Gains         6.24 us instead of 14.94 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
+                  2026-11-28: the quickest of six runs of 150, one process).
     """
     srv = server
     if id_ != b"*" or srv.blocked_clients:

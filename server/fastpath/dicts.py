@@ -35,7 +35,8 @@ def dictFind(d, key):
     When          the dict is not rehashed, and its type has no hash function of its own.
     Same because  bytes of the same content have the same hash and are equal.
     Skips         dictHashKey, dictCompareKeys, and the loop over two tables.
-    Gains         see the README.
+    Gains         0.17 us instead of 0.50 among 1,000 keys (CPython 3.11, 2026-11-28,
+                  the quickest of nine runs in one process).
     """
     if d.rehashidx != -1 or d.type.hashFunction is not None:
         return text_dictFind(d, key)
@@ -80,7 +81,8 @@ def dictAddRaw(d, key):
     When          as dictFind, and the table has room, so that _dictExpandIfNeeded would do nothing.
     Same because  of the same.
     Skips         _dictKeyIndex, _dictExpandIfNeeded, dictHashKey, dictCompareKeys, dictSetKey.
-    Gains         see the README.
+    Gains         0.37 us instead of 1.19 for a key that is there (CPython 3.11, 2026-11-28,
+                  the quickest of nine runs in one process).
     """
     ht0 = d.ht[0]
     type_ = d.type
@@ -106,7 +108,8 @@ def dictGetFairRandomKey(d):
                   is to collect is repeated among that, so that each of n entries has the chance
                   1/15 + (15-n)/15 * 1/n = 1/n, as in C.
     Skips         dictGetSomeKeys.
-    Gains         see the README (SPOP).
+    Gains         1.1 us instead of 11.5 among 1,000 keys (CPython 3.11, 2026-11-28,
+                  the quickest of nine runs in one process).
     """
     ht0 = d.ht[0]
     if d.rehashidx != -1 or ht0.used < GETFAIR_NUM_ENTRIES:

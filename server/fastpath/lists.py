@@ -29,7 +29,8 @@ def quicklistPushHead(ql, value):
     When          the fill is one of the sizes -1 to -5, and the value is shorter than 64 bytes, so that it adds two, and fits.
     Same because  that is the first thing that _quicklistNodeAllowInsert says yes to.
     Skips         _quicklistNodeAllowInsert, quicklistNodeUpdateSz.
-    Gains         see the README (LPUSH).
+    Gains         0.91 us instead of 8.5 for a value of 3 bytes (CPython 3.11, 2026-11-28,
+                  the quickest of nine runs in one process).
     """
     node = ql.head
     fill = ql.fill
@@ -49,7 +50,8 @@ def quicklistPushTail(ql, value):
     When          as quicklistPushHead.
     Same because  of the same.
     Skips         _quicklistNodeAllowInsert, quicklistNodeUpdateSz.
-    Gains         see the README (RPUSH).
+    Gains         0.83 us instead of 5.7 for a value of 3 bytes (CPython 3.11, 2026-11-28,
+                  the quickest of nine runs in one process).
     """
     node = ql.tail
     fill = ql.fill
@@ -69,7 +71,8 @@ def quicklistPopCustom(ql, where, saver):
     When          the node has more than one entry, so that it outlives this, and ziplist_pop can do it.
     Same because  nothing else of the list changes.
     Skips         ziplistIndex, ziplistGet, quicklistDelIndex, __ziplistDelete.
-    Gains         see the README (LPOP).
+    Gains         0.90 us instead of 9.1 for a value of 3 bytes (CPython 3.11, 2026-11-28,
+                  the quickest of nine runs in one process).
     """
     node = ql.head if where == QUICKLIST_HEAD else ql.tail if where == QUICKLIST_TAIL else None
     if ql.count == 0 or node is None or node.count < 2:

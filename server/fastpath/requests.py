@@ -148,7 +148,8 @@ def connSocketEventHandler(el, fd, conn, mask):
                   where the text writes it, after flushAppendOnlyFile.
     Skips         callHandler, readQueryFromClient, connSocketRead, processInputBuffer, processCommandAndResetClient,
                   addReply, prepareClientToWrite.
-    Gains         SET and GET: see the README's table, which `make bench` prints.
+    Gains         SET and GET, P=1: 1.3 times the requests of a CPU second of the server before the fast path; P=16: 2.3 to 2.5
+                  times (`make bench BASE=ac5cdb7 ARGS=--cpu`, CPython 3.11, 2026-11-28).
     """
     if mask != AE_READABLE or conn.read_handler is not readQueryFromClient or conn.write_handler is not None:
         return text_connSocketEventHandler(el, fd, conn, mask)
@@ -300,7 +301,10 @@ def execute_batch(c, buf):
         if srv.in_fork_child or integrity_failure(exc):
             raise
         if out:
-            finish_batch(c, run if len(out) > first else last, len(out), fed)
+            if len(out) > first:
+                end_run(c, run, len(out) - first, start, buf, before)
+                last = run
+            finish_batch(c, last, len(out), fed)
             addReplyProto(c, b"".join(out))
         return batch_raised(c, run, buf, pos, exc), b""
     if not out:

@@ -56,7 +56,7 @@ def ziplistPush(zl, s, where):
                   byte (a head's is 0; behind the tail there is none).
     Same because  no other entry changes its length: no cascade.
     Skips         __ziplistInsert, zipEntrySafe, zipPrevLenByteDiff, __ziplistCascadeUpdate.
-    Gains         see the README (LPUSH, RPUSH).
+    Gains         part of what LPUSH and RPUSH gains, see commands.py.
     """
     n = len(s)
     if n <= 0x3f:
