@@ -495,10 +495,11 @@ def dictFind(d, key):
         _dictRehashStep(d)
     hashFunction = d.type.hashFunction
     h = hash(key) if hashFunction is None else hashFunction(key)        # dictHashKey
+    keyCompare = d.type.keyCompare
     for ht in d.ht:
         he = ht.table[h & ht.sizemask]
         while he is not None:
-            if he.key is key or dictCompareKeys(d, key, he.key):
+            if he.key is key or (key == he.key if keyCompare is None else keyCompare(key, he.key)):     # dictCompareKeys
                 return he
             he = he.next
         if d.rehashidx == -1:                               # dictIsRehashing

@@ -27,7 +27,7 @@ from server.bio import BIO_AOF_FSYNC, bioPendingJobsOfType
 from server.client.networking import createClient, freeClientOriginalArgv, processEventsWhileBlocked
 from server.command_lookup import lookupCommand
 from server.keyspace.expire import expireCommand, expireatCommand, pexpireCommand
-from server.latency_samples import latencyAddSample
+from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
 from server.log import serverAssert, serverLog
 from server.object import createObject, createStringObjectFromLongLong, object_get_bytes
 from server.server_h import (
@@ -176,18 +176,16 @@ def flushAppendOnlyFile(force):
 
     # ORDER: one write(2) for the whole buffer, so that a killed server leaves whole commands as far as possible.
     buf = server.aof_buf
-    latency = mstime() if server.latency_monitor_threshold else 0       # latencyStartMonitor
+    latency = latencyStartMonitor()
     nwritten, err = aofWrite(server.aof_fd, buf)
-    if latency:
-        latency = mstime() - latency                                    # latencyEndMonitor
-        if latency >= server.latency_monitor_threshold:
-            if sync_in_progress:
-                latencyAddSample("aof-write-pending-fsync", latency)
-            elif hasActiveChildProcess():
-                latencyAddSample("aof-write-active-child", latency)
-            else:
-                latencyAddSample("aof-write-alone", latency)
-            latencyAddSample("aof-write", latency)
+    latency = latencyEndMonitor(latency)
+    if sync_in_progress:
+        latencyAddSampleIfNeeded("aof-write-pending-fsync", latency)
+    elif hasActiveChildProcess():
+        latencyAddSampleIfNeeded("aof-write-active-child", latency)
+    else:
+        latencyAddSampleIfNeeded("aof-write-alone", latency)
+    latencyAddSampleIfNeeded("aof-write", latency)
 
     server.aof_flush_postponed_start = 0
 
@@ -243,15 +241,14 @@ def flushAppendOnlyFile_try_fsync(sync_in_progress):
         return
 
     if server.aof_fsync == AOF_FSYNC_ALWAYS:
-        latency = mstime() if server.latency_monitor_threshold else 0
+        latency = latencyStartMonitor()
         try:
             os.fdatasync(server.aof_fd)
         except OSError as e:
             serverLog(LL_WARNING, "Can't persist AOF for fsync error when the AOF fsync policy is 'always': %s. "
                                   "Exiting...", e.strerror)
             sys.exit(1)
-        if latency and mstime() - latency >= server.latency_monitor_threshold:
-            latencyAddSample("aof-fsync-always", mstime() - latency)
+        latencyAddSampleIfNeeded("aof-fsync-always", latencyEndMonitor(latency))
         server.aof_fsync_offset = server.aof_current_size
         server.aof_last_fsync = server.unixtime
     elif server.aof_fsync == AOF_FSYNC_EVERYSEC and server.unixtime > server.aof_last_fsync:

@@ -11,10 +11,9 @@ import errno
 import os
 
 from ae.ae import AE_WRITABLE, aeCreateFileEvent, aeDeleteFileEvent, aeGetFileEvents
-from ae.monotonic import mstime
 from datastructs.adlist import listAddNodeTail, listCreate, listDelNode, listFirst, listLast, listLength, listRelease
 from server.bio import bioCreateFsyncJob
-from server.latency_samples import latencyAddSample
+from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
 from server.log import serverLog
 from server.server_h import LL_NOTICE, LL_WARNING, server
 
@@ -106,10 +105,9 @@ def aof_background_fsync(fd):
 
 def aofUpdateCurrentSize():
     """Set server.aof_current_size from the file itself: after a load and after a rewrite."""
-    latency = mstime() if server.latency_monitor_threshold else 0
+    latency = latencyStartMonitor()
     try:
         server.aof_current_size = os.fstat(server.aof_fd).st_size
     except OSError as e:
         serverLog(LL_WARNING, "Unable to obtain the AOF file length. stat: %s", e.strerror)
-    if latency and mstime() - latency >= server.latency_monitor_threshold:
-        latencyAddSample("aof-fstat", mstime() - latency)
+    latencyAddSampleIfNeeded("aof-fstat", latencyEndMonitor(latency))

@@ -36,7 +36,7 @@ from replication.script_cache import replicationScriptCacheFlush
 from server.bio import bioCreateCloseJob
 from server.client.networking_reply import addReplyError, addReplyStatus
 from server.keyspace.db import dbTotalServerKeyCount, getExpire
-from server.latency_samples import latencyAddSample
+from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
 from server.log import serverLog, serverPanic
 from server.object import createObject, object_get_bytes
 from server.os_process import (
@@ -589,7 +589,7 @@ def backgroundRewriteDoneHandler_install():
     now = ustime()
     serverLog(LL_NOTICE, "Background AOF rewrite terminated with success")
 
-    latency = mstime() if server.latency_monitor_threshold else 0
+    latency = latencyStartMonitor()
     tmpfile = "temp-rewriteaof-bg-%d.aof" % server.child_pid
     try:
         newfd = os.open(tmpfile, os.O_WRONLY | os.O_APPEND)
@@ -602,19 +602,19 @@ def backgroundRewriteDoneHandler_install():
         serverLog(LL_WARNING, "Error trying to flush the parent diff to the rewritten AOF: %s", e.strerror)
         os.close(newfd)
         return
-    aof_latency("aof-rewrite-diff-write", latency)
+    latencyAddSampleIfNeeded("aof-rewrite-diff-write", latencyEndMonitor(latency))
 
     if server.aof_fsync == AOF_FSYNC_EVERYSEC:
         aof_background_fsync(newfd)
     elif server.aof_fsync == AOF_FSYNC_ALWAYS:
-        latency = mstime() if server.latency_monitor_threshold else 0
+        latency = latencyStartMonitor()
         try:
             os.fdatasync(newfd)
         except OSError as e:
             serverLog(LL_WARNING, "Error trying to fsync the parent diff to the rewritten AOF: %s", e.strerror)
             os.close(newfd)
             return
-        aof_latency("aof-rewrite-done-fsync", latency)
+        latencyAddSampleIfNeeded("aof-rewrite-done-fsync", latencyEndMonitor(latency))
 
     serverLog(LL_NOTICE, "Residual parent diff successfully flushed to the rewritten AOF (%.2f MB)",
               aofRewriteBufferSize() / (1024 * 1024))
@@ -628,7 +628,7 @@ def backgroundRewriteDoneHandler_install():
         except OSError:
             pass                                    # there is no old file
 
-    latency = mstime() if server.latency_monitor_threshold else 0
+    latency = latencyStartMonitor()
     try:
         os.rename(tmpfile, server.aof_filename)
     except OSError as e:
@@ -638,7 +638,7 @@ def backgroundRewriteDoneHandler_install():
         if oldfd != -1:
             os.close(oldfd)
         return
-    aof_latency("aof-rename", latency)
+    latencyAddSampleIfNeeded("aof-rename", latencyEndMonitor(latency))
 
     if server.aof_fd == -1:
         os.close(newfd)                             # a rewrite on request, with the AOF off
@@ -660,9 +660,3 @@ def backgroundRewriteDoneHandler_install():
     if oldfd != -1:
         bioCreateCloseJob(oldfd)
     serverLog(LL_VERBOSE, "Background AOF rewrite signal handler took %dus", ustime() - now)
-
-
-def aof_latency(event, start):
-    """latencyEndMonitor and latencyAddSampleIfNeeded for a start time of 0 (monitor off) or mstime() (ours)."""
-    if start and mstime() - start >= server.latency_monitor_threshold:
-        latencyAddSample(event, mstime() - start)

@@ -14,13 +14,13 @@ import signal
 from typing import TYPE_CHECKING
 
 from ae.ae import AE_ERR, AE_READABLE, aeCreateFileEvent, aeDeleteFileEvent
-from ae.monotonic import mstime, unix_time
+from ae.monotonic import unix_time
 from datastructs.util import getRandomHexChars
 from persistence.rdb_h import RDBFLAGS_NONE, RDBFLAGS_REPLICATION
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
 from persistence.rio import rio, rioFlush, rioFreeFd, rioInitWithFd, rioInitWithFile, rioSetAutoSync, rioWrite
 from server.client.networking_reply import (addReply, addReplyError, addReplyErrorObject, addReplyStatus)
-from server.latency_samples import latencyAddSample
+from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
 from server.log import integrity_failure, log_unexpected_exception, serverLog, serverPanic
 from server.os_process import exitFromChild, redisFork, redisSetCpuAffinity, redisSetProcTitle, sendChildCowInfo
 from server.server_h import (
@@ -164,10 +164,9 @@ def backgroundSaveDoneHandlerDisk(exitcode, bysignal):
         server.lastbgsave_status = C_ERR
     else:
         serverLog(LL_WARNING, "Background saving terminated by signal %d", bysignal)
-        latency = mstime() if server.latency_monitor_threshold else 0
+        latency = latencyStartMonitor()
         rdbRemoveTempFile(server.child_pid, 0)
-        if latency and mstime() - latency >= server.latency_monitor_threshold:
-            latencyAddSample("rdb-unlink-temp-file", mstime() - latency)
+        latencyAddSampleIfNeeded("rdb-unlink-temp-file", latencyEndMonitor(latency))
         # SIGUSR1 is our own way to stop a child: no error.
         if bysignal != signal.SIGUSR1:
             server.lastbgsave_status = C_ERR

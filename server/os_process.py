@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ae.monotonic import ustime
 from datastructs.util import strtoul, to_int
 from persistence.childinfo import closeChildInfoPipe, openChildInfoPipe, sendChildInfoGeneric
-from server.latency_samples import latencyAddSample
+from server.latency_samples import latencyAddSampleIfNeeded
 from server.log import serverAssert, serverLog, serverLogFromHandler
 from server.server_h import (
     C_ERR, C_OK, CHILD_TYPE_MODULE, CONFIG_MIN_RESERVED_FDS, CONFIG_OOM_BGCHILD, CONFIG_OOM_COUNT, CONFIG_OOM_MASTER,
@@ -181,8 +181,7 @@ def redisFork(purpose):
     server.stat_fork_time = ustime() - start
     if server.stat_fork_time:
         server.stat_fork_rate = zmalloc_used_memory() * 1000000 / server.stat_fork_time / (1024 * 1024 * 1024)
-    if server.latency_monitor_threshold and server.stat_fork_time // 1000 >= server.latency_monitor_threshold:
-        latencyAddSample("fork", server.stat_fork_time // 1000)             # latencyAddSampleIfNeeded
+    latencyAddSampleIfNeeded("fork", server.stat_fork_time // 1000)
     if childpid == -1:
         if isMutuallyExclusiveChildType(purpose):
             closeChildInfoPipe()

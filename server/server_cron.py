@@ -40,7 +40,7 @@ from server.client.networking_threads import (
 )
 from server.client.tls import tlsHasPendingData, tlsProcessPendingData
 from server.keyspace.expire import activeExpireCycle, expireSlaveKeys
-from server.latency_samples import latencyAddSample
+from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
 from server.log import serverAssert, serverLog, serverPanic
 from server.lru import getLRUClock
 from server.scripting.scripting import lua_memory_usage
@@ -54,7 +54,7 @@ from server.server_h import (
     STATS_METRIC_NET_OUTPUT, STATS_METRIC_SAMPLES,
 )
 from server.server_state import (
-    htNeedsResize, iAmMaster, resetChildState, strChildType, updateCachedTime, updateDictResizePolicy,
+    hasActiveChildProcess, htNeedsResize, iAmMaster, resetChildState, strChildType, updateCachedTime, updateDictResizePolicy,
 )
 from server.session.blocked import processUnblockedClients
 from server.session.blocked_serve import handleClientsBlockedOnKeys
@@ -210,7 +210,7 @@ def databasesCron():
         else:
             expireSlaveKeys()
 
-    if server.child_pid == -1:                                              # !hasActiveChildProcess
+    if not hasActiveChildProcess():
         dbs_per_call = min(CRON_DBS_PER_CALL, server.dbnum)
         for _ in range(dbs_per_call):
             tryResizeHashTables(_databasesCron_resize_db % server.dbnum)
@@ -337,10 +337,10 @@ def serverCron(eventLoop, id_, clientData):
     databasesCron()
 
     # An AOF rewrite that had to wait for a BGSAVE.
-    if server.child_pid == -1 and server.aof_rewrite_scheduled:             # !hasActiveChildProcess
+    if not hasActiveChildProcess() and server.aof_rewrite_scheduled:
         rewriteAppendOnlyFileBackground()
 
-    if server.child_pid != -1 or ldbPendingChildren():                      # hasActiveChildProcess
+    if hasActiveChildProcess() or ldbPendingChildren():
         if run_with_period(1000):
             receiveChildInfo()
         checkChildrenDone()
@@ -357,7 +357,7 @@ def serverCron(eventLoop, id_, clientData):
 
         # Has the AOF grown enough since its last rewrite?
         if (server.aof_state == AOF_ON
-                and server.child_pid == -1
+                and not hasActiveChildProcess()
                 and server.aof_rewrite_perc
                 and server.aof_current_size > server.aof_rewrite_min_size):
             base = server.aof_rewrite_base_size if server.aof_rewrite_base_size else 1
@@ -403,7 +403,7 @@ def serverCron(eventLoop, id_, clientData):
         trackingLimitUsedSlots()
 
     # ORDER: after replicationCron: a BGSAVE for a replica goes before one that a user scheduled.
-    if (server.child_pid == -1 and server.rdb_bgsave_scheduled
+    if (not hasActiveChildProcess() and server.rdb_bgsave_scheduled
             and (server.unixtime - server.lastbgsave_try > CONFIG_BGSAVE_RETRY_DELAY
                  or server.lastbgsave_status == C_OK)):
         if rdbSaveBackground(server.rdb_filename, rdbPopulateSaveInfo(rdbSaveInfo())) == C_OK:
@@ -419,7 +419,7 @@ def whileBlockedCron():
     if server.blocked_last_cron >= server.mstime:
         return
 
-    latency = mstime() if server.latency_monitor_threshold else 0           # latencyStartMonitor
+    latency = latencyStartMonitor()
     hz_ms = 1000 // server.hz
     while server.blocked_last_cron < server.mstime:
         server.blocked_last_cron += hz_ms
@@ -428,10 +428,7 @@ def whileBlockedCron():
     if server.loading:
         cronUpdateMemoryStats()
 
-    if server.latency_monitor_threshold:                                    # latencyEndMonitor, ...IfNeeded
-        latency = mstime() - latency
-        if latency >= server.latency_monitor_threshold:
-            latencyAddSample("while-blocked-cron", latency)
+    latencyAddSampleIfNeeded("while-blocked-cron", latencyEndMonitor(latency))
 
 
 def beforeSleep(eventLoop):

@@ -59,7 +59,7 @@ from server.server_h import (
     CMD_FAST, CMD_LOADING, CMD_MAY_REPLICATE, CMD_NO_AUTH, CMD_NOSCRIPT, CMD_PUBSUB, CMD_RANDOM, CMD_READONLY,
     CMD_SKIP_MONITOR, CMD_SKIP_SLOWLOG, CMD_SORT_FOR_SCRIPT, CMD_STALE, CMD_WRITE, CONFIG_DEFAULT_CLUSTER_CONFIG_FILE,
     CONFIG_DEFAULT_HZ, CONFIG_DEFAULT_LOGFILE, CONFIG_DEFAULT_UNIX_SOCKET_PERM, CONFIG_FDSET_INCR, CONFIG_OOM_COUNT,
-    CONFIG_REPL_SYNCIO_TIMEOUT, CONFIG_RUN_ID_SIZE, LL_NOTICE, LL_WARNING, NO_FAILOVER, OBJ_ENCODING_INT,
+    CONFIG_REPL_SYNCIO_TIMEOUT, CONFIG_RUN_ID_SIZE, LL_NOTICE, LL_WARNING, MAXMEMORY_NO_EVICTION, NO_FAILOVER, OBJ_ENCODING_INT,
     OBJ_SHARED_BULKHDR_LEN, OBJ_SHARED_INTEGERS, OBJ_STRING, PROTO_SHARED_SELECT_CMDS, RDB_CHILD_TYPE_NONE, redisDb,
     REPL_STATE_NONE, server, shared, SHUTDOWN_NOFLAGS,
 )
@@ -519,7 +519,7 @@ def initServer():
         serverLog(LL_WARNING, "Warning: 32 bit instance detected but no memory limit set. Setting 3 GB maxmemory limit "
                               "with 'noeviction' policy now.")
         server.maxmemory = 3072 * 1024 * 1024
-        server.maxmemory_policy = 7 << 8                                    # MAXMEMORY_NO_EVICTION
+        server.maxmemory_policy = MAXMEMORY_NO_EVICTION
 
     if server.cluster_enabled:
         clusterInit()

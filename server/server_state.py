@@ -32,7 +32,7 @@ def updateDictResizePolicy():
     """Moving tables around breaks the sharing of pages with a child: resize less while there is one."""
     if server.in_fork_child != CHILD_TYPE_NONE:
         dictSetResizeEnabled(DICT_RESIZE_FORBID)
-    elif server.child_pid != -1:                                            # hasActiveChildProcess
+    elif hasActiveChildProcess():
         dictSetResizeEnabled(DICT_RESIZE_AVOID)
     else:
         dictSetResizeEnabled(DICT_RESIZE_ENABLE)

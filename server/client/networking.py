@@ -721,7 +721,7 @@ def unprotectClient(c):
 def strchr(buf, ch, pos):
     """Index of the first `ch` from `pos` on, or -1; C's function sees nothing behind a NUL."""
     i = buf.find(ch, pos)
-    return i if i == -1 or buf.find(b"\0", pos, i) == -1 else -1
+    return i if i == -1 or b"\0" not in buf[pos:i] else -1
 
 
 def processInlineBuffer(c):

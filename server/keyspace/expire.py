@@ -30,7 +30,7 @@ from server.keyspace.db import (
 )
 from server.keyspace.lazyfree import dbAsyncDelete
 from server.keyspace.notify import notifyKeyspaceEvent
-from server.latency_samples import latencyAddSample
+from server.latency_samples import latencyAddSampleIfNeeded
 
 
 # ---------------------------------------------------------------------------
@@ -183,8 +183,7 @@ def activeExpireCycle(type_):
 
     elapsed = ustime() - start
     server.stat_expire_cycle_time_used += elapsed
-    if server.latency_monitor_threshold and elapsed // 1000 >= server.latency_monitor_threshold:
-        latencyAddSample(b"expire-cycle", elapsed // 1000)      # latencyAddSampleIfNeeded
+    latencyAddSampleIfNeeded("expire-cycle", elapsed // 1000)
 
     # Estimate of keys that are dead and not yet found: this cycle counts for 5%.
     current_perc = total_expired / total_sampled if total_sampled else 0
