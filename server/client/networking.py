@@ -841,12 +841,15 @@ def processMultibulkBuffer(c):
         c.argv_len_sum = 0
 
     serverAssertWithInfo(c, None, c.multibulklen > 0)
+    argv = c.argv
+    qb_pos = c.qb_pos                                           # stored wherever the function ends
     while c.multibulklen:
         # The length of the argument, if it is not known yet.
         if c.bulklen == -1:
-            newline = strchr(buf, b"\r", c.qb_pos)
+            newline = strchr(buf, b"\r", qb_pos)
             if newline == -1:
-                if len(buf) - c.qb_pos > PROTO_INLINE_MAX_SIZE:
+                if len(buf) - qb_pos > PROTO_INLINE_MAX_SIZE:
+                    c.qb_pos = qb_pos
                     addReplyError(c, b"Protocol error: too big bulk count string")
                     setProtocolError("too big bulk count string", c)
                     return C_ERR
@@ -856,49 +859,53 @@ def processMultibulkBuffer(c):
             if newline + 2 > len(buf):
                 break
 
-            if buf[c.qb_pos] != 36:                             # $
-                addReplyErrorFormat(c, b"Protocol error: expected '$', got '%c'", buf[c.qb_pos])
+            if buf[qb_pos] != 36:                               # $
+                c.qb_pos = qb_pos
+                addReplyErrorFormat(c, b"Protocol error: expected '$', got '%c'", buf[qb_pos])
                 setProtocolError("expected $ but got something else", c)
                 return C_ERR
 
-            ok, ll = string2ll(buf[c.qb_pos + 1:newline])
+            ok, ll = string2ll(buf[qb_pos + 1:newline])
             if not ok or ll < 0 or (ll > server.proto_max_bulk_len and not c.flags & CLIENT_MASTER):
+                c.qb_pos = qb_pos
                 addReplyError(c, b"Protocol error: invalid bulk length")
                 setProtocolError("invalid bulk length", c)
                 return C_ERR
             if ll > 16384 and authRequired(c):
+                c.qb_pos = qb_pos
                 addReplyError(c, b"Protocol error: unauthenticated bulk length")
                 setProtocolError("unauth bulk length", c)
                 return C_ERR
 
-            c.qb_pos = newline + 2
+            qb_pos = newline + 2
             if ll >= PROTO_MBULK_BIG_ARG:
                 # The rest of the buffer belongs to this argument, and what is missing is going to be appended: from
                 # here on the buffer is a bytearray, which grows in place, and holds nothing else.  (If more than this
                 # argument is here, nothing is to be gained.)
-                if len(buf) - c.qb_pos <= ll + 2:
-                    c.querybuf = buf = bytearray(memoryview(buf)[c.qb_pos:])
-                    c.qb_pos = 0
+                if len(buf) - qb_pos <= ll + 2:
+                    c.querybuf = buf = bytearray(memoryview(buf)[qb_pos:])
+                    qb_pos = 0
             c.bulklen = ll
 
         # The argument itself; +2: the line end.
-        if len(buf) - c.qb_pos < c.bulklen + 2:
+        bulklen = c.bulklen
+        if len(buf) - qb_pos < bulklen + 2:
             break
         # If the buffer holds just this argument, it becomes the argument.
-        if c.qb_pos == 0 and c.bulklen >= PROTO_MBULK_BIG_ARG and len(buf) == c.bulklen + 2:
-            c.argv.append(createObject(OBJ_STRING, bytes(memoryview(buf)[:-2])))
-            c.argv_len_sum += c.bulklen
+        if qb_pos == 0 and bulklen >= PROTO_MBULK_BIG_ARG and len(buf) == bulklen + 2:
+            argv.append(createObject(OBJ_STRING, bytes(memoryview(buf)[:-2])))
             c.querybuf = buf = b""
         else:
             if type(buf) is not bytes:
                 c.querybuf = buf = bytes(buf)
-            c.argv.append(createStringObject(buf[c.qb_pos:c.qb_pos + c.bulklen]))
-            c.argv_len_sum += c.bulklen
-            c.qb_pos += c.bulklen + 2
+            argv.append(createStringObject(buf[qb_pos:qb_pos + bulklen]))
+            qb_pos += bulklen + 2
         c.argc += 1
+        c.argv_len_sum += bulklen
         c.bulklen = -1
         c.multibulklen -= 1
 
+    c.qb_pos = qb_pos
     # All arguments are here.
     if c.multibulklen == 0:
         return C_OK
