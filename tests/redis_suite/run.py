@@ -76,12 +76,19 @@ def mixed(kind, which, real_command):
     return 'case "$1" in %s_*[%s]/*) %s ;; esac\n' % (kind, "02468" if which == "even" else "13579", real_command)
 
 
-def install_binaries(src, real, mix=None, mix_servers=None, binary=os.path.join(WORK, "redis-server")):
+def speaks_tls(cli):
+    """True if this redis-cli was built with TLS."""
+    return bool(cli) and "--tls" in subprocess.run([cli, "--help"], capture_output=True, text=True, check=False).stdout
+
+
+def install_binaries(src, real, tls=False, mix=None, mix_servers=None, binary=os.path.join(WORK, "redis-server")):
     """Put redis-server and its companions into the tree's src/: ours, the real ones, or both in turn (see --mix)."""
     for name in ("redis-server", "redis-cli", "redis-benchmark", "redis-sentinel", "redis-check-aof", "redis-check-rdb"):
         if os.path.lexists(os.path.join(src, name)):
             os.unlink(os.path.join(src, name))
-    shutil.copy(os.path.join(WORK, "redis-cli"), src)
+    # The one that comes with the suite has no TLS; Debian's has, and says the same else.
+    cli = shutil.which("redis-cli") if tls else None
+    shutil.copy(cli if speaks_tls(cli) else os.path.join(WORK, "redis-cli"), os.path.join(src, "redis-cli"))
     benchmark = shutil.which("redis-benchmark")
     if benchmark:
         # Since 7.0 `-e` is the default and only prints a warning, which Tcl's exec takes for a failure: leave it out.
@@ -320,7 +327,7 @@ def main():
     if not shutil.which("tclsh"):
         sys.exit("tclsh is not on PATH (Debian: apt-get install tcl)")
     fetch()
-    install_binaries(os.path.join(TREE, "src"), args.real, args.mix, args.mix_servers, args.mix_binary)
+    install_binaries(os.path.join(TREE, "src"), args.real, args.tls, args.mix, args.mix_servers, args.mix_binary)
     args.path = os.environ["PATH"] if args.real else install_ldd()
     instances = [suite for suite in args.suite if suite.partition("/")[0] in INSTANCE_RUNNERS]
     if instances and instances != args.suite:
