@@ -766,14 +766,17 @@ def score_bulk(c, score):
 def zpopmin(c, db, key):
     """ZPOPMIN without a count.
 
-    When          the key is not expired and holds a skiplist of more than one member, whose dict needs no resizing.
+    When          the key does not exist, or is not expired and holds a skiplist of more than one member, whose dict needs
+                  no resizing.
     Same because  the first node is unlinked by zslDelete, as zsetDel does.
     Skips         zpopminCommand, genericZpopCommand, lookupKeyWrite, zsetDel, signalModifiedKey, addReplyDouble.
     Gains         5.35 us instead of 11.77 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
                   2026-11-28: the quickest of six runs of 150, one process).
     """
     o = value_at(db, key, OBJ_ZSET)
-    if not o or o.encoding != OBJ_ENCODING_SKIPLIST:
+    if o is None:
+        return EMPTY
+    if o is False or o.encoding != OBJ_ENCODING_SKIPLIST:
         return None
     zs = o.ptr
     ht0 = zs.dict.ht[0]
