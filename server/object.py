@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from datastructs.dict import dictCreate, setDictType, zsetDictType
 from datastructs.intset import intsetNew
 from datastructs.quicklist import quicklistCreate
+from datastructs.sds import sdsRemoveFreeSpace, sdsavail
 from datastructs.util import (
-    INT_MAX, INT_MIN, LD_STR_AUTO, LD_STR_HUMAN, LONG_MAX, ld, ld2string, string2d, string2ld, string2ll,
+    INT_MAX, INT_MIN, LD_STR_AUTO, LD_STR_HUMAN, LONG_MAX, ld, ld2string, string2d, string2l, string2ld, string2ll,
     to_llong,
 )
 from datastructs.ziplist import ziplistNew
@@ -48,7 +49,7 @@ def initial_lru():
 
 
 def createObject(type_, ptr):
-    """A RAW object of any type; the caller sets another encoding.  HOT"""
+    """Create a RAW object of any type -> object; the caller sets another encoding.  HOT"""
     return new_robj(type_, OBJ_ENCODING_RAW, ptr, initial_lru())
 
 
@@ -63,7 +64,7 @@ def createRawStringObject(s):
 
 
 def createEmbeddedStringObject(s):
-    """`s` must be bytes: an EMBSTR object is never changed in place."""
+    """Create an EMBSTR object, which is never changed in place; `s` must be bytes -> object."""
     return new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, initial_lru())
 
 
@@ -72,23 +73,14 @@ OBJ_ENCODING_EMBSTR_SIZE_LIMIT = 44
 
 
 def createStringObject(s):
-    """A string object of `s` (bytes): EMBSTR up to 44 bytes, else RAW.  HOT"""
+    """Create a string object of `s` (bytes), EMBSTR up to 44 bytes, else RAW -> object.  HOT"""
     if len(s) <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT:
         return createEmbeddedStringObject(s)
     return createRawStringObject(s)
 
 
-def tryCreateRawStringObject(s):
-    """C: None if the memory is not there.  Here `s` has its memory already."""
-    return createRawStringObject(s)
-
-
-def tryCreateStringObject(s):
-    return createStringObject(s)
-
-
 def createStringObjectFromLongLongWithOptions(value, valueobj):
-    """A shared integer if possible, else an INT object.
+    """Create an INT object, or take a shared integer if possible -> object.
 
     valueobj = 1: it becomes a value of the keyspace, so under an LRU or LFU policy it needs an lru field of its own.
     """
@@ -110,12 +102,12 @@ def createStringObjectFromLongLongForValue(value):
 
 
 def createStringObjectFromLongDouble(value, humanfriendly):
-    """humanfriendly = 1: no exponent and no trailing zeros (INCRBYFLOAT, HINCRBYFLOAT)."""
+    """Create a string object; humanfriendly = 1: no exponent and no trailing zeros (INCRBYFLOAT, HINCRBYFLOAT) -> object."""
     return createStringObject(ld2string(value, LD_STR_HUMAN if humanfriendly else LD_STR_AUTO))
 
 
 def dupStringObject(o):
-    """A copy with the same encoding, never shared."""
+    """Copy a string object -> new object with the same encoding, never shared."""
     serverAssert(o.type == OBJ_STRING)
     if o.encoding == OBJ_ENCODING_RAW:
         return createRawStringObject(bytes(o.ptr))
@@ -131,12 +123,6 @@ def dupStringObject(o):
 def createQuicklistObject():
     o = createObject(OBJ_LIST, quicklistCreate())
     o.encoding = OBJ_ENCODING_QUICKLIST
-    return o
-
-
-def createZiplistObject():
-    o = createObject(OBJ_LIST, ziplistNew())
-    o.encoding = OBJ_ENCODING_ZIPLIST
     return o
 
 
@@ -179,15 +165,7 @@ def createStreamObject():
 # A value dies with its last holder.  Those with cycles inside (quicklist, zskiplist, the entries of a consumer group)
 # cut them in their own __del__, so nothing of C's freeStringObject() ... freeStreamObject() is left to do.
 
-def incrRefCount(o):
-    """Nothing: see the header."""
-
-
 def decrRefCount(o):
-    """Nothing: see the header."""
-
-
-def decrRefCountVoid(o):
     """Nothing: see the header."""
 
 
@@ -204,57 +182,49 @@ def isSdsRepresentableAsLongLong(s):
     return (C_OK, llval) if ok else (C_ERR, 0)
 
 
-def isObjectRepresentableAsLongLong(o):
-    serverAssertWithInfo(None, o, o.type == OBJ_STRING)
-    if o.encoding == OBJ_ENCODING_INT:
-        return C_OK, o.ptr
-    return isSdsRepresentableAsLongLong(o.ptr)
-
-
 def sdsEncodedObject(o):
     return o.encoding == OBJ_ENCODING_RAW or o.encoding == OBJ_ENCODING_EMBSTR
 
 
 def trimStringObjectIfNeeded(o):
-    """C: give spare room back.  A `bytes` value has none; a bytearray with much of it is copied."""
-    if o.encoding == OBJ_ENCODING_RAW and o.ptr.__class__ is bytearray:
-        ptr = o.ptr
-        if ptr.__alloc__() - 1 - len(ptr) > len(ptr) // 10:
-            o.ptr = bytes(ptr)
+    """Give spare room back if it is more than 10% of the string.  `bytes` have none."""
+    if o.encoding == OBJ_ENCODING_RAW and sdsavail(o.ptr) > len(o.ptr) // 10:
+        o.ptr = sdsRemoveFreeSpace(o.ptr)
 
 
 def tryObjectEncoding(o):
-    """The smallest form of a string object: a shared integer, INT, EMBSTR, or `o` itself.  HOT.
+    """Find the smallest form of a string object -> a shared integer, INT, EMBSTR, or `o` itself.  HOT
 
-    The result replaces `o` at the caller (argv[j] = tryObjectEncoding(argv[j])); a shared object is left alone.
+    The result replaces `o` at the caller (argv[j] = tryObjectEncoding(argv[j])).
     """
     if o.type != OBJ_STRING:
         serverAssertWithInfo(None, o, o.type == OBJ_STRING)
-    encoding = o.encoding
-    if encoding != OBJ_ENCODING_EMBSTR and encoding != OBJ_ENCODING_RAW:
+    if not sdsEncodedObject(o):
         return o
+    # A shared object may stand where no other encoding is expected.
     if o.refcount > 1:
         return o
     s = o.ptr
     length = len(s)
-    # The comparison spares string2ll what cannot be a number: these begin with a digit or "-".
-    if length <= 20 and b"-" <= s < b":":
-        ok, value = string2ll(s)
-        if ok:
-            if ((server.maxmemory == 0 or not server.maxmemory_policy & MAXMEMORY_FLAG_NO_SHARED_INTEGERS) and
-                    0 <= value < OBJ_SHARED_INTEGERS):
-                return shared.integers[value]
-            if encoding == OBJ_ENCODING_RAW:
-                o.encoding = OBJ_ENCODING_INT
-                o.ptr = value
-                return o
-            return createStringObjectFromLongLongForValue(value)
+    ok = 0
+    if length <= 20:
+        ok, value = string2l(s)
+    if ok:
+        # Under an LRU or LFU policy each value needs an lru field of its own.
+        if ((server.maxmemory == 0 or not server.maxmemory_policy & MAXMEMORY_FLAG_NO_SHARED_INTEGERS) and
+                0 <= value < OBJ_SHARED_INTEGERS):
+            return shared.integers[value]
+        if o.encoding == OBJ_ENCODING_RAW:
+            o.encoding = OBJ_ENCODING_INT
+            o.ptr = value
+            return o
+        return createStringObjectFromLongLongForValue(value)
     if length <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT:
-        if encoding == OBJ_ENCODING_EMBSTR:
+        if o.encoding == OBJ_ENCODING_EMBSTR:
             return o
         return createEmbeddedStringObject(bytes(s))
-    if s.__class__ is bytearray:
-        trimStringObjectIfNeeded(o)
+    # A long string: the least that can be done is to give spare room back.
+    trimStringObjectIfNeeded(o)
     return o
 
 
@@ -376,7 +346,7 @@ def getLongLongFromObject(o):
 
 
 def getLongLongFromObjectOrReply(c, o, msg=None):
-    """HOT"""
+    """Read a string object as a 64 bit integer -> (C_OK, value), or (C_ERR, 0) after an error reply."""
     ok, value = getLongLongFromObject(o)
     if ok != C_OK:
         addReplyError(c, msg if msg is not None else b"value is not an integer or out of range")

@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ae.monotonic import ustime
+from datastructs.sds import sdstemplate
 from datastructs.util import strtoul, to_int
 from persistence.childinfo import closeChildInfoPipe, openChildInfoPipe, sendChildInfoGeneric
 from server.latency_samples import latencyAddSampleIfNeeded
@@ -235,28 +236,11 @@ def redisProcTitleGetVariable(varname, title):
 
 
 def expandProcTitleTemplate(template, title):
-    """Replace each {name}; None if a name is unknown or a brace is not closed ("{{" is a literal brace)."""
-    res = []
-    p = 0
-    while True:
-        brace = template.find("{", p)
-        if brace == -1:
-            res.append(template[p:])
-            break
-        res.append(template[p:brace])
-        if template.startswith("{{", brace):
-            res.append("{")
-            p = brace + 2
-            continue
-        end = template.find("}", brace)
-        if end == -1:
-            return None
-        value = redisProcTitleGetVariable(template[brace + 1:end], title)
-        if value is None:
-            return None
-        res.append(value)
-        p = end + 1
-    return "".join(res).strip(" ")
+    """Replace each {name} in the template -> str, or None if a name is unknown or a brace is not closed."""
+    res = sdstemplate(template, redisProcTitleGetVariable, title)
+    if res is None:
+        return None
+    return res.strip(" ")
 
 
 def validateProcTitleTemplate(template):

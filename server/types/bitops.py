@@ -7,6 +7,7 @@ State        none.
 Invariant    bit 0 is the most significant bit of byte 0, so a bit field read as a big-endian number is in order.
 Departures   bits are counted, found and combined by big integers and bytes methods, not byte by byte.
 """
+from datastructs.sds import sdsgrowzero, sdsnewlen
 from datastructs.util import string2ll
 from server.log import serverAssert
 from server.server_h import (
@@ -206,12 +207,12 @@ def lookupStringForBitCommand(c, maxbit):
     if checkType(c, o, OBJ_STRING):
         return None
     if o is None:
-        o = createObject(OBJ_STRING, bytearray(byte + 1))
+        o = createObject(OBJ_STRING, sdsnewlen(None, byte + 1))
         dbAdd(c.db, c.argv[1], o)
     else:
         o = dbUnshareStringValue(c.db, c.argv[1], o)
         if len(o.ptr) < byte + 1:
-            o.ptr.extend(bytes(byte + 1 - len(o.ptr)))      # sdsgrowzero
+            o.ptr = sdsgrowzero(o.ptr, byte + 1)
     return o
 
 

@@ -10,6 +10,7 @@ Invariant    relative expire times never reach replicas or AOF: SET ... EX is re
 Departures   none.
 """
 from ae.monotonic import mstime
+from datastructs.sds import sdscatlen, sdsgrowzero, sdsnewlen
 from datastructs.util import LLONG_MAX, LLONG_MIN, ldadd, ldisnan, ldisinf
 from server.log import serverAssert
 from server.server_h import (
@@ -32,7 +33,6 @@ from server.client.networking_reply import (
 from server.keyspace.db import (
     lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, dbAdd, dbOverwrite,
     dbSyncDelete, dbUnshareStringValue, genericSetKey, setKey, setExpire, removeExpire, signalModifiedKey,
-
 )
 from server.keyspace.expire import checkAlreadyExpired
 from server.keyspace.lazyfree import dbAsyncDelete
@@ -44,7 +44,7 @@ from server.keyspace.notify import notifyKeyspaceEvent
 # ---------------------------------------------------------------------------
 
 def checkStringLength(c, size, append):
-    """May a string of `size` bytes grow by `append`?  C_OK, or C_ERR after an error reply (proto-max-bulk-len)."""
+    """Check whether a string of `size` bytes may grow by `append` -> C_OK, or C_ERR after an error reply (proto-max-bulk-len)."""
     if c.flags & CLIENT_MASTER:
         return C_OK
     total = size + append
@@ -69,8 +69,8 @@ OBJ_PERSIST = 1 << 8     # remove the TTL
 def setGenericCommand(c, flags, key, val, expire, unit, ok_reply, abort_reply):
     """SET, SETNX, SETEX, PSETEX: store `val` at `key` and reply.
 
-    `expire` is the time argument (robj, in `unit`) or None. ok_reply None means +OK, abort_reply (NX or XX not met)
-    None means nil. HOT.
+    `expire` is the time argument (robj, in `unit`) or None.  ok_reply None means +OK, abort_reply (NX or XX not met)
+    None means nil.
     """
     milliseconds = when = 0
     if expire is not None:
@@ -89,23 +89,20 @@ def setGenericCommand(c, flags, key, val, expire, unit, ok_reply, abort_reply):
             addReplyErrorFormat(c, b"invalid expire time in %s", c.cmd.name)
             return
 
-    db = c.db
-    if flags:
-        if (flags & OBJ_SET_NX and lookupKeyWrite(db, key) is not None) or \
-                (flags & OBJ_SET_XX and lookupKeyWrite(db, key) is None):
-            addReply(c, abort_reply if abort_reply is not None else shared.null[c.resp])
+    if ((flags & OBJ_SET_NX and lookupKeyWrite(c.db, key) is not None) or
+            (flags & OBJ_SET_XX and lookupKeyWrite(c.db, key) is None)):
+        addReply(c, abort_reply if abort_reply is not None else shared.null[c.resp])
+        return
+    if flags & OBJ_SET_GET:
+        if getGenericCommand(c) == C_ERR:
             return
-        if flags & OBJ_SET_GET:
-            if getGenericCommand(c) == C_ERR:
-                return
 
-    genericSetKey(c, db, key, val, flags & OBJ_KEEPTTL, 1)
+    genericSetKey(c, c.db, key, val, flags & OBJ_KEEPTTL, 1)
     server.dirty += 1
-    if server.notify_keyspace_events & NOTIFY_STRING:
-        notifyKeyspaceEvent(NOTIFY_STRING, b"set", key, db.id)
+    notifyKeyspaceEvent(NOTIFY_STRING, b"set", key, c.db.id)
     if expire is not None:
-        setExpire(c, db, key, when)
-        notifyKeyspaceEvent(NOTIFY_GENERIC, b"expire", key, db.id)
+        setExpire(c, c.db, key, when)
+        notifyKeyspaceEvent(NOTIFY_GENERIC, b"expire", key, c.db.id)
         # The time stays argument 4: feedAppendOnlyFile counts on it when it makes PXAT of PX.
         exp = shared.pxat if flags & (OBJ_PXAT | OBJ_EXAT) else shared.px
         millisecondObj = createStringObjectFromLongLong(milliseconds)
@@ -113,7 +110,7 @@ def setGenericCommand(c, flags, key, val, expire, unit, ok_reply, abort_reply):
     if not flags & OBJ_SET_GET:
         addReply(c, ok_reply if ok_reply is not None else shared.ok)
 
-    # Nobody down the stream wants the old value. (With an expire the whole command was rewritten above.)
+    # Propagate without GET.  With an expire the whole command has been rewritten above.
     if flags & OBJ_SET_GET and expire is None:
         argv = [a for j, a in enumerate(c.argv) if j < 3 or a.ptr.lower() != b"get"]
         replaceClientCommandVector(c, argv)
@@ -126,7 +123,7 @@ COMMAND_SET = 1
 def parseExtendedStringArgumentsOrReply(c, flags, unit, command_type):
     """Parse the options of SET (from argv[3]) or GETEX (from argv[2]) -> (ok, flags, unit, expire).
 
-    ok is C_ERR when a syntax error was replied; expire is the robj with the time, or None. COMMAND_GET knows PERSIST,
+    ok is C_ERR when a syntax error was replied; expire is the robj with the time, or None.  COMMAND_GET knows PERSIST,
     COMMAND_SET knows NX, XX, GET and KEEPTTL; both know EX, PX, EXAT and PXAT, one of them, once or more.
     """
     expire = None
@@ -182,7 +179,6 @@ def setCommand(c):
     ok, flags, unit, expire = parseExtendedStringArgumentsOrReply(c, OBJ_NO_FLAGS, UNIT_SECONDS, COMMAND_SET)
     if ok != C_OK:
         return
-
     c.argv[2] = tryObjectEncoding(c.argv[2])
     setGenericCommand(c, flags, c.argv[1], c.argv[2], expire, unit, None, None)
 
@@ -206,11 +202,10 @@ def psetexCommand(c):
 
 
 def getGenericCommand(c):
-    """Reply the value of argv[1] or nil: C_OK, also when there is none; C_ERR when it is no string.  HOT"""
+    """Reply the value of argv[1], or nil if there is none -> C_OK, or C_ERR when it is no string."""
     o = lookupKeyReadOrReply(c, c.argv[1], shared.null[c.resp])
     if o is None:
         return C_OK
-
     if checkType(c, o, OBJ_STRING):
         return C_ERR
 
@@ -325,7 +320,7 @@ def setrangeCommand(c):
             return
         if checkStringLength(c, offset, len(value)) != C_OK:
             return
-        o = createObject(OBJ_STRING, bytearray(offset))
+        o = createObject(OBJ_STRING, sdsnewlen(None, offset + len(value)))
         dbAdd(c.db, key, o)
     else:
         if checkType(c, o, OBJ_STRING):
@@ -338,14 +333,12 @@ def setrangeCommand(c):
             return
         o = dbUnshareStringValue(c.db, key, o)
 
-    ptr = o.ptr
-    if len(ptr) < offset:
-        ptr.extend(bytes(offset - len(ptr)))        # sdsgrowzero
-    ptr[offset:offset + len(value)] = value
+    o.ptr = sdsgrowzero(o.ptr, offset + len(value))
+    o.ptr[offset:offset + len(value)] = value
     signalModifiedKey(c, c.db, key)
     notifyKeyspaceEvent(NOTIFY_STRING, b"setrange", key, c.db.id)
     server.dirty += 1
-    addReplyLongLong(c, len(ptr))
+    addReplyLongLong(c, len(o.ptr))
 
 
 def getrangeCommand(c):
@@ -394,26 +387,20 @@ def mgetCommand(c):
 
 
 def msetGenericCommand(c, nx):
-    """MSET, MSETNX.  HOT."""
-    argv = c.argv
-    argc = c.argc
-    if argc % 2 == 0:
+    """MSET, and with nx = 1 MSETNX, which sets all keys or none."""
+    if c.argc % 2 == 0:
         addReplyError(c, b"wrong number of arguments for MSET")
         return
-    db = c.db
-
-    # MSETNX sets all or nothing.
     if nx:
-        for j in range(1, argc, 2):
-            if lookupKeyWrite(db, argv[j]) is not None:
+        for j in range(1, c.argc, 2):
+            if lookupKeyWrite(c.db, c.argv[j]) is not None:
                 addReply(c, shared.czero)
                 return
-
-    for j in range(1, argc, 2):
-        argv[j + 1] = tryObjectEncoding(argv[j + 1])
-        setKey(c, db, argv[j], argv[j + 1])
-        notifyKeyspaceEvent(NOTIFY_STRING, b"set", argv[j], db.id)
-    server.dirty += (argc - 1) // 2
+    for j in range(1, c.argc, 2):
+        c.argv[j + 1] = tryObjectEncoding(c.argv[j + 1])
+        setKey(c, c.db, c.argv[j], c.argv[j + 1])
+        notifyKeyspaceEvent(NOTIFY_STRING, b"set", c.argv[j], c.db.id)
+    server.dirty += (c.argc - 1) // 2
     addReply(c, shared.cone if nx else shared.ok)
 
 
@@ -428,21 +415,19 @@ def msetnxCommand(c):
 
 
 def incrDecrCommand(c, incr):
-    key = c.argv[1]
-    o = lookupKeyWrite(c.db, key)
-    if o is not None and checkType(c, o, OBJ_STRING):
+    """INCR, DECR, INCRBY, DECRBY: add `incr`, which is a 64 bit number, to the integer at argv[1] and reply the sum."""
+    o = lookupKeyWrite(c.db, c.argv[1])
+    if checkType(c, o, OBJ_STRING):
         return
-    if o is not None and o.encoding == OBJ_ENCODING_INT:
-        value = o.ptr
-    else:
-        ok, value = getLongLongFromObjectOrReply(c, o)
-        if ok != C_OK:
-            return
-
-    value += incr
-    if value > LLONG_MAX or value < LLONG_MIN:
+    ok, value = getLongLongFromObjectOrReply(c, o)
+    if ok != C_OK:
+        return
+    oldvalue = value
+    if ((incr < 0 and oldvalue < 0 and incr < LLONG_MIN - oldvalue) or
+            (incr > 0 and oldvalue > 0 and incr > LLONG_MAX - oldvalue)):
         addReplyError(c, b"increment or decrement would overflow")
         return
+    value += incr
 
     if (o is not None and o.refcount == 1 and o.encoding == OBJ_ENCODING_INT and
             (value < 0 or value >= OBJ_SHARED_INTEGERS)):
@@ -451,15 +436,15 @@ def incrDecrCommand(c, incr):
     else:
         new = createStringObjectFromLongLongForValue(value)
         if o is not None:
-            dbOverwrite(c.db, key, new)
+            dbOverwrite(c.db, c.argv[1], new)
         else:
-            dbAdd(c.db, key, new)
-    signalModifiedKey(c, c.db, key)
-    if server.notify_keyspace_events & NOTIFY_STRING:
-        notifyKeyspaceEvent(NOTIFY_STRING, b"incrby", key, c.db.id)
+            dbAdd(c.db, c.argv[1], new)
+    signalModifiedKey(c, c.db, c.argv[1])
+    notifyKeyspaceEvent(NOTIFY_STRING, b"incrby", c.argv[1], c.db.id)
     server.dirty += 1
-    # C: three replies, ":", the object, CRLF; the bytes are the same.
-    addReplyLongLong(c, value)
+    addReply(c, shared.colon)
+    addReply(c, new)
+    addReply(c, shared.crlf)
 
 
 def incrCommand(c):
@@ -537,7 +522,7 @@ def appendCommand(c):
         if checkStringLength(c, stringObjectLen(o), len(append.ptr)) != C_OK:
             return
         o = dbUnshareStringValue(c.db, key, o)
-        o.ptr += append.ptr
+        o.ptr = sdscatlen(o.ptr, append.ptr)
         totlen = len(o.ptr)
     signalModifiedKey(c, c.db, key)
     notifyKeyspaceEvent(NOTIFY_STRING, b"append", key, c.db.id)

@@ -22,7 +22,7 @@ from datastructs.intset import intset_values
 from datastructs.listpack import LP_EOF, LP_HDR_SIZE, lpDecodeBacklen, lpFirst, lpGet, lpNext, lpSkip
 from datastructs.quicklist import QUICKLIST_NODE_ENCODING_LZF
 from datastructs.rax import raxNext, raxSeek, raxStart, rax, raxIterator
-from datastructs.sds import sds_greedy_alloc
+from datastructs.sds import sdsalloc
 from datastructs.ziplist import (
     ZIP_END, ZIP_STR_14B, ZIP_STR_06B, ZIP_STR_MASK, ZIPLIST_HEADER_SIZE, ziplistGet, zipEntry,
 )
@@ -424,20 +424,14 @@ def picture_intset(s):
 
 
 def picture_sds(s):
-    """Lengths and encodings are live; what C would allocate comes from sds_greedy_alloc(), its policy."""
-    table = [("command", "OBJECT ENCODING", "length", "alloc in C")]
-    alloc = 0
+    """All figures are those of the live value."""
+    table = [("command", "OBJECT ENCODING", "length", "alloc")]
 
     def row(shown, *command):
-        nonlocal alloc
         s.execute(*command)
         length = s.execute("STRLEN", "k")
         encoding = s.execute("OBJECT", "ENCODING", "k").decode()
-        if command[0] == "SET":
-            alloc = length                              # exactly what is needed
-        elif length > alloc:
-            alloc = sds_greedy_alloc(length)            # sdsMakeRoomFor
-        table.append((shown, encoding, str(length), "-" if encoding == "int" else str(alloc)))
+        table.append((shown, encoding, str(length), "-" if encoding == "int" else str(sdsalloc(s.value("k").ptr))))
 
     row("SET k 10086", "SET", "k", 10086)
     row('APPEND k " is a good number!"', "APPEND", "k", " is a good number!")

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from datastructs.sds import (
-    sds_greedy_alloc, sdscatrepr, sdscmp, sdsgrowzero, sdsrange, sdssplitargs, sdssplitlen, sdstemplate, sdstrim,
+    SDS_MAX_PREALLOC, sds_greedy_alloc, sdsalloc, sdsavail, sdscatlen, sdscatrepr, sdsgrowzero, sdsMakeRoomFor, sdsRemoveFreeSpace,
+    sdssplitargs, sdssplitlen, sdstemplate,
 )
 
 
@@ -27,19 +28,31 @@ def test_repr_text():
     assert sdscatrepr(b"x=", b'a"\\\n\r\t\a\b\x00\xff~') == b'x="a\\"\\\\\\n\\r\\t\\a\\b\\x00\\xff~"'
 
 
-@given(st.binary(max_size=10), st.integers(-12, 12), st.integers(-12, 12))
-def test_sdsrange_like_c(s, start, end):
-    n = len(s)
-    a, b = (start + n if start < 0 else start), (end + n if end < 0 else end)
-    expected = b"" if a > b or a < 0 or a >= n else s[a:b + 1]
-    assert sdsrange(s, start, end) == (expected if n else s)
+@given(st.binary(max_size=3000), st.lists(st.binary(max_size=5000), max_size=8))
+def test_room_is_doubled(s, parts):
+    """A string that grows takes the double, and does not move again before that is full."""
+    s = bytearray(s)
+    expected = bytes(s)
+    for part in parts:
+        alloc = sdsalloc(s)
+        s = sdscatlen(s, part)
+        expected += part
+        assert s == expected
+        assert sdsalloc(s) == (alloc if len(expected) <= alloc else 2 * len(expected))
+    assert sdsavail(sdsRemoveFreeSpace(s)) <= 1
+
+
+def test_a_big_string_takes_one_megabyte_more():
+    s = sdsMakeRoomFor(bytearray(b"x" * SDS_MAX_PREALLOC), 10)
+    assert len(s) == SDS_MAX_PREALLOC + 10 and sdsalloc(s) == 2 * SDS_MAX_PREALLOC + 10
+    del s[-4:]                                              # what the caller did not need
+    assert sdsalloc(s) == 2 * SDS_MAX_PREALLOC + 10
+    assert sdsMakeRoomFor(s, 0) is s and bytes(s[-6:]) == bytes(6)
 
 
 def test_small_ones():
-    assert sdstrim(b"xxfooyx", b"xy") == b"foo" and sdstrim(b" \0", b" ") == b""
     assert sdssplitlen(b"a--b--", b"--") == [b"a", b"b", b""] and sdssplitlen(b"", b"x") == []
     assert sdssplitlen(b"a", b"") is None
-    assert sdscmp(b"a", b"ab") == -1 and sdscmp(b"b", b"ab") == 1 and sdscmp(b"a", b"a") == 0
     assert sdsgrowzero(bytearray(b"ab"), 4) == b"ab\0\0"
     assert sds_greedy_alloc(100) == 200 and sds_greedy_alloc(1 << 20) == 2 << 20
 
