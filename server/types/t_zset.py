@@ -10,12 +10,13 @@ Invariant    ZIPLIST: entries alternate member, score, ordered by (score, member
              SKIPLIST: a zset whose dict and skiplist hold the same members (zskiplist.py).
 Departures   zsetAdd and zsetScore return their out-parameters; the dict's values are the scores.
 """
+from math import isnan
 
 from datastructs.dict import (
     DICT_OK, dictAdd, dictCreate, dictExpand, dictFind, dictGetFairRandomKey, dictResize, dictSize, dictUnlink,
     zsetDictType,
 )
-from datastructs.util import d2string, string2d, strtod
+from datastructs.util import d2string, strtod
 from datastructs.zskiplist import (
     maxstring, minstring, sdscmplex, zlexrangespec, zrangespec, zset, zslCreate, zslDelete, zslDeleteRangeByLex,
     zslDeleteRangeByRank, zslDeleteRangeByScore, zslGetRank, zslInsert, zslLexValueGteMin, zslLexValueLteMax,
@@ -140,6 +141,12 @@ def ziplistGetObject(zl, sptr):
     return b"%d" % value if type(value) is int else value
 
 
+def zzlCompareElements(zl, eptr, cstr):
+    """Compare the member at eptr with the string `cstr` -> -1, 0, 1."""
+    vstr = ziplistGetObject(zl, eptr)
+    return (vstr > cstr) - (vstr < cstr)
+
+
 def zzlLength(zl):
     return ziplistLen(zl) // 2
 
@@ -177,7 +184,7 @@ def zzlIsInRange(zl, range_):
 
 
 def zzlFirstInRange(zl, range_):
-    """Return the position of the first member in the interval, or None."""
+    """Find the first member in the interval -> its offset, or None."""
     if not zzlIsInRange(zl, range_):
         return None
     eptr = ziplistIndex(zl, 0)
@@ -192,7 +199,7 @@ def zzlFirstInRange(zl, range_):
 
 
 def zzlLastInRange(zl, range_):
-    """Return the position of the last member in the interval, or None."""
+    """Find the last member in the interval -> its offset, or None."""
     if not zzlIsInRange(zl, range_):
         return None
     eptr = ziplistIndex(zl, -2)
@@ -215,7 +222,7 @@ def zzlLexValueLteMax(zl, p, spec):
 
 
 def zzlIsInLexRange(zl, range_):
-    """Does any element lie in the lexicographic interval?"""
+    """Tell whether any element lies in the lexicographic interval."""
     cmp = sdscmplex(range_.min, range_.max)
     if cmp > 0 or (cmp == 0 and (range_.minex or range_.maxex)):
         return 0
@@ -228,7 +235,7 @@ def zzlIsInLexRange(zl, range_):
 
 
 def zzlFirstInLexRange(zl, range_):
-    """Return the position of the first member in the lexicographic interval, or None."""
+    """Find the first member in the lexicographic interval -> its offset, or None."""
     if not zzlIsInLexRange(zl, range_):
         return None
     eptr = ziplistIndex(zl, 0)
@@ -242,7 +249,7 @@ def zzlFirstInLexRange(zl, range_):
 
 
 def zzlLastInLexRange(zl, range_):
-    """Return the position of the last member in the lexicographic interval, or None."""
+    """Find the last member in the lexicographic interval -> its offset, or None."""
     if not zzlIsInLexRange(zl, range_):
         return None
     eptr = ziplistIndex(zl, -2)
@@ -262,14 +269,14 @@ def zzlFind(zl, ele):
 
 
 def zzlDelete(zl, eptr):
-    """Delete the member at eptr and its score.  Returns zl."""
+    """Delete the member at eptr and its score -> zl."""
     zl, p = ziplistDelete(zl, eptr)
     zl, p = ziplistDelete(zl, p)
     return zl
 
 
 def zzlInsertAt(zl, eptr, ele, score):
-    """Insert the pair before eptr (None: at the tail).  Returns zl."""
+    """Insert the pair before eptr (None: at the tail) -> zl."""
     text = d2string(score)
     if eptr is None:
         zl = ziplistPush(zl, ele, ZIPLIST_TAIL)
@@ -281,16 +288,25 @@ def zzlInsertAt(zl, eptr, ele, score):
 
 
 def zzlInsert(zl, ele, score):
-    """Insert a member that is not there yet, at its place in the order.  Returns zl."""
+    """Insert a member that is not there yet, at its place in the order -> zl."""
     eptr = ziplistIndex(zl, 0)
     while eptr is not None:
         sptr = ziplistNext(zl, eptr)
         serverAssert(sptr is not None)
         s = zzlGetScore(zl, sptr)
-        if s > score or (s == score and ziplistGetObject(zl, eptr) > ele):  # zzlCompareElements
-            return zzlInsertAt(zl, eptr, ele, score)
+        if s > score:
+            # The first member with a larger score: the new one takes its place.
+            zl = zzlInsertAt(zl, eptr, ele, score)
+            break
+        if s == score:
+            # Members with equal scores are ordered by their bytes.
+            if zzlCompareElements(zl, eptr, ele) > 0:
+                zl = zzlInsertAt(zl, eptr, ele, score)
+                break
         eptr = ziplistNext(zl, sptr)
-    return zzlInsertAt(zl, None, ele, score)
+    if eptr is None:
+        zl = zzlInsertAt(zl, None, ele, score)
+    return zl
 
 
 def zzlDeleteRangeByScore(zl, range_):
@@ -395,63 +411,67 @@ def zsetScore(zobj, member):
     return serverPanic("Unknown sorted set encoding")
 
 
-def zsetAdd_newscore(score, curscore, in_flags):
-    """Apply INCR, GT, LT to an existing member -> (out_flags, score); out_flags 0 = go on."""
-    if in_flags & ZADD_IN_INCR:
-        score += curscore
-        if score != score:
-            return ZADD_OUT_NAN, score
-    if (in_flags & ZADD_IN_LT and score >= curscore) or (in_flags & ZADD_IN_GT and score <= curscore):
-        return ZADD_OUT_NOP, score
-    return 0, score
-
-
 def zsetAdd(zobj, score, ele, in_flags):
     """Add a member or change its score -> (ok, out_flags, newscore).
 
     in_flags are ZADD_IN_*, out_flags ZADD_OUT_*.  ok is 0 only when the score is, or would become, NaN.
     newscore is None when nothing was done.  The set may change from ZIPLIST to SKIPLIST.
     """
-    if score != score:
+    incr = in_flags & ZADD_IN_INCR
+    nx = in_flags & ZADD_IN_NX
+    xx = in_flags & ZADD_IN_XX
+    gt = in_flags & ZADD_IN_GT
+    lt = in_flags & ZADD_IN_LT
+    out_flags = 0
+    if isnan(score):
         return 0, ZADD_OUT_NAN, None
+
     if zobj.encoding == OBJ_ENCODING_ZIPLIST:
-        zl = zobj.ptr
-        eptr, curscore = zzlFind(zl, ele)
+        eptr, curscore = zzlFind(zobj.ptr, ele)
         if eptr is not None:
-            if in_flags & ZADD_IN_NX:
+            if nx:
                 return 1, ZADD_OUT_NOP, None
-            out, score = zsetAdd_newscore(score, curscore, in_flags)
-            if out:
-                return 0 if out == ZADD_OUT_NAN else 1, out, None
+            if incr:
+                score += curscore
+                if isnan(score):
+                    return 0, ZADD_OUT_NAN, None
+            if (lt and score >= curscore) or (gt and score <= curscore):
+                return 1, ZADD_OUT_NOP, None
             if score != curscore:
-                zobj.ptr = zzlInsert(zzlDelete(zl, eptr), ele, score)
-                out = ZADD_OUT_UPDATED
-            return 1, out, score
-        if in_flags & ZADD_IN_XX:
+                zobj.ptr = zzlDelete(zobj.ptr, eptr)
+                zobj.ptr = zzlInsert(zobj.ptr, ele, score)
+                out_flags |= ZADD_OUT_UPDATED
+            return 1, out_flags, score
+        if xx:
             return 1, ZADD_OUT_NOP, None
-        # Too long a list or too long a member: convert first, insert below.
-        if (zzlLength(zl) + 1 > server.zset_max_ziplist_entries or len(ele) > server.zset_max_ziplist_value
-                or not ziplistSafeToAdd(zl, len(ele))):
+        # Convert before the insertion if the list becomes too long or the member is too long for it.
+        if (zzlLength(zobj.ptr) + 1 > server.zset_max_ziplist_entries or len(ele) > server.zset_max_ziplist_value
+                or not ziplistSafeToAdd(zobj.ptr, len(ele))):
             zsetConvert(zobj, OBJ_ENCODING_SKIPLIST)
         else:
-            zobj.ptr = zzlInsert(zl, ele, score)
+            zobj.ptr = zzlInsert(zobj.ptr, ele, score)
             return 1, ZADD_OUT_ADDED, score
+
+    # A ziplist has either returned above or been converted.
     if zobj.encoding == OBJ_ENCODING_SKIPLIST:
         zs = zobj.ptr
         de = dictFind(zs.dict, ele)
         if de is not None:
-            if in_flags & ZADD_IN_NX:
+            if nx:
                 return 1, ZADD_OUT_NOP, None
             curscore = de.val
-            out, score = zsetAdd_newscore(score, curscore, in_flags)
-            if out:
-                return 0 if out == ZADD_OUT_NAN else 1, out, None
+            if incr:
+                score += curscore
+                if isnan(score):
+                    return 0, ZADD_OUT_NAN, None
+            if (lt and score >= curscore) or (gt and score <= curscore):
+                return 1, ZADD_OUT_NOP, None
             if score != curscore:
                 zslUpdateScore(zs.zsl, curscore, ele, score)
                 de.val = score
-                out = ZADD_OUT_UPDATED
-            return 1, out, score
-        if in_flags & ZADD_IN_XX:
+                out_flags |= ZADD_OUT_UPDATED
+            return 1, out_flags, score
+        if xx:
             return 1, ZADD_OUT_NOP, None
         zslInsert(zs.zsl, score, ele)
         serverAssert(dictAdd(zs.dict, ele, score) == DICT_OK)
@@ -488,7 +508,7 @@ def zsetDel(zobj, ele):
 
 
 def zsetRank(zobj, ele, reverse):
-    """Return the rank of a member, counted from 0 (reverse: from the highest score), or -1."""
+    """Find the rank of a member, counted from 0 (reverse: from the highest score) -> rank or -1."""
     llen = zsetLength(zobj)
     if zobj.encoding == OBJ_ENCODING_ZIPLIST:
         zl = zobj.ptr
@@ -593,128 +613,94 @@ def zsetTypeRandomElement(zsetobj, zsetsize):
 # Sorted set commands
 # ---------------------------------------------------------------------------
 
-ZADD_OPTIONS = {b"nx": ZADD_IN_NX, b"xx": ZADD_IN_XX, b"incr": ZADD_IN_INCR, b"gt": ZADD_IN_GT, b"lt": ZADD_IN_LT}
+def zaddGenericCommand(c, flags):
+    """ZADD and ZINCRBY.  All scores are parsed before anything is added: the command runs whole or not at all."""
+    key = c.argv[1]
+    ch = added = updated = processed = 0
+    score = 0.0
 
-
-def zaddGenericCommand_options(c, flags):
-    """Parse what follows the key -> (flags, ch, position of the first member, scores), or None after an error reply."""
-    ch = 0
+    # The options: after them scoreidx is the position of the first score.
     scoreidx = 2
     while scoreidx < c.argc:
         opt = c.argv[scoreidx].ptr.lower()
-        if opt in ZADD_OPTIONS:
-            flags |= ZADD_OPTIONS[opt]
+        if opt == b"nx":
+            flags |= ZADD_IN_NX
+        elif opt == b"xx":
+            flags |= ZADD_IN_XX
         elif opt == b"ch":
-            ch = 1
+            ch = 1                          # reply the members added or updated
+        elif opt == b"incr":
+            flags |= ZADD_IN_INCR
+        elif opt == b"gt":
+            flags |= ZADD_IN_GT
+        elif opt == b"lt":
+            flags |= ZADD_IN_LT
         else:
             break
         scoreidx += 1
-    nx, xx, gt, lt = flags & ZADD_IN_NX, flags & ZADD_IN_XX, flags & ZADD_IN_GT, flags & ZADD_IN_LT
+    incr = flags & ZADD_IN_INCR
+    nx = flags & ZADD_IN_NX
+    xx = flags & ZADD_IN_XX
+    gt = flags & ZADD_IN_GT
+    lt = flags & ZADD_IN_LT
 
     elements = c.argc - scoreidx
     if elements % 2 or not elements:
         addReplyErrorObject(c, shared.syntaxerr)
-        return None
+        return
     elements //= 2
     if nx and xx:
         addReplyError(c, b"XX and NX options at the same time are not compatible")
-        return None
+        return
     if (gt and nx) or (lt and nx) or (gt and lt):
         addReplyError(c, b"GT, LT, and/or NX options at the same time are not compatible")
-        return None
-    if flags & ZADD_IN_INCR and elements > 1:
+        return
+    if incr and elements > 1:
         addReplyError(c, b"INCR option supports a single increment-element pair")
-        return None
-
+        return
     scores = []
     for j in range(elements):
         ok, score = getDoubleFromObjectOrReply(c, c.argv[scoreidx + j * 2], None)
         if ok != C_OK:
-            return None
-        scores.append(score)
-    return flags, ch, scoreidx + 1, scores
-
-
-def zaddGenericCommand(c, flags):
-    """ZADD and ZINCRBY.  HOT.  All scores are parsed before anything is added: the command runs whole or not at all."""
-    argv = c.argv
-    db = c.db
-    key = argv[1]
-    ok = 0
-    if c.argc == 4:
-        # Fast lane: one pair.  No option is a number, and after an option one word would be left, a syntax error.
-        ok, score = string2d(argv[2].ptr)
-    if ok:
-        ch = 0
-        eleidx = 3
-        scores = (score,)
-    else:
-        parsed = zaddGenericCommand_options(c, flags)
-        if parsed is None:
             return
-        flags, ch, eleidx, scores = parsed
-    incr = flags & ZADD_IN_INCR
+        scores.append(score)
 
-    zobj = lookupKeyWrite(db, key)
-    if zobj is not None and zobj.type != OBJ_ZSET:
-        checkType(c, zobj, OBJ_ZSET)
+    zobj = lookupKeyWrite(c.db, key)
+    if checkType(c, zobj, OBJ_ZSET):
         return
-    added = updated = processed = 0
-    score = 0.0
-    nan = False
-    if zobj is not None or not flags & ZADD_IN_XX:      # no key and XX: nothing to do
-        if zobj is None:
-            if server.zset_max_ziplist_entries == 0 or server.zset_max_ziplist_value < len(argv[eleidx].ptr):
-                zobj = createZsetObject()
-            else:
-                zobj = createZsetZiplistObject()
-            dbAdd(db, key, zobj)
-        if ok and not flags and zobj.encoding == OBJ_ENCODING_SKIPLIST:
-            # Fast lane: one pair, no flag that could forbid it, no conversion ahead.  What zsetAdd would do.
-            score = scores[0]
-            ele = argv[3].ptr
-            zs = zobj.ptr
-            de = dictFind(zs.dict, ele)
-            if de is None:
-                zslInsert(zs.zsl, score, ele)
-                serverAssert(dictAdd(zs.dict, ele, score) == DICT_OK)
-                added = 1
-            elif de.val != score:
-                zslUpdateScore(zs.zsl, de.val, ele, score)
-                de.val = score
-                updated = 1
-        else:
-            for score in scores:
-                ok, out, newscore = zsetAdd(zobj, score, argv[eleidx].ptr, flags)
-                if not ok:
+    try:
+        if zobj is not None or not xx:      # no key and XX: nothing to do
+            if zobj is None:
+                if server.zset_max_ziplist_entries == 0 or server.zset_max_ziplist_value < len(c.argv[scoreidx + 1].ptr):
+                    zobj = createZsetObject()
+                else:
+                    zobj = createZsetZiplistObject()
+                dbAdd(c.db, key, zobj)
+            for j in range(elements):
+                ele = c.argv[scoreidx + 1 + j * 2].ptr
+                retval, retflags, score = zsetAdd(zobj, scores[j], ele, flags)
+                if retval == 0:
                     addReplyError(c, b"resulting score is not a number (NaN)")
-                    nan = True
-                    break
-                if out & ZADD_OUT_ADDED:
+                    return
+                if retflags & ZADD_OUT_ADDED:
                     added += 1
-                if out & ZADD_OUT_UPDATED:
+                if retflags & ZADD_OUT_UPDATED:
                     updated += 1
-                if not out & ZADD_OUT_NOP:
+                if not retflags & ZADD_OUT_NOP:
                     processed += 1
-                eleidx += 2
-                score = newscore
-        if not nan:
             server.dirty += added + updated
-
-    if nan:
-        pass                                # the error is the reply; what was added before still counts below
-    elif incr:
-        if processed:
-            addReplyDouble(c, score)
+        if incr:                            # ZINCRBY, or ZADD with INCR
+            if processed:
+                addReplyDouble(c, score)
+            else:
+                addReplyNull(c)
         else:
-            addReplyNull(c)
-    else:
-        addReplyLongLong(c, added + updated if ch else added)
-
-    if added or updated:
-        signalModifiedKey(c, db, key)
-        if server.notify_keyspace_events & NOTIFY_ZSET:
-            notifyKeyspaceEvent(NOTIFY_ZSET, b"zincr" if incr else b"zadd", key, db.id)
+            addReplyLongLong(c, added + updated if ch else added)
+    finally:
+        # C: the label cleanup, which an error in the middle reaches as well.
+        if added or updated:
+            signalModifiedKey(c, c.db, key)
+            notifyKeyspaceEvent(NOTIFY_ZSET, b"zincr" if incr else b"zadd", key, c.db.id)
 
 
 def zaddCommand(c):

@@ -20,9 +20,9 @@ from datastructs.zskiplist import (
 )
 from server.client.networking import rewriteClientCommandVector
 from server.client.networking_reply import (
-    addReply, addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyBulkSds,
+    addReply, addReplyArrayLen, addReplyBulk, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyBulkSds,
     addReplyDeferredLen, addReplyDouble, addReplyError, addReplyErrorObject, addReplyLongLong, addReplyNull,
-    addReplyNullArray, addReplyProto, setDeferredArrayLen,
+    addReplyNullArray, setDeferredArrayLen,
 )
 from server.keyspace.db import dbDelete, lookupKeyRead, lookupKeyReadOrReply, lookupKeyWrite, setKey, signalModifiedKey
 from server.keyspace.db_scan import parseScanCursorOrReply, scanGenericCommand
@@ -542,7 +542,7 @@ def zscanCommand(c):
 
 
 def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
-    """Pop from the first non-empty set among keyv[:keyc] and reply; `where` is ZSET_MIN or ZSET_MAX.  HOT.
+    """Pop from the first non-empty set among keyv[:keyc] and reply; `where` is ZSET_MIN or ZSET_MAX.
 
     emitkey: the reply starts with the key's name (blocking forms).  countarg: robj with the count, or None for one.
     """
@@ -566,17 +566,12 @@ def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
         addReply(c, shared.emptyarray)
         return
 
+    arraylen_ptr = addReplyDeferredLen(c)
+    result_count = 0
+    if emitkey:
+        addReplyBulk(c, key)
     # RESP2, and one element without count: a flat array.  RESP3 with a count: pairs.
     use_nested_array = c.resp > 2 and countarg is not None
-    # C fills the length in at the end; it is known now.
-    arraylen = min(count, zsetLength(zobj)) if count != 1 else 1
-    if not use_nested_array:
-        arraylen *= 2
-    # What goes before the next element; each element is one string with it.
-    head = b"*%d\r\n" % (arraylen + 1 if emitkey else arraylen)
-    if emitkey:
-        head += b"$%d\r\n%b\r\n" % (len(key.ptr), key.ptr)
-    first = True
     while True:
         if zobj.encoding == OBJ_ENCODING_ZIPLIST:
             zl = zobj.ptr
@@ -589,32 +584,21 @@ def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
         elif zobj.encoding == OBJ_ENCODING_SKIPLIST:
             zsl = zobj.ptr.zsl
             zln = zsl.tail if where == ZSET_MAX else zsl.header.forward
-            if zln is None:
-                serverAssertWithInfo(c, zobj, zln is not None)
+            serverAssertWithInfo(c, zobj, zln is not None)
             ele = zln.ele
             score = zln.score
         else:
             serverPanic("Unknown sorted set encoding")
-        if not zsetDel(zobj, ele):
-            serverAssertWithInfo(c, zobj, 0)
+        serverAssertWithInfo(c, zobj, zsetDel(zobj, ele))
         server.dirty += 1
-        if first:                           # one event a command
-            first = False
-            if server.notify_keyspace_events & NOTIFY_ZSET:
-                addReplyProto(c, head)      # ORDER: the client may have subscribed to it
-                head = b""
-                notifyKeyspaceEvent(NOTIFY_ZSET, b"zpopmax" if where == ZSET_MAX else b"zpopmin", key, c.db.id)
+        if result_count == 0:               # one event per command
+            notifyKeyspaceEvent(NOTIFY_ZSET, b"zpopmax" if where == ZSET_MAX else b"zpopmin", key, c.db.id)
             signalModifiedKey(c, c.db, key)
         if use_nested_array:
-            head += b"*2\r\n"
-        if c.resp == 2 and score - score == 0.0:        # addReplyBulkCBuffer, addReplyDouble of a finite score
-            text = b"%.17g" % score
-            addReplyProto(c, b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % (head, len(ele), ele, len(text), text))
-        else:
-            addReplyProto(c, head)
-            addReplyBulkCBuffer(c, ele)
-            addReplyDouble(c, score)
-        head = b""
+            addReplyArrayLen(c, 2)
+        addReplyBulkCBuffer(c, ele)
+        addReplyDouble(c, score)
+        result_count += 1
         if zsetLength(zobj) == 0:
             dbDelete(c.db, key)
             notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", key, c.db.id)
@@ -622,6 +606,9 @@ def genericZpopCommand(c, keyv, keyc, where, emitkey, countarg):
         count -= 1
         if not count:
             break
+    if not use_nested_array:
+        result_count *= 2
+    setDeferredArrayLen(c, arraylen_ptr, result_count + (1 if emitkey else 0))
 
 
 def zpopminCommand(c):
