@@ -319,7 +319,7 @@ def test_a_packet_that_claims_to_be_ours(redis):
 
 
 def test_epochs_wrap_instead_of_breaking(redis):
-    a = redis.add_node(CLUSTER_NODE_MASTER)
+    a = redis.add_node(CLUSTER_NODE_MASTER, epoch=3)                # another than ours: no collision
     redis.receive(redis.packet(a, CLUSTERMSG_TYPE_PING, currentEpoch=2**64 - 1))
     assert server.cluster.currentEpoch == 2**64 - 1
     redis("CLUSTER", "BUMPEPOCH")
