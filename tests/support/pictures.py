@@ -1,7 +1,7 @@
 """pictures.py - the data structures of a live server, drawn in plain text.
 
     python -m tests.support.pictures NAME [...]        dict rehash skiplist ziplist cascade quicklist intset sds stream encodings
-                                                   backlog
+                                                   backlog clusterpacket clusterslots failover
     python -m tests.support.pictures --port N KEY      draw a key of any running server, a C one included
                                                    (also --host, --user, --password, --db)
     python -m tests.support.pictures --write           draw all pictures of docs/ anew (--check: do they still fit?)
@@ -511,7 +511,78 @@ def picture_failover(s):
     return draw_failover()
 
 
+def picture_clusterpacket(s):
+    """One PING of a node that knows two others, field by field; ids, addresses and times are chosen here."""
+    from cluster import cluster_h
+    from cluster.cluster import clusterRenameNode
+    from cluster.cluster_bus import clusterSendPing
+    from tests.support.clock import FakeClock
+    from tests.support.incluster import InCluster
+    with FakeClock(), InCluster(port=7000) as redis:
+        me = server.cluster.myself
+        clusterRenameNode(me, b"a" * 40)
+        server.cluster.currentEpoch = me.configEpoch = 7
+        server.master_repl_offset = 1234
+        receiver = redis.add_node(cluster_h.CLUSTER_NODE_MASTER, name=b"b" * 40)
+        third = redis.add_node(cluster_h.CLUSTER_NODE_MASTER, name=b"c" * 40)
+        third.port, third.cport, third.pong_received = 7002, 17002, 1699999998000
+        redis("CLUSTER", "ADDSLOTS", *range(9))
+        packet = b""
+        while b"c" * 40 not in packet[2256:2296]:   # the receiver itself may be drawn for the gossip, or nobody
+            clusterSendPing(receiver.link, cluster_h.CLUSTERMSG_TYPE_PING)
+            packet = bytes(receiver.link.sndbuf)
+            receiver.link.sndbuf.clear()
+        hdr = cluster_h.clusterMsg_unpack(packet)
+    fields = [(4, "sig", hdr.sig), (4, "totlen", hdr.totlen), (2, "ver", hdr.ver), (2, "port", hdr.port), (2, "type", "%d = PING" % hdr.type),
+              (2, "count", hdr.count), (8, "currentEpoch", hdr.currentEpoch), (8, "configEpoch", hdr.configEpoch),
+              (8, "offset", "%d, replication stream" % hdr.offset), (40, "sender", hdr.sender), (2048, "myslots", "slots 0 to 8"),
+              (40, "slaveof", "zeros: a master"), (46, "myip", "zeros: take the peer's"), (32, "notused1", ""), (2, "pport", hdr.pport),
+              (2, "cport", hdr.cport), (2, "flags", "%d = MYSELF | MASTER" % hdr.flags), (1, "state", "%d = fail" % hdr.state),
+              (3, "mflags", "PAUSED, FORCEACK")]
+    g = hdr.data[0]
+    fields += [(40, "gossip[0].nodename", g.nodename), (4, "  ping_sent", "%d s" % g.ping_sent), (4, "  pong_received", "%d s" % g.pong_received),
+               (46, "  ip", g.ip), (2, "  port", g.port), (2, "  cport", g.cport), (2, "  flags", "%d = MASTER" % g.flags), (2, "  pport", g.pport),
+               (2, "  notused1", "")]
+    table, pos = [("offset", "bytes", "", "field", "value")], 0
+    for size, name, value in fields:
+        value = value.decode()[:12] if isinstance(value, bytes) else str(value)
+        table.append((str(pos), str(size), hexdump(packet[pos:pos + size], 8).split(" (")[0], name, value))
+        pos += size
+    return rows(table) + ["(%d bytes)" % pos]
+
+
+def picture_clusterslots(s):
+    """CLUSTER SLOTS as a bar of 64 x 256 slots; small letters: a slot of that stretch is on its way."""
+    from cluster import cluster_h
+    from cluster.cluster import clusterAddSlot
+    from tests.support.incluster import InCluster
+    with InCluster(port=7000) as redis:
+        me = server.cluster.myself
+        nodes = [me] + [redis.add_node(cluster_h.CLUSTER_NODE_MASTER, name=c * 40) for c in (b"b", b"c")]
+        owner = [0] * 5461 + [1] * 5462 + [2] * 5461
+        owner[10923:10973] = [0] * 50                               # a reshard of 50 slots to the first node
+        for j, i in enumerate(owner):
+            clusterAddSlot(nodes[i], j)
+        redis("CLUSTER", "SETSLOT", 12182, "IMPORTING", nodes[2].name)
+        lines = []
+        for first in range(0, 16384, 4096):
+            bar = ""
+            for base in range(first, first + 4096, 64):
+                letters = sorted({"ABC"[nodes.index(n)] for n in server.cluster.slots[base:base + 64]})
+                is_open = any(server.cluster.importing_slots_from[base:base + 64])
+                letter = letters[0] if len(letters) == 1 else "|"
+                bar += letter.lower() if is_open else letter
+            lines.append("%5d %s %d" % (first, bar, first + 4095))
+        reply = redis("CLUSTER", "SLOTS")
+        for first, last, master in reply:
+            lines.append("%5d - %5d  %s" % (first, last, "ABC"[[n.name for n in nodes].index(master[2])]))
+        mine = next(line for line in redis("CLUSTER", "NODES").decode().splitlines() if "myself" in line)
+        lines.append("A's own line of CLUSTER NODES ends: " + mine.partition("connected ")[2])
+    return lines
+
+
 PICTURES = {
+    "clusterpacket": picture_clusterpacket, "clusterslots": picture_clusterslots,
     "dict": picture_dict, "rehash": picture_rehash, "skiplist": picture_skiplist, "ziplist": picture_ziplist,
     "cascade": picture_cascade, "quicklist": picture_quicklist, "intset": picture_intset, "sds": picture_sds,
     "stream": picture_stream, "encodings": picture_encodings, "backlog": picture_backlog,
