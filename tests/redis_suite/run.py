@@ -16,13 +16,16 @@ Exit status: 0 when no test failed.
 """
 import argparse
 import concurrent.futures
+import contextlib
 import fnmatch
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 import zipfile
 
@@ -196,10 +199,19 @@ def run_instance_files(runner, pattern, tree, args, extra):
     A test is a line "time> name: ... OK".  A file goes on with the instances that the one before has left, as upstream
     means it; 08-hostname-conf even needs a procedure of theirs, so it does not run alone (sentinel/0[68] does)."""
     start = time.monotonic()
-    run = subprocess.run(["./runtest-" + runner] + (["--single", pattern] if pattern else []) + extra, cwd=tree,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, env=dict(os.environ, PATH=args.path))
-    seconds, end = time.monotonic() - start, time.strftime("%H:%M:%S")
-    output = COLOUR.sub("", run.stdout.decode("utf-8", "replace"))
+    # In a session of its own, and into a file: a node that was slow to start is forgotten by the runner, and would live on
+    # and keep a pipe open.
+    with tempfile.TemporaryFile() as out:
+        run = subprocess.Popen(["./runtest-" + runner] + (["--single", pattern] if pattern else []) + extra, cwd=tree, stdout=out,
+                               stderr=subprocess.STDOUT, env=dict(os.environ, PATH=args.path), start_new_session=True)
+        try:
+            run.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+        seconds, end = time.monotonic() - start, time.strftime("%H:%M:%S")
+        out.seek(0)
+        output = COLOUR.sub("", out.read().decode("utf-8", "replace"))
     results, finished = [], "GOOD! No errors." in output or "test(s) failed." in output
     test, passed, said = None, False, ""
     clock, timed = None, None      # seconds of the day, and the file that the time since then belongs to
