@@ -1,4 +1,5 @@
 """Clusters of processes, ours and real ones: the same packets, the same nodes.conf, the same replies, one cluster."""
+import contextlib
 import os
 import re
 import signal
@@ -14,11 +15,12 @@ from cluster.cluster_h import (
     CLUSTERMSG_TYPE_FAIL, CLUSTERMSG_TYPE_MEET, CLUSTERMSG_TYPE_PING, CLUSTERMSG_TYPE_PONG, CLUSTERMSG_TYPE_PUBLISH,
     CLUSTER_NODE_MASTER, clusterMsg, clusterMsg_pack, clusterMsg_start, clusterMsg_unpack,
 )
+from tests.support.certs import make_certs
 from tests.support.cluster import (
     agree, ask, cluster_nodes, info, my_id, redis_cli_path, start_cluster, start_nodes, wait_until,
 )
 from tests.support.resp import RespError
-from tests.support.server import ROOT, free_port, real_server_path, start_server
+from tests.support.server import ROOT, ServerProcess, free_port, real_server_path, start_server
 
 REAL = real_server_path()
 needs_real = pytest.mark.skipif(not REAL, reason="no real redis-server here")
@@ -316,6 +318,50 @@ def test_slots_move(real):
         import redis
         with redis.RedisCluster(host="127.0.0.1", port=nodes[1].port) as rc:
             assert rc.mget("foo", "{foo}2") == [b"bar", b"new"]
+
+
+def test_tls(tmp_path):
+    """tls-cluster: bus, replication and MIGRATE talk TLS, plain clients hear of the plain ports; a failover works."""
+    certs = make_certs(tmp_path)
+    nodes = []
+    try:
+        for _ in range(4):
+            tls_port, port = free_port(), free_port()
+            conf = dict(certs.conf(tls_port), **CLUSTER)
+            conf.update({"port": port, "tls-cluster": "yes", "tls-replication": "yes"})
+            node = ServerProcess(conf=conf, port=port)
+            node.tls_port = tls_port
+            nodes.append(node.start())
+        for i, node in enumerate(nodes[:3]):
+            ask(node, "CLUSTER", "SET-CONFIG-EPOCH", i + 1)
+            ask(node, "CLUSTER", "ADDSLOTS", *range(16384 * i // 3, 16384 * (i + 1) // 3))
+        for node in nodes[1:]:
+            ask(nodes[0], "CLUSTER", "MEET", "127.0.0.1", node.tls_port)
+        assert wait_until(lambda: all(len(cluster_nodes(n)) == 4 and "handshake" not in str(cluster_nodes(n)) for n in nodes), 30)
+        ask(nodes[3], "CLUSTER", "REPLICATE", my_id(nodes[0]))
+        assert wait_until(lambda: agree(nodes), 30)
+        assert sorted(n["port"] for n in cluster_nodes(nodes[0])) == sorted(n.port for n in nodes)
+        with nodes[0].resp() as c:
+            assert c.execute("GET", "foo") == RespError("MOVED 12182 127.0.0.1:%d" % nodes[2].port)
+            assert c.execute("SET", "bar", 1) == b"OK"
+        assert write(nodes, 50) == []
+        with open(os.path.join(nodes[0].dir, "nodes.conf"), encoding="utf-8") as f:
+            assert ":%d@%d" % (nodes[1].tls_port, nodes[1].tls_port + 10000) in f.read()
+        assert wait_until(lambda: ask(nodes[3], "DBSIZE") == ask(nodes[0], "DBSIZE"))
+        # What does not speak TLS does not get in.
+        with socket.create_connection(("127.0.0.1", nodes[0].tls_port + 10000)) as sock:
+            sock.settimeout(10)
+            peer = Peer()
+            sock.sendall(peer.packet(CLUSTERMSG_TYPE_PING, []))
+            peer.close()
+            with contextlib.suppress(ConnectionError):
+                assert sock.recv(4) != b"RCmb"
+        its = my_id(nodes[3])
+        nodes[0].kill9()
+        assert wait_until(lambda: role(nodes[1], its) == "master" and agree(nodes[1:]), 40)
+    finally:
+        for node in nodes:
+            node.cleanup()
 
 
 def test_two_processes_cannot_share_nodes_conf():
