@@ -29,7 +29,7 @@ from server.command_lookup import lookupCommand
 from server.keyspace.expire import expireCommand, expireatCommand, pexpireCommand
 from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
 from server.log import serverAssert, serverLog
-from server.object import createObject, createStringObjectFromLongLong, object_get_bytes
+from server.object import createObject, createStringObjectFromLongLong, getDecodedObject, object_get_bytes
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_OFF, AOF_ON, AOF_WAIT_REWRITE, C_ERR, C_OK,
     CHILD_TYPE_AOF, CLIENT_BLOCKED, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_MULTI, LL_NOTICE, LL_WARNING,
@@ -263,24 +263,21 @@ def catAppendOnlyGenericCommand(dst, argc, argv):
     dst += b"*%d\r\n" % argc
 
     for o in argv:
-        s = object_get_bytes(o)                                         # getDecodedObject
-        dst += b"$%d\r\n%b\r\n" % (len(s), s)
+        o = getDecodedObject(o)
+        dst += b"$%d\r\n%b\r\n" % (len(o.ptr), o.ptr)
     return dst
 
 
 def catAppendOnlyExpireAtCommand(buf, cmd, key, seconds):
     """Append EXPIRE, PEXPIRE, EXPIREAT, SETEX ... as a PEXPIREAT: exact, and right whenever it is replayed."""
-    when = strtoll(object_get_bytes(seconds))[0]
+    seconds = getDecodedObject(seconds)
+    when = strtoll(bytes(seconds.ptr))[0]
     proc = cmd.proc
     if proc is expireCommand or proc is setexCommand or proc is expireatCommand:
         when *= 1000
     if proc is expireCommand or proc is pexpireCommand or proc is setexCommand or proc is psetexCommand:
         when += mstime()
-    when = to_llong(when)
-    k = object_get_bytes(key)
-    w = b"%d" % when
-    buf += b"*3\r\n$9\r\nPEXPIREAT\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(k), k, len(w), w)
-    return buf
+    return catAppendOnlyGenericCommand(buf, 3, [shared.pexpireat, key, createStringObjectFromLongLong(to_llong(when))])
 
 
 def feedAppendOnlyFile(cmd, dictid, argv, argc):
@@ -300,7 +297,8 @@ def feedAppendOnlyFile(cmd, dictid, argv, argc):
         if object_get_bytes(argv[3]).lower() == b"px":
             pxarg = argv[4]
         if pxarg is not None:
-            when = to_llong(strtoll(object_get_bytes(pxarg))[0] + mstime())
+            millisecond = getDecodedObject(pxarg)
+            when = to_llong(strtoll(bytes(millisecond.ptr))[0] + mstime())
             newargs = argv[:3] + [shared.pxat, createStringObjectFromLongLong(when)]
             buf = catAppendOnlyGenericCommand(buf, 5, newargs)
         else:

@@ -353,8 +353,9 @@ def getLongLongFromObjectOrReply(c, o, msg=None):
     return ok, value
 
 
-#: C: the same, and then a range check that cannot fail, since a long is a long long here.
-getLongFromObjectOrReply = getLongLongFromObjectOrReply
+def getLongFromObjectOrReply(c, o, msg=None):
+    """As getLongLongFromObjectOrReply.  C checks the range of a long, which is that of a long long here."""
+    return getLongLongFromObjectOrReply(c, o, msg)
 
 
 def getRangeLongFromObjectOrReply(c, o, min_, max_, msg=None):

@@ -37,7 +37,7 @@ from datastructs.util import string2ll, to_llong
 from server.client.connection import (
     CONN_STATE_ACCEPTING, CONN_STATE_CONNECTED, CONN_STATE_ERROR, connAccept, connClose, connCreateAcceptedSocket,
     connEnableTcpNoDelay, connFormatFdAddr, connGetInfo, connGetLastError, connGetPrivateData, connGetState,
-    connHasReadHandler, connHasWriteHandler, connKeepAlive, connNonBlock, connPeerToString, connSetPrivateData,
+    connHasReadHandler, connHasWriteHandler, connKeepAlive, connNonBlock, connPeerToString, connRead, connSetPrivateData,
     connSetReadHandler, connSetWriteHandler, connSetWriteHandlerWithBarrier, connWrite,
 )
 from server.client.gopher import processGopherRequest
@@ -543,9 +543,9 @@ def lookupClientByID(id):
 def write_from(conn, buf, sentlen):
     """connWrite() of what follows the first `sentlen` bytes of `buf`, without a copy of it.   HOT"""
     if not sentlen:
-        return conn.type.write(conn, buf)                       # connWrite
+        return connWrite(conn, buf)
     with memoryview(buf) as view, view[sentlen:] as rest:
-        return conn.type.write(conn, rest)
+        return connWrite(conn, rest)
 
 
 def writeToClient(c, handler_installed):
@@ -1054,7 +1054,7 @@ def readQueryFromClient(conn):
         if c.querybuf_peak < qblen:
             c.querybuf_peak = qblen
 
-    data = conn.type.read(conn, readlen)
+    data = connRead(conn, readlen)
     if not data:
         if data is None:
             if conn.state == CONN_STATE_CONNECTED:

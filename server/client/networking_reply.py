@@ -19,7 +19,7 @@ from datastructs.adlist import (
 from datastructs.util import LD_STR_HUMAN, ld2string, to_llong
 from server.command_lookup import incrementErrorCount
 from server.log import serverAssert, serverAssertWithInfo, serverLog, serverPanic
-from server.object import createStringObjectFromLongDouble
+from server.object import createStringObjectFromLongDouble, stringObjectLen
 from server.server_h import (
     C_ERR, C_OK, CLIENT_CLOSE_AFTER_REPLY, CLIENT_CLOSE_ASAP, CLIENT_ID_AOF, CLIENT_LUA, CLIENT_MASTER,
     CLIENT_MASTER_FORCE_REPLY, CLIENT_MODULE, CLIENT_PENDING_READ, CLIENT_PENDING_WRITE, CLIENT_PUSHING,
@@ -407,6 +407,12 @@ def addReplyLongLongWithPrefix(c, ll, prefix):
         if prefix == b"$":
             addReplyProto(c, shared.bulkhdr[ll].ptr)
             return
+        if prefix == b"%":
+            addReplyProto(c, shared.maphdr[ll].ptr)
+            return
+        if prefix == b"~":
+            addReplyProto(c, shared.sethdr[ll].ptr)
+            return
     addReplyProto(c, b"%b%d\r\n" % (prefix, ll))
 
 
@@ -417,7 +423,7 @@ def addReplyLongLong(c, ll):
     elif ll == 1:
         addReply(c, shared.cone)
     else:
-        addReplyProto(c, b":%d\r\n" % to_llong(ll))
+        addReplyLongLongWithPrefix(c, to_llong(ll), b":")
 
 
 def addReplyAggregateLen(c, length, prefix):
@@ -474,33 +480,29 @@ def addReplyNullArray(c):
 
 
 def addReplyBulkLen(c, obj):
-    """The header of a bulk: $<length of obj>."""
-    s = obj.ptr
-    if obj.encoding == OBJ_ENCODING_INT:
-        s = b"%d" % s
-    addReplyLongLongWithPrefix(c, len(s), b"$")
+    """Add the header of a bulk: $<length of obj>."""
+    addReplyLongLongWithPrefix(c, stringObjectLen(obj), b"$")
 
 
 def addReplyBulk(c, obj):
     """Add a string object as bulk.   HOT"""
-    s = obj.ptr
-    if obj.encoding == OBJ_ENCODING_INT:
-        s = b"%d" % s
-    addReplyBulkCBuffer(c, s)
+    addReplyBulkLen(c, obj)
+    addReply(c, obj)
+    addReply(c, shared.crlf)
 
 
 def addReplyBulkCBuffer(c, p):
     """Add bytes as bulk.   HOT"""
-    if len(p) < PROTO_REPLY_CHUNK_BYTES:
-        addReplyProto(c, b"$%d\r\n%b\r\n" % (len(p), p))
-    else:                               # a copy less for what is large
-        addReplyProto(c, b"$%d\r\n" % len(p))
-        addReplyProto(c, p)
-        addReplyProto(c, b"\r\n")
+    addReplyLongLongWithPrefix(c, len(p), b"$")
+    addReplyProto(c, p)
+    addReply(c, shared.crlf)
 
 
 def addReplyBulkSds(c, s):
-    addReplyBulkCBuffer(c, s)
+    """Add an sds as bulk."""
+    addReplyLongLongWithPrefix(c, len(s), b"$")
+    addReplySds(c, s)
+    addReply(c, shared.crlf)
 
 
 def setDeferredReplyBulkSds(c, node, s):

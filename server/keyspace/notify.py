@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from server.server_h import (
     server, NOTIFY_KEYSPACE, NOTIFY_KEYEVENT, NOTIFY_GENERIC, NOTIFY_STRING, NOTIFY_LIST, NOTIFY_SET, NOTIFY_HASH,
-    NOTIFY_ZSET, NOTIFY_EXPIRED, NOTIFY_EVICTED, NOTIFY_STREAM, NOTIFY_KEY_MISS, NOTIFY_MODULE, NOTIFY_ALL,
+    NOTIFY_ZSET, NOTIFY_EXPIRED, NOTIFY_EVICTED, NOTIFY_STREAM, NOTIFY_KEY_MISS, NOTIFY_MODULE, NOTIFY_ALL, OBJ_STRING,
 )
-from server.object import createStringObject
+from server.object import createObject, createStringObject
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from server.session.pubsub import pubsubPublishMessage
@@ -60,6 +60,8 @@ def notifyKeyspaceEvent(type_, event, key, dbid):
         return
     eventobj = createStringObject(event)
     if server.notify_keyspace_events & NOTIFY_KEYSPACE:
-        pubsubPublishMessage(createStringObject(b"__keyspace@%d__:%s" % (dbid, key.ptr)), eventobj)
+        chanobj = createObject(OBJ_STRING, b"__keyspace@%d__:%s" % (dbid, key.ptr))
+        pubsubPublishMessage(chanobj, eventobj)
     if server.notify_keyspace_events & NOTIFY_KEYEVENT:
-        pubsubPublishMessage(createStringObject(b"__keyevent@%d__:%s" % (dbid, event)), key)
+        chanobj = createObject(OBJ_STRING, b"__keyevent@%d__:%s" % (dbid, event))
+        pubsubPublishMessage(chanobj, key)

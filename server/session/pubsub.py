@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from datastructs.adlist import list_values, listAddNodeTail, listCreate, listDelNode, listLength, listSearchKey
 from datastructs.dict import (
-    DICT_OK, dict_entries, dictAdd, dictDelete, dictFetchValue, dictFind, dictGetSafeIterator, dictNext,
+    DICT_OK, dict_entries, dictAdd, dictDelete, dictFetchValue, dictFind, dictGetIterator, dictGetSafeIterator, dictNext,
     dictReleaseIterator, dictSize)
 from datastructs.util import stringmatchlen
 from server.client.networking_reply import (
@@ -247,15 +247,16 @@ def pubsubPublishMessage(channel, message):
         for c in list_values(de.val):
             addReplyPubsubMessage(c, channel, message)
             receivers += 1
-    if dictSize(server.pubsub_patterns) != 0:
-        channel = getDecodedObject(channel)
-        for de in dict_entries(server.pubsub_patterns):
-            pattern = de.key
-            if not stringmatchlen(pattern.ptr, channel.ptr, 0):
-                continue
-            for c in list_values(de.val):
-                addReplyPubsubPatMessage(c, pattern, channel, message)
-                receivers += 1
+    di = dictGetIterator(server.pubsub_patterns)
+    channel = getDecodedObject(channel)
+    while (de := dictNext(di)) is not None:
+        pattern = de.key
+        if not stringmatchlen(pattern.ptr, channel.ptr, 0):
+            continue
+        for c in list_values(de.val):
+            addReplyPubsubPatMessage(c, pattern, channel, message)
+            receivers += 1
+    dictReleaseIterator(di)
     return receivers
 
 

@@ -29,6 +29,7 @@ def aof_on(monkeypatch, tmp_path):
         monkeypatch.setattr(server, name, value)
     monkeypatch.setattr(aof, "mstime", lambda: 1000000)
     monkeypatch.setattr(shared, "pxat", createStringObject(b"PXAT"))
+    monkeypatch.setattr(shared, "pexpireat", createStringObject(b"PEXPIREAT"))
     return tmp_path
 
 

@@ -92,7 +92,7 @@ def setup_server(monkeypatch):
     for name, text in (("czero", b":0\r\n"), ("cone", b":1\r\n"), ("ok", b"+OK\r\n"), ("crlf", b"\r\n"),
                        ("syntaxerr", b"-ERR syntax error\r\n")):
         monkeypatch.setattr(shared, name, new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, text))
-    for name, letter in (("mbulkhdr", b"*"), ("bulkhdr", b"$")):
+    for name, letter in (("mbulkhdr", b"*"), ("bulkhdr", b"$"), ("maphdr", b"%"), ("sethdr", b"~")):
         monkeypatch.setattr(shared, name, [new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, b"%b%d\r\n" % (letter, n))
                                            for n in range(32)])
     import server.client.networking_reply as networking_reply
