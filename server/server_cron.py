@@ -498,8 +498,7 @@ def beforeSleep(eventLoop):
         freeClientsInAsyncFreeQueue()
 
     # Keys that became ready outside of a command.
-    if srv.ready_keys.len:
-        handleClientsBlockedOnKeys()
+    handleClientsBlockedOnKeys()
 
 
 def afterSleep(eventLoop):

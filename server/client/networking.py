@@ -1203,6 +1203,7 @@ def rewriteClientCommandVector(c, *objs):
 def replaceClientCommandVector(c, argv):
     """Replace the whole command by the list `argv`, which becomes the client's."""
     retainOriginalCommandVector(c)
+    freeClientArgv(c)
     c.argv = argv
     c.argc = len(argv)
     c.argv_len_sum = 0

@@ -12,11 +12,11 @@ from datastructs.intset import intsetGet
 from datastructs.util import stringmatchlen, strtoul
 from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext
 from server.client.networking_reply import (
-    addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkLongLong, addReplyError, addReplyErrorObject,
+    addReplyArrayLen, addReplyBulk, addReplyBulkLongLong, addReplyError, addReplyErrorObject,
 )
 from server.keyspace.db import expireIfNeeded, LOOKUP_NOTOUCH, lookupKeyReadWithFlags
 from server.log import serverAssert, serverPanic
-from server.object import createStringObject, getLongFromObjectOrReply
+from server.object import createStringObject, createStringObjectFromLongLong, getLongFromObjectOrReply, object_get_bytes
 from server.server_h import (
     C_ERR, C_OK, OBJ_ENCODING_HT, OBJ_ENCODING_SKIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET,
     shared,
@@ -24,18 +24,22 @@ from server.server_h import (
 
 
 def scanCallback(privdata, de):
-    """dictScan's callback: append what the entry stands for to the list privdata[0], as bytes."""
+    """Append the key of an entry, and the value that belongs to it, to the list privdata[0] as string objects."""
     keys, o = privdata
+    val = None
     if o is None or o.type == OBJ_SET:
-        keys.append(de.key)
+        key = createStringObject(de.key)
     elif o.type == OBJ_HASH:
-        keys.append(de.key)
-        keys.append(de.val)
+        key = createStringObject(de.key)
+        val = createStringObject(de.val)
     elif o.type == OBJ_ZSET:
-        keys.append(de.key)
-        keys.append(b"%.17g" % de.val)
+        key = createStringObject(de.key)
+        val = createStringObject(b"%.17g" % de.val)         # createStringObjectFromLongDouble
     else:
         serverPanic("Type not handled in SCAN callback.")
+    keys.append(key)
+    if val is not None:
+        keys.append(val)
 
 
 def parseScanCursorOrReply(c, o):
@@ -114,7 +118,7 @@ def scanGenericCommand(c, o, cursor):
             ok, ll = intsetGet(o.ptr, pos)
             if not ok:
                 break
-            keys.append(b"%d" % ll)
+            keys.append(createStringObjectFromLongLong(ll))
             pos += 1
         cursor = 0
     elif o.type == OBJ_HASH or o.type == OBJ_ZSET:
@@ -122,7 +126,7 @@ def scanGenericCommand(c, o, cursor):
         p = ziplistIndex(zl, 0)
         while p is not None:
             v = ziplistGet(zl, p)
-            keys.append(b"%d" % v if type(v) is int else v)
+            keys.append(createStringObjectFromLongLong(v) if type(v) is int else createStringObject(v))
             p = ziplistNext(zl, p)
         serverAssert(not len(keys) & 1)             # every field has its value
         cursor = 0
@@ -130,35 +134,33 @@ def scanGenericCommand(c, o, cursor):
         serverPanic("Not handled encoding in SCAN.")
 
     # Step 3: Filter elements.
-    if o is None:
-        reply = []
-        for key in keys:
-            if use_pattern and not stringmatchlen(pat, key, 0):
-                continue
-            kobj = createStringObject(key)
-            if typename is not None:
-                typecheck = lookupKeyReadWithFlags(c.db, kobj, LOOKUP_NOTOUCH)
-                if typename.lower() != getObjectTypeName(typecheck):
-                    continue
-            if expireIfNeeded(c.db, kobj):
-                continue
-            reply.append(key)
-    elif not use_pattern:
-        reply = keys
-    elif o.type == OBJ_SET:
-        reply = [key for key in keys if stringmatchlen(pat, key, 0)]
-    else:
-        reply = []
-        for j in range(0, len(keys), 2):
-            if stringmatchlen(pat, keys[j], 0):     # only the field is matched, its value goes along
-                reply += keys[j:j + 2]
+    pairs = o is not None and (o.type == OBJ_ZSET or o.type == OBJ_HASH)
+    kept = []
+    for j in range(0, len(keys), 2 if pairs else 1):
+        kobj = keys[j]
+        filter_ = 0
+        if use_pattern and not stringmatchlen(pat, object_get_bytes(kobj), 0):
+            filter_ = 1
+        # Only elements of the wanted type.
+        if not filter_ and o is None and typename is not None:
+            typecheck = lookupKeyReadWithFlags(c.db, kobj, LOOKUP_NOTOUCH)
+            if typename.lower() != getObjectTypeName(typecheck):
+                filter_ = 1
+        # An expired key is not shown.
+        if not filter_ and o is None and expireIfNeeded(c.db, kobj):
+            filter_ = 1
+        if not filter_:
+            kept.append(kobj)
+            if pairs:                               # only the field is matched, its value goes along
+                kept.append(keys[j + 1])
 
     # Step 4: Reply to the client.
     addReplyArrayLen(c, 2)
     addReplyBulkLongLong(c, cursor)
-    addReplyArrayLen(c, len(reply))
-    for key in reply:
-        addReplyBulkCBuffer(c, key)
+
+    addReplyArrayLen(c, len(kept))
+    for kobj in kept:
+        addReplyBulk(c, kobj)
 
 
 def getObjectTypeName(o):

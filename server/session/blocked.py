@@ -20,7 +20,9 @@ buffer and no readable event will come for it; processUnblockedClients() then pa
 from typing import TYPE_CHECKING
 
 from datastructs.adlist import list_values, listAddNodeTail, listCreate, listDelNode, listFirst, listLast, listLength
-from datastructs.dict import DICT_OK, dict_entries, dictAdd, dictDelete, dictEmpty, dictFetchValue, dictFind, dictSize
+from datastructs.dict import (
+    DICT_OK, dictAdd, dictDelete, dictEmpty, dictFetchValue, dictFind, dictGetIterator, dictNext, dictReleaseIterator, dictSize,
+)
 from server.client.networking import (
     freeClientOriginalArgv, processInputBuffer, processPendingCommandsAndResetClient, resetClient)
 from server.client.networking_reply import addReplyError, addReplyLongLong, addReplyNullArray
@@ -178,7 +180,8 @@ def blockForKeys(c, btype, keys, numkeys, timeout, target, listpos, ids):
 def unblockClientWaitingData(c):
     """Part of unblockClient(): leave the lists of all the keys."""
     serverAssertWithInfo(c, None, dictSize(c.bpop.keys) != 0)
-    for de in dict_entries(c.bpop.keys):
+    di = dictGetIterator(c.bpop.keys)
+    while (de := dictNext(di)) is not None:
         key = de.key
         bki = de.val
         l = dictFetchValue(c.db.blocking_keys, key)
@@ -186,6 +189,7 @@ def unblockClientWaitingData(c):
         listDelNode(l, bki.listnode)
         if listLength(l) == 0:
             dictDelete(c.db.blocking_keys, key)
+    dictReleaseIterator(di)
 
     dictEmpty(c.bpop.keys)
     c.bpop.target = None

@@ -503,11 +503,22 @@ def addHashFieldToReply(c, o, field):
     if o is None:
         addReplyNull(c)
         return
-    _, value = hashTypeGetValue(o, field)
-    if value is None:
-        addReplyNull(c)
+    if o.encoding == OBJ_ENCODING_ZIPLIST:
+        value = hashTypeGetFromZiplist(o, field)
+        if value is None:
+            addReplyNull(c)
+        elif type(value) is int:
+            addReplyBulkLongLong(c, value)
+        else:
+            addReplyBulkCBuffer(c, value)
+    elif o.encoding == OBJ_ENCODING_HT:
+        value = hashTypeGetFromHashTable(o, field)
+        if value is None:
+            addReplyNull(c)
+        else:
+            addReplyBulkCBuffer(c, value)
     else:
-        hashReplyFromZiplistEntry(c, value)
+        serverPanic("Unknown hash encoding")
 
 
 def hgetCommand(c):

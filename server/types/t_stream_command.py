@@ -21,12 +21,12 @@ from server.keyspace.db import (
 from server.keyspace.notify import notifyKeyspaceEvent
 from server.log import serverAssert
 from server.object import (
-    checkType, createObject, createStreamObject, createStringObject, createStringObjectFromLongLong, getLongLongFromObjectOrReply,
+    checkType, createStreamObject, createStringObject, createStringObjectFromLongLong, getLongLongFromObjectOrReply,
 )
 from server.op_array import preventCommandPropagation
 from server.server_h import (
-    AOF_OFF, BLOCKED_STREAM, C_ERR, C_OK, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_LUA, NOTIFY_STREAM, OBJ_STREAM,
-    OBJ_STRING, UNIT_MILLISECONDS, server, shared,
+    BLOCKED_STREAM, C_ERR, C_OK, CLIENT_DENY_BLOCKING, CLIENT_ID_AOF, CLIENT_LUA, NOTIFY_STREAM, OBJ_STREAM,
+    UNIT_MILLISECONDS, server, shared,
 )
 from server.session.blocked import blockForKeys, signalKeyAsReady
 from server.session.timeout import getTimeoutFromObjectOrReply
@@ -234,20 +234,12 @@ def streamRewriteTrimArgument(c, s, trim_strategy, idx):
 # Commands
 # ---------------------------------------------------------------------------
 
-xadd_no_options = streamAddTrimArgs()       # shared: only read
-
-
 def xaddCommand(c):
     """XADD key [NOMKSTREAM] [MAXLEN|MINID [~|=] threshold [LIMIT n]] *|id field value [...] -> ID   [write, denyoom, random, fast]   HOT"""
-    if c.argv[2].ptr == b"*":
-        # Fast lane: the first word is the ID, so there is no option and `args` keeps its start values.
-        args = xadd_no_options
-        idpos = 2
-    else:
-        args = streamAddTrimArgs()
-        idpos = streamParseAddOrTrimArgsOrReply(c, args, 1)
-        if idpos < 0:
-            return
+    args = streamAddTrimArgs()
+    idpos = streamParseAddOrTrimArgsOrReply(c, args, 1)
+    if idpos < 0:
+        return                                          # it has replied
     field_pos = idpos + 1
     if c.argc - field_pos < 2 or (c.argc - field_pos) % 2 == 1:
         addReplyError(c, b"wrong number of arguments for XADD")
@@ -271,11 +263,10 @@ def xaddCommand(c):
         else:
             addReplyError(c, b"Elements are too large to be stored")
         return
-    id_text = b"%d-%d" % (id_.ms, id_.seq)
-    addReplyBulkCBuffer(c, id_text)                     # addReplyStreamID
+    addReplyStreamID(c, id_)
+
     signalModifiedKey(c, c.db, key)
-    if server.notify_keyspace_events & NOTIFY_STREAM:
-        notifyKeyspaceEvent(NOTIFY_STREAM, b"xadd", key, c.db.id)
+    notifyKeyspaceEvent(NOTIFY_STREAM, b"xadd", key, c.db.id)
     server.dirty += 1
     if args.trim_strategy != TRIM_STRATEGY_NONE:
         if streamTrim(s, args):
@@ -283,12 +274,10 @@ def xaddCommand(c):
         if args.approx_trim:
             streamRewriteApproxSpecifier(c, args.trim_strategy_arg_idx - 1)
             streamRewriteTrimArgument(c, s, args.trim_strategy, args.trim_strategy_arg_idx)
-    # Replicas and the AOF get the ID that was chosen here.  Nobody else looks at the argument again (SLOWLOG and MONITOR
-    # show what the client sent), so where there is neither it stays.
-    if server.aof_state != AOF_OFF or server.repl_backlog is not None or server.slaves.len:
-        rewriteClientCommandArgument(c, idpos, createObject(OBJ_STRING, id_text))     # createObjectFromStreamID
-    if server.blocked_clients_by_type[BLOCKED_STREAM]:  # else signalKeyAsReady has nothing to do
-        signalKeyAsReady(c.db, key, OBJ_STREAM)
+    # Replicas and the AOF get the ID that was chosen here.
+    rewriteClientCommandArgument(c, idpos, createObjectFromStreamID(id_))
+
+    signalKeyAsReady(c.db, key, OBJ_STREAM)
 
 
 def xrangeGenericCommand(c, rev):

@@ -128,9 +128,7 @@ def test_one_node_with_many_entries():
 
 
 def test_what_is_propagated_has_the_id(redis):
-    """The ID replaces `*` in argv when somebody will read it, and SLOWLOG still has the words of the client."""
-    redis("XADD", "k", "*", "f", "v")
-    assert redis.c.argv[2].ptr == b"*" and redis.c.original_argv is None
+    """The ID replaces `*` in argv, and SLOWLOG still has the words of the client."""
     server_.aof_state = AOF_ON
     try:
         id_ = redis("XADD", "k", "*", "f", "v")
