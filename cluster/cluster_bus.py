@@ -829,7 +829,7 @@ def clusterBuildMessageHdr(type_):
     if server.cluster_announce_ip is not None:
         hdr.myip = os.fsencode(server.cluster_announce_ip)[:NET_IP_STR_LEN - 1]
 
-    hdr.myslots = master.slots
+    hdr.myslots = bytes(master.slots)
     if myself.slaveof is not None:
         hdr.slaveof = myself.slaveof.name
     hdr.port, hdr.pport, hdr.cport = deriveAnnouncedPorts()
@@ -979,7 +979,7 @@ def clusterSendUpdate(link, node):
     hdr.data = clusterMsgDataUpdate()
     hdr.data.nodename = node.name
     hdr.data.configEpoch = node.configEpoch
-    hdr.data.slots = node.slots
+    hdr.data.slots = bytes(node.slots)
     clusterSendMessage(link, clusterMsg_pack(hdr))
 
 
