@@ -76,7 +76,7 @@ def createStringObject(s):
     """Create a string object of `s` (bytes), EMBSTR up to 44 bytes, else RAW -> object.  HOT"""
     if len(s) <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT:
         return new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, initial_lru())      # createEmbeddedStringObject
-    return new_robj(OBJ_STRING, OBJ_ENCODING_RAW, s, initial_lru())             # createRawStringObject
+    return createRawStringObject(s)
 
 
 def createStringObjectFromLongLongWithOptions(value, valueobj):

@@ -519,8 +519,7 @@ def addReplyBulkCString(c, s):
 
 
 def addReplyBulkLongLong(c, ll):
-    s = b"%d" % to_llong(ll)
-    addReplyProto(c, b"$%d\r\n%b\r\n" % (len(s), s))
+    addReplyBulkCBuffer(c, b"%d" % to_llong(ll))
 
 
 def addReplyVerbatim(c, s, ext):
