@@ -928,10 +928,20 @@ def representClusterNodeFlags(ci, flags):
     return ci + (b",".join([name for flag, name in redisNodeFlagsTable if flags & flag]) or b"noflags")
 
 
+#: Bitmaps whose text was asked for -> that text.  nodes.conf is saved far more often than slots move.
+_slots_texts = {}
+
+
 def cluster_slots_text(node):
     """Return b" 0-5460 7000": the runs of slots of a node (ours; C has the loop twice)."""
-    return b"".join([b" %d" % first if first == last else b" %d-%d" % (first, last)
-                     for first, last in bitmap_runs(node.slots)])
+    bitmap = bytes(node.slots)
+    text = _slots_texts.get(bitmap)
+    if text is None:
+        if len(_slots_texts) >= 2 * dictSize(server.cluster.nodes) + 16:        # most are of maps that have changed
+            _slots_texts.clear()
+        text = _slots_texts[bitmap] = b"".join([b" %d" % first if first == last else b" %d-%d" % (first, last)
+                                                for first, last in bitmap_runs(bitmap)])
+    return text
 
 
 def clusterGenNodeDescription(node, use_pport):

@@ -390,3 +390,22 @@ def test_a_node_draws_its_id():
     with InCluster():
         a, b = createClusterNode(None, 0), createClusterNode(None, 0)
         assert len(a.name) == 40 and a.name != b.name and set(a.name) <= set(b"0123456789abcdef")
+
+
+def test_the_text_of_slots_follows_every_change(monkeypatch):
+    """cluster_slots_text remembers texts by bitmap: what it returns is always that of the node's slots now."""
+    class node:
+        slots = bytearray(2048)
+    monkeypatch.setattr(cluster, "dictSize", lambda d: 0)
+    monkeypatch.setattr(server, "cluster", clusterState())
+    monkeypatch.setattr(cluster, "_slots_texts", {})
+    seen = set()
+    for j in range(100):
+        slot = (j * 37) % 16384
+        node.slots[slot >> 3] ^= 1 << (slot & 7)
+        text = cluster.cluster_slots_text(node)
+        assert text == cluster.cluster_slots_text(node) and text not in seen
+        runs = cluster.bitmap_runs(node.slots)
+        assert text == b"".join(b" %d" % a if a == b else b" %d-%d" % (a, b) for a, b in runs)
+        assert len(cluster._slots_texts) <= 17
+        seen.add(text)
