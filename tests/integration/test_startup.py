@@ -386,13 +386,16 @@ def test_what_raises_while_an_aof_is_loaded(run):
     run.start("--appendonly", "yes", "--logfile", run.path("log"))
     assert run.wait() == -signal.SIGSEGV
     log = run.log("log")
-    assert "=== REDIS BUG REPORT START" in log and "=== REDIS BUG REPORT END" in log
+    assert "=== REDIS BUG REPORT START" in log
+    # C's memory test, the last part of its report, may crash a second time: then the end is missing.
+    end = "=== REDIS BUG REPORT END" if run.command is OURS else "------ FAST MEMORY TEST ------"
+    assert end in log
     assert "------ INFO OUTPUT ------" in log and "redis_version:6.2.14" in log
     os.unlink(run.path("log"))
     run.start("--appendonly", "yes", "--logfile", run.path("log"), "--daemonize", "yes", "--pidfile", run.path("p.pid"))
     assert run.wait() == 0
-    run.wait_for(lambda: os.path.exists(run.path("log")) and "=== REDIS BUG REPORT END" in run.log("log"))
-    run.wait_for(lambda: not os.path.exists(run.path("p.pid")))
+    run.wait_for(lambda: os.path.exists(run.path("log")) and end in run.log("log"))
+    run.wait_for(lambda: run.command is not OURS or not os.path.exists(run.path("p.pid")))
 
 
 def test_what_raises_early(ours):
