@@ -17,6 +17,7 @@ import fcntl
 import os
 import re
 import sys
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
@@ -725,6 +726,7 @@ def clusterNodeSetSlotBit(n, slot):
     bitmapSetBit(n.slots, slot)
     if not old:
         n.numslots += 1
+        n.slots_changed.append(slot)
         # A new master with slots may get replicas by migration, too, if there are any in this cluster; so far that took
         # that it had one before.
         if n.numslots == 1 and clusterMastersHaveSlaves():
@@ -738,6 +740,7 @@ def clusterNodeClearSlotBit(n, slot):
     bitmapClearBit(n.slots, slot)
     if old:
         n.numslots -= 1
+        n.slots_changed.append(slot)
     return old
 
 
@@ -928,20 +931,62 @@ def representClusterNodeFlags(ci, flags):
     return ci + (b",".join([name for flag, name in redisNodeFlagsTable if flags & flag]) or b"noflags")
 
 
-#: Bitmaps whose text was asked for -> that text.  nodes.conf is saved far more often than slots move.
-_slots_texts = {}
+#: With more changes than this the runs are found anew.
+SLOTS_CHANGED_MAX = 128
 
 
 def cluster_slots_text(node):
-    """Return b" 0-5460 7000": the runs of slots of a node (ours; C has the loop twice)."""
-    bitmap = bytes(node.slots)
-    text = _slots_texts.get(bitmap)
-    if text is None:
-        if len(_slots_texts) >= 2 * dictSize(server.cluster.nodes) + 16:        # most are of maps that have changed
-            _slots_texts.clear()
-        text = _slots_texts[bitmap] = b"".join([b" %d" % first if first == last else b" %d-%d" % (first, last)
-                                                for first, last in bitmap_runs(bitmap)])
-    return text
+    """Return b" 0-5460 7000": the runs of slots of a node (ours; C has the loop twice).
+
+    While a badly fragmented map is resharded this text, thousands of runs long, is written to nodes.conf for each slot.
+    """
+    if node.slots_runs is None or len(node.slots_changed) > SLOTS_CHANGED_MAX:
+        runs = bitmap_runs(node.slots)
+        node.slots_runs = [[first for first, _ in runs], [last for _, last in runs], [None] * len(runs)]
+    else:
+        for slot in node.slots_changed:
+            cluster_toggle_slot(*node.slots_runs, slot)
+    node.slots_changed.clear()
+    firsts, lasts, texts = node.slots_runs
+    for i, text in enumerate(texts):
+        if text is None:
+            texts[i] = b" %d" % firsts[i] if firsts[i] == lasts[i] else b" %d-%d" % (firsts[i], lasts[i])
+    return b"".join(texts)
+
+
+def cluster_toggle_slot(firsts, lasts, texts, slot):
+    """Add a slot to the runs, or take it away if it is in one; the texts of the runs that change become None (ours)."""
+    i = bisect_right(firsts, slot) - 1              # the run that begins at or before it
+    if i >= 0 and lasts[i] >= slot:                 # it is in there
+        first, last = firsts[i], lasts[i]
+        texts[i] = None
+        if first == last:
+            del firsts[i], lasts[i], texts[i]
+        elif slot == first:
+            firsts[i] = slot + 1
+        elif slot == last:
+            lasts[i] = slot - 1
+        else:
+            lasts[i] = slot - 1
+            firsts.insert(i + 1, slot + 1)
+            lasts.insert(i + 1, last)
+            texts.insert(i + 1, None)
+        return
+    left = i >= 0 and lasts[i] == slot - 1
+    right = i + 1 < len(firsts) and firsts[i + 1] == slot + 1
+    if left:
+        lasts[i] = slot
+        texts[i] = None
+        if right:
+            lasts[i] = lasts[i + 1]
+            del firsts[i + 1], lasts[i + 1], texts[i + 1]
+    elif right:
+        firsts[i + 1] = slot
+        texts[i + 1] = None
+    else:
+        firsts.insert(i + 1, slot)
+        lasts.insert(i + 1, slot)
+        texts.insert(i + 1, None)
 
 
 def clusterGenNodeDescription(node, use_pport):

@@ -117,7 +117,7 @@ class clusterNode:
     __slots__ = ("ctime", "name", "flags", "configEpoch", "slots", "slots_info", "numslots", "numslaves", "slaves",
                  "slaveof", "ping_sent", "pong_received", "data_received", "fail_time", "voted_time",
                  "repl_offset_time", "orphaned_time", "repl_offset", "ip", "port", "pport", "cport", "link",
-                 "fail_reports")
+                 "fail_reports", "slots_runs", "slots_changed")
 
     def __init__(self):
         self.ctime = 0             # creation of this object
@@ -144,6 +144,9 @@ class clusterNode:
         self.cport = 0             # of the bus
         self.link = None           # the clusterLink that we opened
         self.fail_reports = None   # list_ of clusterNodeFailReport
+        # Ours: the text of its slots is kept, and mended where they change.
+        self.slots_runs = None     # [first slots, last slots, texts] of its runs, as of the last text; None = none was made
+        self.slots_changed = []    # slots that were set or cleared since then
 
     def __repr__(self):
         return "<clusterNode %s %s:%d flags=%d>" % (self.name[:8].decode("latin-1"), self.ip.decode("latin-1"),

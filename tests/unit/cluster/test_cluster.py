@@ -183,6 +183,28 @@ def test_announced_ports(fields, ports):
         assert deriveAnnouncedPorts() == ports
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 40), st.integers(1, 6)), max_size=60), st.integers(0, 3))
+@settings(max_examples=100, deadline=None)
+def test_the_text_of_slots_is_mended(steps, every):
+    """After each step, or after a few, the text is that of a node that gets all its slots at once."""
+    with InCluster() as redis:
+        node = redis.add_node(CLUSTER_NODE_MASTER)
+        for step, (add, start, n) in enumerate(steps):
+            for j in range(start, start + n):
+                if add:
+                    clusterAddSlot(node, j)
+                else:
+                    clusterDelSlot(j)
+            if every and step % every == 0:
+                expected = b"".join(b" %d" % a if a == b else b" %d-%d" % (a, b) for a, b in bitmap_runs(node.slots))
+                assert cluster.cluster_slots_text(node) == expected
+        for j in range(1000, 1000 + 2 * cluster.SLOTS_CHANGED_MAX, 2):
+            clusterAddSlot(node, j)
+        expected = b"".join(b" %d" % a if a == b else b" %d-%d" % (a, b) for a, b in bitmap_runs(node.slots))
+        assert cluster.cluster_slots_text(node) == cluster.cluster_slots_text(node) == expected
+        check_invariants()
+
+
 # ---------------------------------------------------------------- nodes.conf
 
 def fresh():
@@ -390,22 +412,3 @@ def test_a_node_draws_its_id():
     with InCluster():
         a, b = createClusterNode(None, 0), createClusterNode(None, 0)
         assert len(a.name) == 40 and a.name != b.name and set(a.name) <= set(b"0123456789abcdef")
-
-
-def test_the_text_of_slots_follows_every_change(monkeypatch):
-    """cluster_slots_text remembers texts by bitmap: what it returns is always that of the node's slots now."""
-    class node:
-        slots = bytearray(2048)
-    monkeypatch.setattr(cluster, "dictSize", lambda d: 0)
-    monkeypatch.setattr(server, "cluster", clusterState())
-    monkeypatch.setattr(cluster, "_slots_texts", {})
-    seen = set()
-    for j in range(100):
-        slot = (j * 37) % 16384
-        node.slots[slot >> 3] ^= 1 << (slot & 7)
-        text = cluster.cluster_slots_text(node)
-        assert text == cluster.cluster_slots_text(node) and text not in seen
-        runs = cluster.bitmap_runs(node.slots)
-        assert text == b"".join(b" %d" % a if a == b else b" %d-%d" % (a, b) for a, b in runs)
-        assert len(cluster._slots_texts) <= 17
-        seen.add(text)
