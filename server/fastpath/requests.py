@@ -475,26 +475,33 @@ def processInputBuffer(c):
 
 
 def handleClientsWithPendingWrites():
-    """Write the replies of this room, then those of the text.
+    """Write what the text has for its clients, then the replies of this room.
 
     When          always; what a socket does not take at once, and what belongs to a client that was closed or got a flag
                   since, is added to the client's buffers for the text.
-    Same because  one write(2) for each client, at the same place of the turn.
+    Same because  one write(2) for each client, at the same place of the turn.  Replicas are clients of the text: as in C, where
+                  clientInstallWriteHandler puts them before the client, they are sent a write before it is confirmed.
     Skips         writeToClient, connSocketWrite.
     Gains         part of connSocketEventHandler's.
     """
-    return write_replies() + text_handleClientsWithPendingWrites()
+    processed = text_handleClientsWithPendingWrites() + write_replies()
+    if server.clients_pending_write.len:           # what their sockets have not taken
+        processed += text_handleClientsWithPendingWrites()
+    return processed
 
 
 def handleClientsWithPendingWritesUsingThreads():
-    """Write the replies of this room, then those of the text.
+    """Write what the text has for its clients, then the replies of this room.
 
     When          as handleClientsWithPendingWrites; this room stands aside when there are IO threads.
     Same because  of the same.
     Skips         writeToClient, connSocketWrite.
     Gains         part of connSocketEventHandler's.
     """
-    return write_replies() + text_handleClientsWithPendingWritesUsingThreads()
+    processed = text_handleClientsWithPendingWritesUsingThreads() + write_replies()
+    if server.clients_pending_write.len:           # what their sockets have not taken
+        processed += text_handleClientsWithPendingWritesUsingThreads()
+    return processed
 
 
 def hand_back():

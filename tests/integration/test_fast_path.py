@@ -150,3 +150,30 @@ def test_clients_of_one_turn():
             victim.close()
             killer.close()
         assert control.execute("GET", "n") == control.execute("GET", "m") == b"20"
+
+
+def test_a_replica_is_sent_a_write_before_it_is_confirmed():
+    """As in C, where the replica stands before the client in clients_pending_write: a confirmed write has left the master."""
+    with start_server("--repl-diskless-sync", "no") as s:
+        replica = s.resp()
+        replica.send("PSYNC", "?", "-1")
+        assert replica.read_line().startswith(b"+FULLRESYNC")
+        line = b"\n"
+        while not line.startswith(b"$"):
+            while b"\n" not in replica.buf:
+                replica.buf += replica.sock.recv(65536)
+            line, _, replica.buf = replica.buf.partition(b"\n")
+        replica.read_bytes(int(line[1:]))
+        with s.resp() as c:
+            c.execute("SET", "first", "x")                 # brings SELECT
+            for j in range(200):
+                assert c.execute("SET", "k%d" % j, "v") == b"OK"
+                # Nothing to wait for: what was confirmed is in the socket.
+                replica.sock.setblocking(False)
+                while True:
+                    try:
+                        replica.buf += replica.sock.recv(65536)
+                    except BlockingIOError:
+                        break
+                assert replica.buf.endswith(b"$%d\r\nk%d\r\n$1\r\nv\r\n" % (len("k%d" % j), j)), j
+        replica.close()

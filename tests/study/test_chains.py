@@ -20,4 +20,6 @@ def test_our_chains_are_those_of_c():
     lines = set(chains.difference(chains.read_lines(chains.CHAINS), chains.record_ours()))
     known = chains.read_lines(chains.DIFFERENCES)
     assert lines - known == set(), "chains that differ and are not listed"
-    assert known - lines == set(), "listed differences that are gone: take them out of differences.txt"
+    # What only we have may depend on the timer (a key that is expired, or is still to be saved).
+    gone = {line for line in known - lines if line[0] == "-"}
+    assert gone == set(), "listed differences that are gone: take them out of differences.txt"
