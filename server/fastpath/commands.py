@@ -134,7 +134,7 @@ def ping(c, db):
     Same because  the reply is a constant.
     Skips         pingCommand.
     Gains         1.02 us instead of 6.12 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     return PONG
 
@@ -146,7 +146,7 @@ def get(c, db, key):
     Same because  hits, misses and the access time are counted as lookupKeyReadWithFlags does.
     Skips         getCommand, lookupKeyReadOrReply, dictFind, addReplyBulk.
     Gains         1.63 us instead of 7.89 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     d = db.dict                                     # entry_of, written out
@@ -185,7 +185,7 @@ def set_(c, db, key, val):
     Same because  the new value is encoded by tryObjectEncoding if it may be a number, and put into the entry or a new one.
     Skips         setCommand, setGenericCommand, genericSetKey, lookupKeyWrite, dbOverwrite, dbAdd, signalModifiedKey.
     Gains         1.76 us instead of 9.00 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     d = db.dict                                     # entry_of, written out
@@ -224,7 +224,7 @@ def incr(c, db, key):
     Same because  as incrDecrCommand: a value of its own is changed in place, a shared one is replaced.
     Skips         incrCommand, incrDecrCommand, lookupKeyWrite, dbOverwrite, dbAdd, signalModifiedKey, addReplyLongLong.
     Gains         1.75 us instead of 8.79 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     de = entry_of(db, key)
@@ -258,7 +258,7 @@ def ttl(c, db, key):
     Same because  as ttlGenericCommand, which does not touch the access time either.
     Skips         ttlCommand, ttlGenericCommand, lookupKeyReadWithFlags, getExpire, addReplyLongLong.
     Gains         1.34 us instead of 8.00 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     if entry_of(db, key) is None:
@@ -283,7 +283,7 @@ def expire(c, db, key, seconds):
     Same because  setExpire of the text enters the time.
     Skips         expireCommand, expireGenericCommand, lookupKeyWrite, signalModifiedKey, addReply.
     Gains         3.60 us instead of 11.87 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     ok, when = string2ll(seconds)
@@ -309,7 +309,7 @@ def exists(c, db, *keys):
     Same because  hits and misses are counted, the access time is not touched.
     Skips         existsCommand, lookupKeyReadWithFlags, addReplyLongLong.
     Gains         2.29 us instead of 7.82 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     if batch.expires:
         for key in keys:
@@ -331,7 +331,7 @@ def del_(c, db, *keys):
     Same because  dbSyncDelete of the text removes key, value and expire.
     Skips         delCommand, delGenericCommand, expireIfNeeded, signalModifiedKey, notifyKeyspaceEvent, addReplyLongLong.
     Gains         1.86 us instead of 9.07 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     if srv.lazyfree_lazy_user_del:
@@ -354,7 +354,7 @@ def mget(c, db, *keys):
     Same because  what is no string is a null; hits, misses and access times as lookupKeyRead.
     Skips         mgetCommand, lookupKeyRead, addReplyBulk, addReplyNull.
     Gains         9.45 us instead of 32.57 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     out = [b"*%d\r\n" % len(keys)]
@@ -393,7 +393,7 @@ def mset(c, db, *args):
     Same because  each pair is what set_ makes of it.
     Skips         msetCommand, msetGenericCommand, setKey, tryObjectEncoding.
     Gains         9.36 us instead of 32.91 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     entries = []
     for j in range(0, len(args), 2):
@@ -449,7 +449,7 @@ def lpush(c, db, key, value):
     Same because  as pushGenericCommand.
     Skips         lpushCommand, pushGenericCommand, lookupKeyWrite, listTypePush, signalModifiedKey, addReplyLongLong.
     Gains         2.84 us instead of 10.31 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     return push(db, key, value, quicklistPushHead)
 
@@ -461,7 +461,7 @@ def rpush(c, db, key, value):
     Same because  as pushGenericCommand.
     Skips         rpushCommand, and what lpush skips.
     Gains         2.79 us instead of 9.99 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     return push(db, key, value, quicklistPushTail)
 
@@ -487,7 +487,7 @@ def lpop(c, db, key):
     Same because  as popGenericCommand; the list does not become empty.
     Skips         lpopCommand, popGenericCommand, lookupKeyWriteOrReply, listTypePop, listElementsRemoved, addReplyBulk.
     Gains         2.76 us instead of 7.63 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     return pop(c, db, key, QUICKLIST_HEAD)
 
@@ -499,7 +499,7 @@ def rpop(c, db, key):
     Same because  as popGenericCommand.
     Skips         rpopCommand, and what lpop skips.
     Gains         2.76 us instead of 7.63 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     return pop(c, db, key, QUICKLIST_TAIL)
 
@@ -528,7 +528,7 @@ def lrange(c, db, key, start, stop):
     Same because  ziplist_bulks writes the bulks that addReplyBulkCBuffer would, node by node.
     Skips         lrangeCommand, addListRangeReply, listTypeInitIterator, listTypeNext, addReplyBulkCBuffer.
     Gains         6.42 us instead of 14.41 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     o = value_at(db, key, OBJ_LIST)
@@ -567,7 +567,7 @@ def sadd(c, db, key, member):
     Same because  as saddCommand.
     Skips         saddCommand, lookupKeyWrite, signalModifiedKey, addReplyLongLong.
     Gains         1.85 us instead of 9.45 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     o = value_at(db, key, OBJ_SET)
     if o is False:
@@ -592,7 +592,7 @@ def sismember(c, db, key, member):
     Same because  setTypeIsMember of the text looks it up.
     Skips         sismemberCommand, lookupKeyReadOrReply, addReply.
     Gains         2.86 us instead of 9.56 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     o = value_at(db, key, OBJ_SET)
     if o is None:
@@ -612,7 +612,7 @@ def spop(c, db, key):
     Same because  the member is drawn as dictGetFairRandomKey does, and the SREM that names it is propagated.
     Skips         spopCommand, setTypeRandomElement, setTypeRemove, rewriteClientCommandVector, addReplyBulk.
     Gains         6.63 us instead of 29.66 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     o = value_at(db, key, OBJ_SET)
     if o is None:
@@ -638,7 +638,7 @@ def hset(c, db, key, field, value):
     Same because  hashTypeSet of the text, or for a hash table dictAddRaw, sets the field.
     Skips         hsetCommand, hashTypeLookupWriteOrCreate, hashTypeTryConversion, signalModifiedKey, addReplyLongLong.
     Gains         2.44 us instead of 10.48 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     o = value_at(db, key, OBJ_HASH)
@@ -672,7 +672,7 @@ def hget(c, db, key, field):
     Same because  hashTypeGetValue of the text finds the field.
     Skips         hgetCommand, lookupKeyReadOrReply, addHashFieldToReply, addReplyBulkCBuffer.
     Gains         2.33 us instead of 10.17 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     o = value_at(db, key, OBJ_HASH)
     if o is None:
@@ -700,7 +700,7 @@ def hgetall(c, db, key):
     Same because  ziplist_bulks writes the bulks that addReplyBulkCBuffer would.
     Skips         hgetallCommand, genericHgetallCommand, hashTypeInitIterator, hashTypeNext, addReplyBulkCBuffer.
     Gains         4.67 us instead of 11.62 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     o = value_at(db, key, OBJ_HASH)
     if not o or o.encoding != OBJ_ENCODING_ZIPLIST:
@@ -721,7 +721,7 @@ def zadd(c, db, key, score, member):
     Same because  zsetAdd of the text adds it; for a skiplist its branch is written out.
     Skips         zaddCommand, zaddGenericCommand, lookupKeyWrite, zsetAdd, signalModifiedKey, addReplyLongLong.
     Gains         6.16 us instead of 14.68 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     ok, number = string2d(score)
@@ -771,7 +771,7 @@ def zpopmin(c, db, key):
     Same because  the first node is unlinked by zslDelete, as zsetDel does.
     Skips         zpopminCommand, genericZpopCommand, lookupKeyWrite, zsetDel, signalModifiedKey, addReplyDouble.
     Gains         5.35 us instead of 11.77 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     o = value_at(db, key, OBJ_ZSET)
     if o is None:
@@ -798,7 +798,7 @@ def zscore(c, db, key, member):
     Same because  zsetScore of the text finds the score.
     Skips         zscoreCommand, lookupKeyReadOrReply, addReplyDouble.
     Gains         5.92 us instead of 13.47 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     o = value_at(db, key, OBJ_ZSET)
     if o is None:
@@ -847,7 +847,7 @@ def xadd(c, db, key, id_, field, value):
     Skips         xaddCommand, streamParseAddOrTrimArgsOrReply, streamTypeLookupWriteOrCreate, signalModifiedKey,
                   addReplyStreamID, rewriteClientCommandArgument.
     Gains         6.24 us instead of 14.94 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
-                  2026-11-28: the quickest of six runs of 150, one process).
+                  2026-11-28: the quickest of ten runs of 150, one process).
     """
     srv = server
     if id_ != b"*" or srv.blocked_clients:
