@@ -87,6 +87,14 @@ class SentinelSet:
             wait_for(port)
         return self
 
+    def tails(self, lines=25):
+        """Return the last lines of every log, for the message of a test that fails."""
+        text = []
+        for port in self.processes:
+            with open(self.log(port), encoding="utf-8", errors="replace") as f:
+                text += ["\n--- %d" % port, *f.read().splitlines()[-lines:]]
+        return "\n".join(text)
+
     def stop(self):
         """End all processes, stopped ones too, and remove their files."""
         for process in self.processes.values():

@@ -17,25 +17,28 @@ import subprocess
 import sys
 import tempfile
 import time
+from random import SystemRandom
 
 from tests.support.resp import RespClient
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def free_port():
-    """Return a TCP port nobody listens on; its cluster bus port (+10000) is free as well."""
+def free_port(count=1):
+    """Return a TCP port nobody listens on, free together with the `count` - 1 ports after it; its cluster bus port (+10000) is free as well.
+
+    The ports are below 32768, where Linux takes the local ports of outgoing connections from: such a connection would keep a server
+    that was killed from listening at its port again.
+    """
+    random = SystemRandom()                             # hypothesis seeds the random module
     while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port > 55000:
+        port = random.randrange(11000, 22700 - count)
+        try:
+            for p in [port + 10000, *range(port, port + count)]:
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", p))
+        except OSError:
             continue
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port + 10000))
-            except OSError:
-                continue
         return port
 
 
