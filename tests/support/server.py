@@ -57,7 +57,7 @@ def real_server_path():
 class ServerProcess:
     """A running server.  port, dir, pid, process; see the methods for the rest."""
 
-    def __init__(self, args=(), conf=None, port=None, directory=None, real=False, executable=None, module="server"):
+    def __init__(self, args=(), conf=None, port=None, directory=None, real=False, executable=None, module="server", env=None):
         self.port = port or free_port()
         self.own_dir = directory is None
         self.dir = directory or tempfile.mkdtemp(prefix="aeredis-test-")
@@ -71,6 +71,7 @@ class ServerProcess:
         self.real = real
         self.executable = executable
         self.module = module               # what `python -m` runs
+        self.env = env or {}               # more environment variables
         self.process = None
 
     def write_conf(self):
@@ -87,7 +88,7 @@ class ServerProcess:
             command = [self.executable or real_server_path()]
         else:
             command = [sys.executable, "-m", self.module]
-        env = dict(os.environ, PYTHONPATH=ROOT)
+        env = dict(os.environ, PYTHONPATH=ROOT, **self.env)
         out = open(self.logfile, "ab")     # noqa: SIM115 (the child keeps it)
         with out:
             self.process = subprocess.Popen(command + [self.conffile] + self.args, stdout=out, stderr=out, env=env,
