@@ -79,7 +79,7 @@ lint: $(VENV)/.test
 # Ratios to a real redis-server and a bare Python loop, driven in the same run on the same machine.  REPL=1: the cost of a
 # replica.  BASE=REV: beside an older commit.  ARGS=--variants: with an AOF, a replica, keys that expire.
 bench: $(VENV)/.test
-	$(BIN)/python -m tests.support.bench $(if $(REPL),--repl) $(if $(BASE),--base $(BASE)) \
+	$(BIN)/python -m tests.support.bench $(if $(REPL),--repl) $(if $(CLUSTER),--cluster) $(if $(BASE),--base $(BASE)) \
 		$(if $(filter-out python3,$(PYTHON)),--python $(PYTHON) --warm-up 400000) $(ARGS)
 
 # One master, two replicas, three Sentinels, to look at and to break.  PORT=7000; ARGS=--real: two real Sentinels.

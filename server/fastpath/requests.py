@@ -33,6 +33,7 @@ from server.client.networking_threads import (
 )
 from server.fastpath import commands
 from server.fastpath.commands import batch
+from server.fastpath.slots import in_slot
 from server.log import integrity_failure
 from server.object import createStringObject
 from server.server import lookupCommand
@@ -98,6 +99,8 @@ def prepare():
         cmd = lookupCommand(name)
         if cmd is None or cmd.name != name.lower():
             continue
+        if server.cluster_enabled and cmd.firstkey:
+            function = in_slot(function, argc - 1, cmd.keystep if cmd.lastkey != cmd.firstkey else 0)
         for word in (name,) if name in commands.SPELLED else (name, name.lower()):
             head = b"*%d\r\n$%d\r\n%b\r\n" % (argc, len(word), word)
             heads[head[:HEAD]] = (argc - 1, len(head), head[HEAD:-2] or None, cmd, function)
@@ -111,7 +114,7 @@ def server_is_plain():
     table = tracking.TrackingTable     # outlives the clients that it was made for
     turn.plain = not (
         aof != AOF_OFF and (aof != AOF_ON or srv.aof_fsync == AOF_FSYNC_ALWAYS)
-        or srv.masterhost is not None or srv.cluster_enabled or srv.loading or srv.lua_timedout or srv.in_exec or srv.in_eval
+        or srv.masterhost is not None or srv.loading or srv.lua_timedout or srv.in_exec or srv.in_eval
         or srv.monitors.len or srv.maxmemory or srv.maxmemory_policy & MAXMEMORY_FLAG_LFU
         or srv.tracking_clients or table is not None and (raxSize(table) or raxSize(tracking.PrefixTable))
         or srv.client_pause_type or srv.notify_keyspace_events
@@ -142,7 +145,7 @@ def connSocketEventHandler(el, fd, conn, mask):
     When          the socket is only to be read, by readQueryFromClient; no reply waits in its buffers; no request is half
                   parsed; the client has no flag but that of a Unix socket, is authenticated, and its user may do
                   anything; and the server is in plain state (server_is_plain): no AOF, or one that is not synced always;
-                  a master, not a cluster node; no MONITOR, maxmemory, LFU, tracking, pause, keyspace events, latency
+                  a master; no MONITOR, maxmemory, LFU, tracking, pause, keyspace events, latency
                   monitor, min-replicas-to-write, disk error, or output buffer limit for normal clients.
     Same because  the steps that are left out are the tests whose outcome is known from the condition.  The reply is written
                   where the text writes it, after flushAppendOnlyFile.

