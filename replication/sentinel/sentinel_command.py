@@ -657,6 +657,10 @@ def sentinelCommand(c):
         sentinelCommand_infoCache(c)
     elif sub == b"simulate-failure":
         sentinelCommand_simulateFailure(c)
+    elif sub == b"trace":
+        # SENTINEL TRACE ...  Ours: there is no DEBUG in sentinel mode.
+        from server.study.trace import trace_command
+        trace_command(c)
     else:
         addReplySubcommandSyntaxError(c)
 

@@ -460,6 +460,9 @@ def debugCommand(c):
     elif sub == b"pause-cron" and argc == 3:
         server.pause_cron = atoi(c.argv[2].ptr)
         addReply(c, shared.ok)
+    elif sub == b"trace":
+        from server.study.trace import trace_command       # ours; here, since nothing of the server needs it
+        trace_command(c)
     else:
         addReplySubcommandSyntaxError(c)
 
