@@ -12,6 +12,7 @@ Trust        the bus has no password.  A MEET makes us know its sender and what 
              believed.  All others get a PONG and are ignored, but for PUBLISH.
 ORDER        save before send: clusterSendMessage only fills sndbuf.  The bytes leave in the next turn of the loop, after
              clusterBeforeSleep has saved and fsynced nodes.conf, so no vote or epoch is told that could be forgotten.
+             clusterWriteHandler saves what was left over (D-93).
 Departures   D-91: a packet is decoded and checked whole before it changes anything.  MODULE packets are counted and
              dropped; clusterSendModule and its relatives do not exist (D-1).
 """
@@ -27,7 +28,7 @@ from cluster.cluster import (
     clusterAddNode, clusterAddSlot, clusterBlacklistExists, clusterDelNode, clusterDelNodeSlots, clusterDelSlot,
     clusterHandleConfigEpochCollision, clusterLookupNode, clusterNodeAddFailureReport, clusterNodeAddSlave,
     clusterNodeDelFailureReport, clusterNodeFailureReportsCount, clusterNodeRemoveSlave, clusterRenameNode,
-    clusterSetMaster, bitmap_newer_owner, bitmap_slots, cluster_nodes, createClusterNode, deriveAnnouncedPorts,
+    clusterSaveConfigOrDie, clusterSetMaster, bitmap_newer_owner, bitmap_slots, cluster_nodes, createClusterNode, deriveAnnouncedPorts,
     representClusterNodeFlags,
 )
 from cluster.cluster_h import (
@@ -710,8 +711,15 @@ def handleLinkIOError(link):
 
 
 def clusterWriteHandler(conn):
-    """Send what is in sndbuf, as far as the socket takes it."""
+    """Send what is in sndbuf, as far as the socket takes it.
+
+    ORDER: what must be fsynced is fsynced first.  Most often clusterBeforeSleep has done that; not where a packet was
+    added in this very turn to a buffer that was waiting already, nor where clusterBeforeSleep itself has begun an
+    election.  C: sends (D-93).
+    """
     link = connGetPrivateData(conn)
+    if server.cluster.todo_before_sleep & CLUSTER_TODO_FSYNC_CONFIG:
+        clusterSaveConfigOrDie(1)
     nwritten = connWrite(conn, link.sndbuf)
     if nwritten <= 0:
         serverLog(LL_DEBUG, "I/O error writing to node link: %s",

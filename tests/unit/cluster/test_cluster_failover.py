@@ -152,7 +152,35 @@ def test_a_vote_is_on_disk_before_it_leaves(voter, monkeypatch):
     assert order == [("saved", True), "sent"]
 
 
+def test_a_vote_is_saved_even_if_its_link_can_write_in_the_same_turn(voter, monkeypatch):
+    """The barrier orders the two handlers of one socket; the request came on another.  C: the vote leaves unsaved."""
+    order = []
+    save = cluster.clusterSaveConfig
+    monkeypatch.setattr(cluster, "clusterSaveConfig", lambda fsync: order.append(("saved", bool(fsync))) or save(fsync))
+    voter.slave.link.conn.type.write = lambda conn, data: order.append("sent") or len(data)
+    cluster_bus.clusterSendPing(voter.slave.link, CLUSTERMSG_TYPE_PING)             # a turn ago: the write handler is set
+    voter.receive(voter.packet(voter.slave, CLUSTERMSG_TYPE_FAILOVER_AUTH_REQUEST, currentEpoch=7))
+    cluster_bus.clusterWriteHandler(voter.slave.link.conn)                          # the poll found it writable, too
+    assert order == [("saved", True), "sent"]
+    clusterBeforeSleep()
+    assert order == [("saved", True), "sent"]                                       # and that was all
+
+
 # ---------------------------------------------------------------- elections
+
+def test_an_election_that_begins_before_the_loop_sleeps(redis, monkeypatch):
+    """CLUSTER FAILOVER: the epoch is on disk before anybody is asked.  C: clusterBeforeSleep saves it a turn later."""
+    _, others, _ = as_slave(redis)
+    order = []
+    monkeypatch.setattr(cluster, "clusterSaveConfig", lambda fsync: order.append((server.cluster.currentEpoch, bool(fsync))) or 0)
+    others[0].link.conn.type.write = lambda conn, data: order.append("sent") or len(data)
+    redis("CLUSTER", "FAILOVER", "FORCE")
+    clusterHandleSlaveFailover()                                    # from the cron: begins without delay
+    clusterBeforeSleep()
+    assert server.cluster.failover_auth_sent and server.cluster.currentEpoch == 6
+    cluster_bus.clusterWriteHandler(others[0].link.conn)            # the next turn
+    assert order[-2:] == [(6, True), "sent"]
+
 
 def test_an_election(redis, monkeypatch):
     master, others, sisters = as_slave(redis, slaves=1)
