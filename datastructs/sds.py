@@ -13,12 +13,22 @@ SDS_MAX_PREALLOC = 1024 * 1024
 SDS_LLSTR_SIZE = 21
 
 
+def room_is_told():
+    """True where bytearray.__alloc__() tells the spare room: CPython.  PyPy keeps an eighth spare, and says nothing of it (ours)."""
+    s = bytearray(16)
+    del s[-1:]
+    return s.__alloc__() - 1 > len(s)
+
+
+ROOM_IS_TOLD = room_is_told()
+
+
 def sdslen(s):
     return len(s)
 
 
 def sdsalloc(s):
-    """Tell how many bytes `s` can hold without moving."""
+    """Tell how many bytes `s` can hold without moving; its length where the interpreter does not tell."""
     if s.__class__ is bytearray:
         return max(s.__alloc__() - 1, len(s))
     return len(s)
@@ -70,10 +80,11 @@ def sdsMakeRoomFor(s, addlen):
     (del s[n:]).
 
     C: leaves the length as it is, and sdsIncrLen adds to it afterwards.  A bytearray whose length falls below half of its room
-    gives the room back, so here the length comes with the room.
+    gives the room back, so here the length comes with the room.  Where the room is not told (PyPy), how much to take is left to
+    the bytearray: else every call would take it anew, O(N) for each byte that is appended.
     """
     newlen = len(s) + addlen
-    if newlen > sdsalloc(s):
+    if newlen > sdsalloc(s) and ROOM_IS_TOLD:
         s += bytes(sds_greedy_alloc(newlen) - len(s))
         del s[newlen:]
     else:

@@ -6,6 +6,8 @@
 The global server and shared objects are replaced by fresh ones while the block runs, and put back at its end; keywords are
 fields of server.  Each command goes through lookup and arity, and straight to its proc: no ACL, no propagation.
 """
+import io
+
 from datastructs.adlist import listCreate, listDelNode
 from datastructs.dict import dictCreate
 from datastructs.rax import raxNew
@@ -18,6 +20,26 @@ from server.server_h import CLIENT_LUA, redisDb, server, shared
 from server.server_init import createSharedObjects, initServerConfig
 from server.server_state import resetServerStats
 from tests.support.resp import RespClient
+
+
+class ReplyReader(RespClient):
+    """Reads the replies in `data`: each byte is looked at once, however long a reply is."""
+
+    def __init__(self, data):
+        self.stream = io.BytesIO(data)
+        self.pushes = []
+
+    def read_bytes(self, n):
+        return self.stream.read(n)
+
+    def read_line(self):
+        line = self.stream.readline()
+        while not line.endswith(b"\r\n"):
+            more = self.stream.readline()
+            if not more:
+                raise ConnectionError("the reply ends in the middle of a line: %r" % line)
+            line += more
+        return line[:-2]
 
 
 class InProcess:
@@ -72,16 +94,16 @@ class InProcess:
 
     def reply(self):
         c = self.c
-        reader = RespClient.__new__(RespClient)
-        reader.buf = bytes(c.buf)
-        reader.pushes = []
+        blocks = [c.buf]
         while c.reply.len:
-            reader.buf += bytes(c.reply.head.value.buf)
+            blocks.append(c.reply.head.value.buf)
             listDelNode(c.reply, c.reply.head)
         c.buf = bytearray()
         c.bufpos = c.reply_bytes = 0
+        reader = ReplyReader(b"".join(blocks))
         reply = reader.read_reply()
-        assert not reader.buf, "more than one reply: %r" % reader.buf
+        rest = reader.stream.read()
+        assert not rest, "more than one reply: %r" % rest
         return reply
 
     def encoding(self, key):

@@ -22,7 +22,7 @@ from datastructs.intset import intset_values
 from datastructs.listpack import LP_EOF, LP_HDR_SIZE, lpDecodeBacklen, lpFirst, lpGet, lpNext, lpSkip
 from datastructs.quicklist import QUICKLIST_NODE_ENCODING_LZF
 from datastructs.rax import raxNext, raxSeek, raxStart, rax, raxIterator
-from datastructs.sds import sdsalloc
+from datastructs.sds import ROOM_IS_TOLD, sdsalloc
 from datastructs.ziplist import (
     ZIP_END, ZIP_STR_14B, ZIP_STR_06B, ZIP_STR_MASK, ZIPLIST_HEADER_SIZE, ziplistGet, zipEntry,
 )
@@ -660,6 +660,8 @@ def renew(s, write):
 
         def put(m):
             name = m.group(2)
+            if name == "sds" and not ROOM_IS_TOLD:         # its last column is what this interpreter does not tell
+                return m.group(0)
             if name not in cache:
                 cache[name] = block(name, draw(s, name))
             return m.group(1) + cache[name] + m.group(3)

@@ -1,6 +1,7 @@
 """zmalloc.py, evict.py, bio.py, lazyfree.py: figures that follow the data, the eviction pool, background jobs."""
 import gc
 import os
+import sys
 import threading
 import time
 
@@ -16,6 +17,12 @@ from server.server_h import (
 )
 
 
+def settle():
+    """Let the collector free what is dead where nothing else does: elsewhere it must be freed already."""
+    if not hasattr(sys, "getrefcount"):
+        gc.collect()
+
+
 def test_used_memory_follows_the_data():
     gc.collect()                             # what other tests left must not die while we measure
     zmalloc.zmalloc_init()
@@ -25,13 +32,16 @@ def test_used_memory_follows_the_data():
     small = zmalloc.zmalloc_used_memory() - start
     assert 20000 * 150 < small < 20000 * 400
     blob = bytearray(10 << 20)
+    settle()
     assert abs(zmalloc.zmalloc_used_memory() - start - small - (10 << 20)) < 100000
     del blob, data
+    settle()
     assert abs(zmalloc.zmalloc_used_memory() - start) < 200000
     assert zmalloc.zmalloc_get_rss() > 10 << 20 and zmalloc.zmalloc_get_memory_size() > 1 << 28
     assert zmalloc.zmalloc_get_private_dirty(-1) > 0 and zmalloc.zmalloc_get_smap_bytes_by_field("Rss:", os.getpid()) > 0
 
 
+@pytest.mark.skipif(zmalloc._mallinfo2 is None, reason="memory is not had from glibc's malloc here")
 def test_a_buffer_that_grew_leaves_nothing_behind():
     """Growing, it goes through all small sizes, and each is left to the allocator's cache of freed chunks."""
     gc.collect()
@@ -258,6 +268,8 @@ def bio_threads(monkeypatch):
     bio.bioInit()
     yield
     bio.bioKillThreads()
+    for thread in bio.bio_threads:
+        thread.join(60)                                     # PyPy: it may be collecting
 
 
 def wait_for(type_):

@@ -43,6 +43,7 @@ class Peer(threading.Thread):
     def __init__(self, certs, talk, plain=False):
         super().__init__(daemon=True)
         self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(5)                     # not anet's default, which on PyPy is not to wait
         self.port = self.listener.getsockname()[1]
         self.talk, self.plain, self.error = talk, plain, None
         self.ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
