@@ -8,11 +8,12 @@ endif
 BIN    := $(VENV)/bin
 PORT   ?= 6379
 ARGS   ?=
+CMD    ?= SET user:1001 zhangsan
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What PyPy can do without, since it has to be compiled there: psutil (then /proc is read), lupa (then EVAL says what is missing).
 UNLESS_PYPY = $(BIN)/python -c "import sys; sys.exit(sys.implementation.name != 'pypy')"
 
-.PHONY: run test test-apps test-pythons lint debug docs bench cluster sentinel gdb chains c-source c-index sidebyside test-redis differential soak crash clean install pyz
+.PHONY: run test test-apps test-pythons lint debug docs bench cluster sentinel gdb chains c-source c-index sidebyside trace test-redis differential soak crash clean install pyz
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -54,6 +55,11 @@ c-source: $(VENV)/.run
 # A function beside its C: make sidebyside FUNC=dictRehash
 sidebyside: c-source
 	$(BIN)/python -m server.study.cside $(FUNC) $(ARGS)
+
+# The life of one command: thread, function, time, system calls, disk, replica.  Starts what it needs, and leaves nothing running.
+# ARGS=--calls: all functions; ARGS="--perfetto trace.json": for ui.perfetto.dev.
+trace: $(VENV)/.run
+	$(BIN)/python -m server.study.trace_show --start $(ARGS) $(CMD)
 
 # Which function of C each function mirrors: server/study/cindex.tsv.
 c-index: c-source

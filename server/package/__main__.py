@@ -4,10 +4,11 @@
     python -m aeredis sentinel conf [--option value ...]
     python -m aeredis check-rdb FILE | check-aof [--fix] FILE
     python -m aeredis c NAME              a function beside its C
+    python -m aeredis trace COMMAND ...   the life of a command
     python -m aeredis conf [NAME]         prints redis.conf, or another file of the package
 
 Called from  the interpreter [startup].
-Calls out    server.__main__, persistence.redis_check_rdb, persistence.redis_check_aof, server.study.cside.
+Calls out    server.__main__, persistence.redis_check_rdb, persistence.redis_check_aof, server.study.cside, trace_show.
 Invariant    The process is the server's alone: own_process() may change sys.path.
 """
 import os
@@ -64,6 +65,13 @@ def run_c():
     main()
 
 
+def run_trace():
+    """aeredis-trace [options] COMMAND ...: the life of a command; exits 1 with a line that says what to do."""
+    own_process()
+    from server.study.trace_show import main
+    main()
+
+
 def print_file():
     """Print a file of the package; its name is the argument, by default redis.conf.  Exits 1 if there is none."""
     name = sys.argv[1] if len(sys.argv) > 1 else "redis.conf"
@@ -79,7 +87,7 @@ def print_file():
 
 
 WORDS = {"server": run_server, "sentinel": run_sentinel, "check-rdb": run_check_rdb, "check-aof": run_check_aof, "c": run_c,
-         "conf": print_file}
+         "trace": run_trace, "conf": print_file}
 
 
 def main():

@@ -195,6 +195,9 @@ def test_the_check_tools(empty, tmp_path):
         assert p.returncode == 1 and "RDB ERROR DETECTED" in p.stdout
     for tool in (["aeredis-check-aof"], ["aeredis", "check-aof"]):
         assert "AOF is valid" in must(empty.script(tool[0]), *tool[1:], tmp_path / "good.aof")
+    for tool in (["aeredis-trace"], ["aeredis", "trace"]):
+        p = run(empty.script(tool[0]), *tool[1:], "-p", "1", "SET", "k", "v")
+        assert p.returncode == 1 and "aeredis-trace: no server at 127.0.0.1:1" in p.stderr
 
 
 def test_a_sentinel(empty, pyz, tmp_path):

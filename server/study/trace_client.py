@@ -1,0 +1,274 @@
+"""trace_client.py - the other end of DEBUG TRACE: a connection that switches the tracer on, and reads.       No counterpart in C
+
+Lives here   Connection: RESP over a socket; TracedServer: one server whose tracer is used; Lab: a server and a replica of our own.
+Called from  trace_show.py.
+State        none that outlives a call; a Lab's files stand in .lab/trace/ while it runs.
+Departures   all of it is ours.
+
+What goes wrong is a Refused with one line that says what to do.
+"""
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CHECKOUT = os.path.exists(os.path.join(ROOT, "setup.cfg"))
+NO_TRACER = "this server has no tracer: is it aeredis?"
+
+
+class Refused(Exception):
+    """What the user is told, in one line."""
+
+
+class ServerError(Exception):
+    """An error reply."""
+
+
+class Connection:
+    """A RESP2 connection.  execute() returns bytes, int, None, a list, or a ServerError (not raised)."""
+
+    def __init__(self, host, port, user=None, password=None):
+        self.host, self.port = host, port
+        self.buf = b""
+        try:
+            self.sock = socket.create_connection((host, port), 10)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            raise Refused("no server at %s:%d (%s): start one, name its port with -p, or let --start do both" % (
+                host, port, error.strerror or error)) from None
+        if password is not None:
+            reply = self.execute(*(("AUTH", user, password) if user else ("AUTH", password)))
+            if isinstance(reply, ServerError):
+                raise Refused("%s:%d does not take this password: %s" % (host, port, reply))
+
+    def send(self, *words):
+        words = [w if isinstance(w, bytes) else str(w).encode("utf-8", "surrogateescape") for w in words]
+        self.sock.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words))
+
+    def execute(self, *words):
+        try:
+            self.send(*words)
+            return self.read()
+        except OSError as error:
+            raise Refused("the server at %s:%d has gone: %s" % (self.host, self.port, error.strerror or error)) from None
+
+    def line(self):
+        while b"\r\n" not in self.buf:
+            self.more()
+        line, _, self.buf = self.buf.partition(b"\r\n")
+        return line
+
+    def more(self):
+        data = self.sock.recv(1 << 16)
+        if not data:
+            raise OSError(0, "it has closed the connection")
+        self.buf += data
+
+    def read(self):
+        line = self.line()
+        sign, rest = line[:1], line[1:]
+        if sign == b"-":
+            return ServerError(rest.decode("utf-8", "replace"))
+        if sign == b":":
+            return int(rest)
+        if sign == b"$":
+            size = int(rest)
+            if size < 0:
+                return None
+            while len(self.buf) < size + 2:
+                self.more()
+            data, self.buf = self.buf[:size], self.buf[size + 2:]
+            return data
+        if sign == b"*":
+            return None if rest == b"-1" else [self.read() for _ in range(int(rest))]
+        return rest
+
+    def info(self, section):
+        reply = self.execute("INFO", section)
+        if not isinstance(reply, bytes):
+            return {}
+        return dict(line.split(":", 1) for line in reply.decode("utf-8", "replace").splitlines() if ":" in line)
+
+    def close(self):
+        self.sock.close()
+
+
+class TracedServer:
+    """A server that is traced."""
+
+    def __init__(self, host, port, user=None, password=None):
+        self.host, self.port, self.user, self.password = host, port, user, password
+        self.control = Connection(host, port, user, password)
+        self.cursor = 0
+        self.lost = 0
+        self.events = []
+        self.switched_on = False
+        ping = self.control.execute("PING")
+        if isinstance(ping, ServerError) and str(ping).startswith("NOAUTH"):
+            raise Refused("the server at %s:%d wants a password: --password, and --user where ACL users are in use" % (host, port))
+        server = self.control.info("server")
+        self.word = "SENTINEL" if server.get("redis_mode") == "sentinel" else "DEBUG"
+        self.role = "sentinel" if self.word == "SENTINEL" else self.control.info("replication").get("role", "master")
+        self.pid = 0
+
+    def __str__(self):
+        return "%s:%d" % (self.host, self.port)
+
+    def trace(self, *words):
+        """Run a subcommand of TRACE, or say what to do about its error."""
+        reply = self.control.execute(self.word, "TRACE", *words)
+        if isinstance(reply, ServerError):
+            text = str(reply)
+            if text.startswith("NOPERM"):
+                raise Refused("user %s of %s may not use the tracer: an administrator runs ACL SETUSER %s +debug|trace" % (
+                    self.user or "default", self, self.user or "default"))
+            if "Unknown subcommand" in text or "unknown command" in text or "syntax error" in text and "TRACE" not in text:
+                raise NotOurs("%s (%s)" % (NO_TRACER, self))
+            raise Refused("%s: %s" % (self, text[4:] if text.startswith("ERR ") else text))
+        return reply
+
+    def switch_on(self):
+        """Switch the tracer on, unless somebody has; then it stays on."""
+        status = self.status()
+        self.pid = status["pid"]
+        if not status["on"]:
+            self.trace("ON", "DETAIL")
+            self.switched_on = True
+        else:
+            self.cursor = status["cursor"]
+
+    def status(self):
+        flat = self.trace("STATUS")
+        if not isinstance(flat, list):
+            raise NotOurs("%s (%s)" % (NO_TRACER, self))
+        return {k.decode(): v for k, v in zip(flat[::2], flat[1::2])}
+
+    def switch_off(self):
+        if self.switched_on:
+            self.switched_on = False
+            with contextlib.suppress(Refused, OSError):
+                self.trace("OFF")
+
+    def read(self):
+        """Fetch what is new -> list of events, which `events` has as well."""
+        new = []
+        while True:
+            self.cursor, lost, lines = self.trace("READ", self.cursor, "COUNT", 5000)
+            self.lost += lost
+            new += [json.loads(line) for line in lines]
+            if len(lines) < 5000:
+                break
+        self.events += new
+        return new
+
+    def replicas(self):
+        """Return (ip, port) of the replicas that are online."""
+        found = []
+        for name, value in self.control.info("replication").items():
+            if name.startswith("slave") and name[5:].isdigit():
+                fields = dict(part.split("=", 1) for part in value.split(","))
+                if fields.get("state") == "online":
+                    found.append((fields["ip"], int(fields["port"])))
+        return found
+
+    def close(self):
+        self.switch_off()
+        self.control.close()
+
+
+class NotOurs(Refused):
+    """A server without tracer."""
+
+
+def free_ports(count):
+    """Return ports below the ephemeral range that nobody listens on."""
+    chooser = random.SystemRandom()
+    while True:
+        first = chooser.randrange(11000, 22000)
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return list(range(first, first + count))
+
+
+class Lab:
+    """A server with an AOF, and a replica, in .lab/trace-PID/, for as long as a trace takes."""
+
+    def __init__(self, options=()):
+        self.dir = os.path.join(ROOT if CHECKOUT else os.getcwd(), ".lab", "trace-%d" % os.getpid())
+        self.ports = free_ports(2)
+        self.processes = []
+        self.options = list(options)
+
+    def __enter__(self):
+        try:
+            self.start(self.ports[0], "master", "--appendonly", "yes", "--repl-diskless-sync-delay", "0", *self.options)
+            self.start(self.ports[1], "replica", "--replicaof", "127.0.0.1", str(self.ports[0]))
+            master = Connection("127.0.0.1", self.ports[0])
+            self.wait(lambda: "state=online" in master.info("replication").get("slave0", ""), "the replica does not come online")
+            master.close()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def start(self, port, name, *options):
+        folder = os.path.join(self.dir, name)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise Refused("cannot write to %s: %s" % (self.dir, error.strerror)) from None
+        log = os.path.join(folder, "log")
+        command = [sys.executable, os.path.join(ROOT, "server", "__main__.py"), "--port", str(port), "--bind", "127.0.0.1", "--dir", folder,
+                   "--save", "", *options]
+        with open(log, "ab") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=folder, start_new_session=True)
+        self.processes.append(process)
+
+        def answers():
+            if process.poll() is not None:
+                with open(log, encoding="utf-8", errors="replace") as f:
+                    raise Refused("the server of this trace has ended: %s" % "".join(f.readlines()[-1:]).strip())
+            with contextlib.suppress(Refused):
+                connection = Connection("127.0.0.1", port)
+                reply = connection.execute("PING")
+                connection.close()
+                return not isinstance(reply, ServerError)
+            return False
+        self.wait(answers, "the server of this trace does not answer")
+
+    @staticmethod
+    def wait(condition, otherwise, timeout=60):
+        end = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > end:
+                raise Refused(otherwise)
+            time.sleep(0.02)
+
+    def __exit__(self, *exc):
+        self.end()
+
+    def end(self):
+        """End the servers, and leave no file."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(self.dir))        # if nobody else uses it

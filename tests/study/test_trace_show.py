@@ -1,0 +1,233 @@
+"""aeredis-trace: the table, the tree, the lines, the file for Perfetto, and what it says when it cannot."""
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from server.study import perfetto, trace_show
+from tests.support.server import ROOT, free_port, real_server_path, start_server
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A master with an AOF and IO threads, and its replica."""
+    with start_server("--appendonly", "yes", "--io-threads", "4", "--io-threads-do-reads", "yes") as master:
+        with start_server("--replicaof", "127.0.0.1", str(master.port)) as replica:
+            end = time.monotonic() + 30
+            while b"state=online" not in master.resp().execute("INFO", "replication"):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            yield master, replica
+
+
+def run(capsys, *words):
+    """Run aeredis-trace in this process -> (lines of its output, what it exits with)"""
+    code = None
+    try:
+        trace_show.main([str(w) for w in words])
+    except SystemExit as error:
+        code = error.code
+    return capsys.readouterr().out.splitlines(), code
+
+
+def off(server):
+    with server.resp() as c:
+        return c.execute("DEBUG", "TRACE", "STATUS")[1] == 0
+
+
+def test_the_table_of_a_set(pair, capsys):
+    master, replica = pair
+    lines, code = run(capsys, "-p", master.port, "SET", "user:1001", "zhang san")
+    text = "\n".join(lines)
+    assert code is None and lines[0].startswith("SET user:1001 'zhang san': AOF everysec, 1 replica")
+    for pattern in (r"2 request +main +readQueryFromClient +\d+ bytes +read\(\d+\) = \d+", r"processMultibulkBuffer +argc 3",
+                    r"call set +dict: 1 new key; dirty 1", r"3 persistence +feedAppendOnlyFile +aof_buf \d+ bytes, offset [\d,]+",
+                    r"4 replication +replicationFeedSlaves +ring, 1 replica, offset [\d,]+",
+                    r"aofWrite +safe from kill -9 +write\(\d+\) = \d+", r"writeToClient replica +out +write\(\d+\) = \d+",
+                    r"bio_aof_fsync +bio job +safe from a power cut +fdatasync\(\d+\)", r"writeToClient +\+OK +write\(\d+\) = 5",
+                    r"replica main +call set +applied there", r"call replconf +ACK [\d,]+: the master knows"):
+        assert re.search(pattern, text), (pattern, text)
+    starts = [int(n) * (1000 if ms else 1) for n, ms in re.findall(r"^ *(\d+)( ms)? ", "\n".join(lines[2:-1]), re.M)]
+    assert starts == sorted(starts) and starts[0] == 0 and len(starts) == len(lines) - 3
+    for fact in ("the client waited", "in the file after", "on the disk after", "on replica after", "acknowledged after"):
+        assert fact in lines[-1]
+    assert off(master) and off(replica)
+
+
+@pytest.mark.parametrize("words,text", [
+    (["GET", "missing"], "$-1"), (["NOSUCH"], "-ERR unknown command"), (["LRANGE", "nolist", "0", "-1"], "*0"),
+    (["EVAL", "redis.call('incr', KEYS[1]) return 1", "1", "n"], "  call incr"), (["SELECT", "99"], "-ERR DB index is out of range"),
+])
+def test_other_commands(pair, capsys, words, text):
+    lines, code = run(capsys, "-p", pair[0].port, *words)
+    assert code is None and text in "\n".join(lines) and "the client waited" in lines[-1]
+
+
+def test_a_tracer_that_was_on_stays_on(pair, capsys):
+    with pair[0].resp() as c:
+        c.execute("DEBUG", "TRACE", "ON")
+        lines, _ = run(capsys, "-p", pair[0].port, "INCR", "stays")
+        assert not off(pair[0]) and any("call incr" in line for line in lines)
+        c.execute("DEBUG", "TRACE", "OFF")
+
+
+def test_the_tree(pair, capsys):
+    lines, _ = run(capsys, "-p", pair[0].port, "--calls", "SET", "k", "v")
+    rows = [line for line in lines if re.match(r" *[\d.]+ us   ", line)]
+    assert any(re.search(r"setCommand +server/types/t_string.py:\d+ +src/t_string.c:\d+", row) for row in rows)
+    assert any("write()   system call" in row for row in rows) and any(line.startswith("bio_aof_fsync:") or line.startswith("main:") for line in lines)
+
+
+def test_chinese(pair, capsys, monkeypatch):
+    monkeypatch.setattr(trace_show, "CHINESE", True)
+    lines, _ = run(capsys, "-p", pair[0].port, "SET", "k", "v")
+    assert "阶段" in lines[1] and any("2 请求" in line for line in lines) and any("断电不会丢失" in line for line in lines)
+
+
+def test_follow(pair, capsys):
+    master, _ = pair
+    done = threading.Event()
+
+    def work():
+        with master.resp() as c:
+            while not done.is_set():
+                c.execute("INCR", "followed")
+                c.execute("GET", "followed")
+                time.sleep(0.02)
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        lines, _ = run(capsys, "-p", master.port, "--follow", "--command", "incr", "--seconds", "1.5")
+    finally:
+        done.set()
+        worker.join()
+    assert len(lines) > 3 and all(re.match(r"\d\d:\d\d:\d\d\.\d{3} +(\d+|master)  INCR followed +\d+", line) for line in lines[1:])
+
+
+def test_perfetto(pair, capsys, tmp_path):
+    """The rules of the format: slices nest, ids are the system's, no time on metadata, arrows bind to slices."""
+    master, replica = pair
+    file = str(tmp_path / "trace.json")
+    with master.resp() as c:
+        c.execute("SET", "before", "v")
+        workers = [master.resp() for _ in range(40)]
+        tracer = subprocess.Popen([sys.executable, "-m", "server.study.trace_show", "-p", str(master.port), "-p", str(replica.port),
+                                   "--perfetto", file, "--seconds", "3"], cwd=ROOT, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while off(master) or off(replica):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        c.execute("SET", "k", "v")
+        c.execute("BGSAVE")
+        for _ in range(10):
+            for w in workers:
+                w.send("GET", "k")
+            for w in workers:
+                w.read()
+        assert tracer.wait(60) == 0
+        for w in workers:
+            w.close()
+    with open(file, encoding="utf-8") as f:
+        events = json.load(f)["traceEvents"]
+    slices = [e for e in events if e["ph"] == "X"]
+    names = {(e["pid"], e.get("tid")): e["args"]["name"] for e in events if e["ph"] == "M"}
+    assert all("ts" not in e for e in events if e["ph"] == "M")
+    assert all(0 < e["pid"] < 2 ** 32 and 0 < e["tid"] < 2 ** 32 for e in slices)
+    assert all(round(e["ts"], 3) == e["ts"] and e["ts"] >= 0 for e in slices)
+    threads = {name for (_, tid), name in names.items() if tid}
+    processes = {name for (_, tid), name in names.items() if not tid}
+    assert {"main", "bio_aof_fsync"} <= threads and any(t.startswith("io_thd_") for t in threads)
+    assert any("master" in p for p in processes) and any("replica" in p for p in processes) and any("child" in p for p in processes)
+    for track in {(e["pid"], e["tid"]) for e in slices}:
+        stack = []
+        for e in sorted((e for e in slices if (e["pid"], e["tid"]) == track), key=lambda e: (e["ts"], -e["dur"])):
+            while stack and e["ts"] >= stack[-1] - 0.0015:
+                stack.pop()
+            assert not stack or e["ts"] + e["dur"] <= stack[-1] + 0.002, e
+            stack.append(e["ts"] + e["dur"])
+    ends = {}
+    for e in events:
+        if e["ph"] in "sf":
+            ends.setdefault(e["id"], []).append(e)
+            assert any(s["pid"] == e["pid"] and s["tid"] == e["tid"] and s["ts"] <= e["ts"] <= s["ts"] + s["dur"] + 0.001 for s in slices)
+    assert ends and all([e["ph"] for e in pair_] == ["s", "f"] for pair_ in ends.values())
+    assert {"aofWrite", "fdatasync", "replica", "reply"} <= {e["name"] for e in events if e["ph"] == "s"}
+    assert {"aof_buf", "replication lag"} <= {e["name"] for e in events if e["ph"] == "C"}
+    assert off(master) and off(replica)
+
+
+def test_perfetto_of_nothing():
+    assert perfetto.chrome_trace([("a", 1, [])])["traceEvents"] == []
+
+
+def test_start_leaves_nothing(tmp_path):
+    run_ = subprocess.run([sys.executable, "-m", "server.study.trace_show", "--start", "RPUSH l 'a b' c"], cwd=ROOT, capture_output=True, text=True,
+                          timeout=120, check=False)
+    assert run_.returncode == 0 and "call rpush" in run_.stdout and "applied there" in run_.stdout and not run_.stderr, run_.stderr
+    lab = os.path.join(ROOT, ".lab")
+    assert not os.path.exists(lab) or not [name for name in os.listdir(lab) if name.startswith("trace-")]
+
+
+def test_points(pair, capsys):
+    lines, _ = run(capsys, "-p", pair[0].port, "--points")
+    assert any(line.startswith("3 persistence") and "aofWrite" in line and "fd bytes written size" in line for line in lines)
+    assert off(pair[0])
+
+
+# ------ one line that says what to do ------
+
+def test_no_server(capsys):
+    lines, code = run(capsys, "-p", free_port(), "GET", "k")
+    assert not lines and re.match(r"aeredis-trace: no server at 127.0.0.1:\d+ \(Connection refused\): start one, name its port with -p", code)
+
+
+def test_passwords_and_users(capsys):
+    with start_server("--requirepass", "pw") as s:
+        _, code = run(capsys, "-p", s.port, "GET", "k")
+        assert "wants a password: --password" in code
+        _, code = run(capsys, "-p", s.port, "--password", "no", "GET", "k")
+        assert "does not take this password: WRONGPASS" in code
+        with s.resp() as c:
+            c.execute("AUTH", "pw")
+            c.execute("ACL", "SETUSER", "bob", "on", ">b", "+@all", "-@dangerous", "+info", "+ping", "~*")
+        _, code = run(capsys, "-p", s.port, "--user", "bob", "--password", "b", "GET", "k")
+        assert "user bob of 127.0.0.1:%d may not use the tracer: an administrator runs ACL SETUSER bob +debug|trace" % s.port in code
+        lines, code = run(capsys, "-p", s.port, "--password", "pw", "GET", "k")
+        assert code is None and "call get" in "\n".join(lines)
+
+
+def test_files_and_names(pair, capsys):
+    port = pair[0].port
+    _, code = run(capsys, "-p", port, "--perfetto", "/nonexistent/trace.json", "GET", "k")
+    assert code == "aeredis-trace: cannot write to /nonexistent/trace.json: No such file or directory"
+    _, code = run(capsys, "-p", port, "--delay", "aofwrit=5", "GET", "k")
+    assert "no point 'aofwrit'; the nearest: aofWrite, " in code
+    assert off(pair[0])
+
+
+@pytest.mark.skipif(real_server_path() is None, reason="no C server at hand")
+def test_not_ours(capsys):
+    with start_server(real=True) as s:
+        lines, code = run(capsys, "-p", s.port, "SET", "k", "v")
+        assert code == 1 and lines[0].startswith("this server has no tracer: is it aeredis?")
+        assert re.match(r"what INFO commandstats shows of it: calls=1,usec=\d+", lines[1])
+
+
+def test_something_else_answers(capsys):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def hang_up():
+            for _ in range(2):
+                conn, _ = listener.accept()
+                conn.close()
+        threading.Thread(target=hang_up, daemon=True).start()
+        _, code = run(capsys, "-p", listener.getsockname()[1], "GET", "k")
+        assert code.startswith("aeredis-trace: the server at 127.0.0.1:") and "\n" not in code
