@@ -386,7 +386,7 @@ def test_make_cluster_leaves_nothing_behind():
         pids = [int(m) for m in re.findall(r"^\d+ +(?:master|replica) +(\d+)", "".join(lines), re.M)]
         assert len(pids) == 2 and os.path.exists(folder)
         run.send_signal(signal.SIGINT)
-        assert run.wait(20) == 0
+        assert run.wait(60) == 0
     finally:
         run.kill()
         run.wait()

@@ -184,14 +184,15 @@ class Writer:
         self.commands += n
 
     def run(self, seconds, cuts, replicas=(), proxies=()):
-        """Write for that long, and call the functions in `cuts` in between, one after the other, again and again.
+        """Write for that long, and call the functions in `cuts` in between, one after the other, again and again: each of them
+        once at least, and the first one once more, however slow the machine is.
 
         Only while all links are up: one that is cut between PSYNC and its answer costs a full resynchronization, in C, too.
         """
         end = time.monotonic() + seconds
         next_cut = time.monotonic() + 0.3
         done = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or cuts and done <= len(cuts) and time.monotonic() < end + 60:
             self.batch()
             if cuts and time.monotonic() > next_cut:
                 if (any(p.budget is not None for p in proxies) or

@@ -157,7 +157,7 @@ def test_a_session_of_gdb(tmp_path):
     t = threading.Thread(target=ask)
     t.start()
     try:
-        out, _ = p.communicate("run\nbt\np *c->argv[2]\nphase execute\nkill\nquit\n", timeout=120)
+        out, _ = p.communicate("run\nbt\np *c->argv[2]\nphase execute\nkill\nquit\n", timeout=400)
     finally:
         p.kill()
         p.wait()

@@ -70,14 +70,18 @@ def test_a_client_that_raises_is_closed_and_the_others_are_served(threads, monke
 
 
 def test_stopped_threads_wait_on_their_mutexes(threads):
-    nt.startThreadedIO()
-    nt.stopThreadedIO()
-    assert all(nt.io_threads_mutex[j].locked() for j in range(1, 4))
-    time.sleep(0.05)
-    # A pending count alone does not wake a thread that waits on its mutex.
-    listAddNodeTail(nt.io_threads_list[1], Client("late"))
-    nt.setIOPendingCount(1, 1)
-    time.sleep(0.05)
+    for wait in (0.05, 0.2, 1, 5):
+        nt.startThreadedIO()
+        nt.stopThreadedIO()
+        assert all(nt.io_threads_mutex[j].locked() for j in range(1, 4))
+        time.sleep(wait)
+        # A pending count alone does not wake a thread that waits on its mutex; one that still spins serves it.
+        threads.clear()
+        listAddNodeTail(nt.io_threads_list[1], Client("late"))
+        nt.setIOPendingCount(1, 1)
+        time.sleep(wait)
+        if not threads:
+            break
     assert not threads and nt.getIOPendingCount(1) == 1
     nt.startThreadedIO()
     deadline = time.monotonic() + 10
