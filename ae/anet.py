@@ -245,20 +245,6 @@ def anetTcpNonBlockBestEffortBindConnect(addr, port, source_addr):
     return anetTcpGenericConnect(addr, port, source_addr, ANET_CONNECT_NONBLOCK | ANET_CONNECT_BE_BINDING)
 
 
-def anetUnixGenericConnect(path, flags):
-    """Return (fd, err)."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if flags & ANET_CONNECT_NONBLOCK:
-            os.set_blocking(sock.fileno(), False)
-        sock.connect(path)
-    except OSError as e:
-        if not (e.errno == errno.EINPROGRESS and flags & ANET_CONNECT_NONBLOCK):
-            sock.close()
-            return ANET_ERR, anetSetError(e, "connect: %s")
-    return sock.detach(), ""
-
-
 def anetListen(sock, address, backlog, perm):
     """Bind and listen; returns the error text, "" when it worked."""
     try:

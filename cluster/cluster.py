@@ -744,10 +744,6 @@ def clusterNodeClearSlotBit(n, slot):
     return old
 
 
-def clusterNodeGetSlotBit(n, slot):
-    return bitmapTestBit(n.slots, slot)
-
-
 def clusterAddSlot(n, slot):
     """Give a free slot to a node -> C_OK, or C_ERR where it belongs to somebody."""
     if server.cluster.slots[slot] is not None:

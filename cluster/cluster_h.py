@@ -209,10 +209,6 @@ def nodeHasAddr(n):
     return not n.flags & CLUSTER_NODE_NOADDR
 
 
-def nodeWithoutAddr(n):
-    return n.flags & CLUSTER_NODE_NOADDR
-
-
 def nodeTimedOut(n):
     return n.flags & CLUSTER_NODE_PFAIL
 

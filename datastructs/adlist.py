@@ -59,40 +59,12 @@ def listLast(l):
     return l.tail
 
 
-def listPrevNode(n):
-    return n.prev
-
-
-def listNextNode(n):
-    return n.next
-
-
-def listNodeValue(n):
-    return n.value
-
-
-def listSetDupMethod(l, m):
-    l.dup = m
-
-
 def listSetFreeMethod(l, m):
     l.free = m
 
 
 def listSetMatchMethod(l, m):
     l.match = m
-
-
-def listGetDupMethod(l):
-    return l.dup
-
-
-def listGetFreeMethod(l):
-    return l.free
-
-
-def listGetMatchMethod(l):
-    return l.match
 
 
 def listCreate():
@@ -186,10 +158,6 @@ def listDelNode(l, node):
 
 def listGetIterator(l, direction):
     return listIter(l.head if direction == AL_START_HEAD else l.tail, direction)
-
-
-def listReleaseIterator(iter_):
-    iter_.next = None
 
 
 def listRewind(l, li):

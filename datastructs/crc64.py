@@ -89,7 +89,3 @@ def crc64(crc, s):
         size = max(b, size - b + 64)
     rest = poly.to_bytes((size + 7) // 8, "big").translate(_reverse_bits)
     return crc64_walk(0, rest)
-
-
-def crc64_init():
-    """Nothing: the table is made at import."""

@@ -47,6 +47,15 @@ def intsetNew():
     return bytearray(_header.pack(INTSET_ENC_INT16, 0))
 
 
+def intsetResize(is_, length):
+    """Make room for `length` numbers of the intset's encoding, or cut off what is behind them."""
+    size = INTSET_HEADER + length * is_[0]
+    if size > len(is_):
+        is_.extend(bytes(size - len(is_)))
+    else:
+        del is_[size:]
+
+
 def intsetSearch(is_, value):
     """Binary search.  Returns (1, position), or (0, position where `value` would have to be inserted)."""
     enc, length = _header.unpack_from(is_)
@@ -72,40 +81,63 @@ def intsetSearch(is_, value):
 
 
 def intsetUpgradeAndAdd(is_, value):
-    """Widen all numbers and add `value`, which is at one of the ends: no narrower number can be outside of it."""
-    curenc, length = _header.unpack_from(is_)
+    """Widen all numbers and add `value`, which goes to one of the ends: it is outside the range of the others."""
+    curenc = is_[0]
     newenc = _intsetValueEncoding(value)
-    values = struct.unpack_from("<%d%s" % (length, _codes[curenc]), is_, INTSET_HEADER)
-    values = (value,) + values if value < 0 else values + (value,)
-    is_[:] = _header.pack(newenc, length + 1) + struct.pack("<%d%s" % (length + 1, _codes[newenc]), *values)
+    length = intsetLen(is_)
+    prepend = 1 if value < 0 else 0
+    _header.pack_into(is_, 0, newenc, length)
+    intsetResize(is_, length + 1)
+
+    # ORDER: from the back to the front, so that no number is overwritten before it is read.
+    for pos in range(length - 1, -1, -1):
+        _intsetSet(is_, pos + prepend, _intsetGetEncoded(is_, pos, curenc))
+
+    if prepend:
+        _intsetSet(is_, 0, value)
+    else:
+        _intsetSet(is_, length, value)
+    _header.pack_into(is_, 0, newenc, length + 1)
     return is_
 
 
-def intsetAdd(is_, value):
-    """Returns (intset, success): success = 0 if the value was there already."""
+def intsetMoveTail(is_, from_, to):
+    """Move the numbers from position `from_` to the end to position `to` on."""
     enc = is_[0]
-    if _intsetValueEncoding(value) > enc:
+    src = INTSET_HEADER + from_ * enc
+    dst = INTSET_HEADER + to * enc
+    size = (intsetLen(is_) - from_) * enc
+    is_[dst:dst + size] = is_[src:src + size]
+
+
+def intsetAdd(is_, value):
+    """Add a number -> (intset, success); success is 0 if it was there already."""
+    if _intsetValueEncoding(value) > is_[0]:
         return intsetUpgradeAndAdd(is_, value), 1
     found, pos = intsetSearch(is_, value)
     if found:
         return is_, 0
-    at = INTSET_HEADER + pos * enc
-    is_[at:at] = _formats[enc].pack(value)
-    _header.pack_into(is_, 0, enc, (len(is_) - INTSET_HEADER) // enc)
+    length = intsetLen(is_)
+    intsetResize(is_, length + 1)
+    if pos < length:
+        intsetMoveTail(is_, pos, pos + 1)
+    _intsetSet(is_, pos, value)
+    _header.pack_into(is_, 0, is_[0], length + 1)
     return is_, 1
 
 
 def intsetRemove(is_, value):
-    """Returns (intset, success): success = 0 if the value was not there."""
-    enc = is_[0]
-    if _intsetValueEncoding(value) > enc:
+    """Remove a number -> (intset, success); success is 0 if it was not there."""
+    if _intsetValueEncoding(value) > is_[0]:
         return is_, 0
     found, pos = intsetSearch(is_, value)
     if not found:
         return is_, 0
-    at = INTSET_HEADER + pos * enc
-    del is_[at:at + enc]
-    _header.pack_into(is_, 0, enc, (len(is_) - INTSET_HEADER) // enc)
+    length = intsetLen(is_)
+    if pos < length - 1:
+        intsetMoveTail(is_, pos + 1, pos)
+    intsetResize(is_, length - 1)
+    _header.pack_into(is_, 0, is_[0], length - 1)
     return is_, 1
 
 

@@ -156,13 +156,6 @@ def quicklistCount(ql):
     return ql.count
 
 
-def quicklistRelease(ql):
-    """Take the list apart.  Not called here: a list dies with its last holder (__del__)."""
-    ql.__del__()
-    ql.head = ql.tail = None
-    ql.len = ql.count = 0
-
-
 # ---------------------------------------------------------------------------
 # Compression of nodes
 # ---------------------------------------------------------------------------

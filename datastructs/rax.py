@@ -56,7 +56,7 @@ class rax:
     __slots__ = ("head", "numele", "numnodes")
 
     def __init__(self):
-        self.head = raxNode()
+        self.head = raxNewNode()
         self.numele = 0            # keys
         self.numnodes = 1          # nodes, with the head
 
@@ -109,7 +109,7 @@ def raxGetData(n):
 
 def raxAddChild(n, c):
     """Give the plain node `n` a new leaf for the byte `c` (an int), keeping the edges sorted.  -> the leaf."""
-    child = raxNode()
+    child = raxNewNode()
     data = n.data
     children = n.children
     pos = 0
@@ -123,7 +123,7 @@ def raxAddChild(n, c):
 
 def raxCompressNode(n, s):
     """Turn the leaf `n` into a compressed node with the string `s`.  -> its new child, a leaf."""
-    child = raxNode()
+    child = raxNewNode()
     n.iscompr = 1
     n.data = s
     n.children = (child,)
@@ -189,9 +189,9 @@ def raxGenericInsert(rt, s, data, overwrite):
     # The node for this key is there.
     if i == n and (not h.iscompr or j == 0):
         if h.iskey:
-            old = h.value
+            old = raxGetData(h)
             if overwrite:
-                h.value = data
+                raxSetData(h, data)
             return 0, old
         raxSetData(h, data)
         rt.numele += 1
@@ -201,7 +201,7 @@ def raxGenericInsert(rt, s, data, overwrite):
         # Algorithm 1: split at the byte that differs.  The other byte is added by the loop below.
         v = h.data
         if len(v) - j - 1:
-            postfix = raxNode()
+            postfix = raxNewNode()
             postfix.data = v[j + 1:]
             postfix.iscompr = 1 if len(postfix.data) > 1 else 0
             postfix.children = h.children
@@ -213,7 +213,7 @@ def raxGenericInsert(rt, s, data, overwrite):
             h.data = v[:1]
             h.children = (postfix,)
         else:
-            splitnode = raxNode()
+            splitnode = raxNewNode()
             splitnode.data = v[j:j + 1]
             splitnode.children = (postfix,)
             h.data = v[:j]                          # h becomes the trimmed node
@@ -224,7 +224,7 @@ def raxGenericInsert(rt, s, data, overwrite):
     elif h.iscompr:
         # Algorithm 2: the key ends inside this node; its second half becomes the key.
         v = h.data
-        postfix = raxNode()
+        postfix = raxNewNode()
         postfix.data = v[j:]
         postfix.iscompr = 1 if len(postfix.data) > 1 else 0
         postfix.children = h.children
@@ -270,7 +270,7 @@ def raxFind(rt, s):
     i, h, splitpos = raxLowWalk(rt, s)
     if i != len(s) or splitpos != 0 or not h.iskey:
         return raxNotFound
-    return h.value
+    return raxGetData(h)
 
 
 def raxRemoveChild(parent, child):
@@ -299,7 +299,7 @@ def raxRemove(rt, s):
     i, h, splitpos = raxLowWalk(rt, s, ts)
     if i != len(s) or splitpos != 0 or not h.iskey:
         return 0, None
-    old = h.value
+    old = raxGetData(h)
     h.iskey = 0
     h.value = None
     rt.numele -= 1
@@ -358,7 +358,7 @@ def raxFreeWithCallback(rt, free_callback):
             n = stack.pop()
             stack.extend(n.children)
             if n.iskey and n.value is not None:
-                free_callback(n.value)
+                free_callback(raxGetData(n))
     rt.head = None
     rt.numele = 0
     rt.numnodes = 0
@@ -447,7 +447,7 @@ def raxIteratorNextStep(it, noup):
             break
     it.node = node
     it.key = key
-    it.data = node.value
+    it.data = raxGetData(node)
 
 
 def raxSeekGreatest(it):
@@ -469,7 +469,7 @@ def rax_last(rt):
     while node.data:
         key += node.data if node.iscompr else node.data[-1:]
         node = node.children[-1]
-    return key, node.value
+    return key, raxGetData(node)
 
 
 def raxIteratorPrevStep(it, noup):
@@ -522,7 +522,7 @@ def raxIteratorPrevStep(it, noup):
         del stack[items:]
     it.node = node
     it.key = key
-    it.data = node.value
+    it.data = raxGetData(node)
 
 
 def raxSeek(it, op, ele=b""):
@@ -559,7 +559,7 @@ def raxSeek(it, op, ele=b""):
     elif op == "$":
         it.node = rt.head
         raxSeekGreatest(it)
-        it.data = it.node.value
+        it.data = raxGetData(it.node)
         return 1
 
     n = len(ele)
@@ -568,7 +568,7 @@ def raxSeek(it, op, ele=b""):
     it.node = node
     if eq and i == n and splitpos == 0 and node.iskey:
         it.key = ele
-        it.data = node.value
+        it.data = raxGetData(node)
         return 1
     if not (lt or gt):
         it.flags |= RAX_ITER_EOF
@@ -596,13 +596,13 @@ def raxSeek(it, op, ele=b""):
                 raxIteratorNextStep(it, 1)
         elif nodechar < keychar:
             raxSeekGreatest(it)
-            it.data = it.node.value
+            it.data = raxGetData(it.node)
         else:
             it.key += node.data
             raxIteratorPrevStep(it, 1)
     elif node.iscompr and node.iskey and splitpos and lt:
         # ele ends inside the string of a node which is a key: that key precedes it.
-        it.data = node.value
+        it.data = raxGetData(node)
     elif gt:
         raxIteratorNextStep(it, 0)
     else:
@@ -653,7 +653,7 @@ def raxRandomWalk(it, steps):
         if n.iskey:
             steps -= 1
     it.node = n
-    it.data = n.value
+    it.data = raxGetData(n)
     return 1
 
 

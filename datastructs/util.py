@@ -354,11 +354,15 @@ def memmapchars(s, from_, to):
 
 
 def digits10(v):
+    """Count the digits of a number that is not negative."""
     return len(str(v))
 
 
 def sdigits10(v):
-    return len(str(v))
+    """Count the characters of a number's text, the minus sign included."""
+    if v < 0:
+        return digits10(-v) + 1
+    return digits10(v)
 
 
 def ll2string(svalue):

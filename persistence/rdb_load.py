@@ -25,7 +25,7 @@ from datastructs.intset import intsetAdd, intsetLen, intsetValidateIntegrity
 from datastructs.listpack import lpFirst, lpGet, lpLength, lpNext, lpValidateIntegrity
 from datastructs.lzf import lzf_decompress
 from datastructs.quicklist import (
-    quicklistAppendValuesFromZiplist, quicklistAppendZiplist, quicklistCount, quicklistPushTail, quicklistSetOptions)
+    quicklistAppendZiplist, quicklistCount, quicklistPushTail, quicklistSetOptions)
 from datastructs.util import atoi, string2ll, strtod, strtol, strtoll, to_llong
 from datastructs.ziplist import (ZIPLIST_TAIL, ziplistLen, ziplistNew, ziplistPush, ziplistSafeToAdd,
                                  ziplistValidateIntegrity)
@@ -56,12 +56,13 @@ from server.object import (
 from server.scripting.scripting import luaCreateFunction
 from server.server_h import (
     C_ERR, C_OK, CLIENT_MASTER, CONFIG_RUN_ID_SIZE, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING,
-    OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST,
-    OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, robj, SANITIZE_DUMP_CLIENTS,
+    OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST,
+    OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, robj, SANITIZE_DUMP_CLIENTS,
     SANITIZE_DUMP_YES, server, USER_FLAG_SANITIZE_PAYLOAD_SKIP,
 )
 from server.server_state import blockingOperationEnds, blockingOperationStarts, iAmMaster
 from server.types.t_hash import hashTypeConvert, hashTypeLength, hashZiplistValidateIntegrity
+from server.types.t_list import listTypeConvert
 from server.types.t_set import setTypeConvert
 from server.types.t_zset import zsetConvert, zsetLength, zsetZiplistValidateIntegrity
 from server.zmalloc import zmalloc_used_memory
@@ -622,10 +623,9 @@ def rdbLoadObject_blob(rdbtype, rdb, deep):
             return OTHER_ERROR
         if ziplistLen(encoded) == 0:
             return EMPTY_KEY
-        # C: listTypeConvert, to a quicklist of one node.
-        o = createQuicklistObject()
-        quicklistSetOptions(o.ptr, server.list_max_ziplist_size, server.list_compress_depth)
-        quicklistAppendValuesFromZiplist(o.ptr, encoded)
+        o.type = OBJ_LIST
+        o.encoding = OBJ_ENCODING_ZIPLIST
+        listTypeConvert(o, OBJ_ENCODING_QUICKLIST)
     elif rdbtype == RDB_TYPE_SET_INTSET:
         if not intsetValidateIntegrity(encoded, size, deep):
             rdbReportCorruptRDB(1961, "Intset integrity check failed.")

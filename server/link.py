@@ -128,9 +128,7 @@ networking.pubsubUnsubscribeAllChannels = pubsub.pubsubUnsubscribeAllChannels
 networking.pubsubUnsubscribeAllPatterns = pubsub.pubsubUnsubscribeAllPatterns
 networking.disableTracking = tracking.disableTracking
 networking_reply.showLatestBacklog = replication_master.showLatestBacklog
-networking_reply.catClientInfoString = networking.catClientInfoString
 networking_reply.closeClientOnOutputBufferLimitReached = networking.closeClientOnOutputBufferLimitReached
-networking_reply.freeClientAsync = networking.freeClientAsync
 networking_reply.getClientType = networking.getClientType
 
 # CLIENT, HELLO and RESET

@@ -7,14 +7,9 @@ Departures   none.
 """
 from server.log import serverAssert
 from server.server_h import (
-    CLIENT_FORCE_AOF, CLIENT_FORCE_REPL, CLIENT_PREVENT_AOF_PROP, CLIENT_PREVENT_PROP, CLIENT_PREVENT_REPL_PROP,
-    CMD_MAY_REPLICATE, CMD_WRITE, PROPAGATE_AOF, PROPAGATE_REPL, redisOp, server,
+    CLIENT_FORCE_AOF, CLIENT_FORCE_REPL, CLIENT_PREVENT_PROP, CMD_MAY_REPLICATE, CMD_WRITE, PROPAGATE_AOF, PROPAGATE_REPL,
+    redisOp, server,
 )
-
-
-def redisOpArrayInit(oa):
-    oa.ops = []
-    oa.numops = 0
 
 
 def redisOpArrayAppend(oa, cmd, dbid, argv, target):
@@ -47,11 +42,3 @@ def forceCommandPropagation(c, flags):
 def preventCommandPropagation(c):
     """Do not propagate the running command: it has propagated its effects itself."""
     c.flags |= CLIENT_PREVENT_PROP
-
-
-def preventCommandAOF(c):
-    c.flags |= CLIENT_PREVENT_AOF_PROP
-
-
-def preventCommandReplication(c):
-    c.flags |= CLIENT_PREVENT_REPL_PROP

@@ -25,7 +25,7 @@ from cluster.cluster_h import CLUSTER_MODULE_FLAG_NONE
 from datastructs.adlist import listCreate
 from datastructs.dict import DICT_OK, dictAdd, dictCreate
 from datastructs.rax import raxNew
-from datastructs.util import getRandomHexChars
+from datastructs.util import getRandomHexChars, getTimeZone
 from persistence.aof_buffer import aofRewriteBufferReset
 from replication.replication_master import changeReplicationId, clearReplicationId2
 from replication.script_cache import replicationScriptCacheInit
@@ -198,7 +198,7 @@ def initServerConfig():
     changeReplicationId()
     clearReplicationId2()
     server.hz = CONFIG_DEFAULT_HZ          # used before the configuration is there
-    server.timezone = time.timezone
+    server.timezone = getTimeZone()
     server.configfile = None
     server.executable = None
     server.arch_bits = 64 if sys.maxsize > 2**32 else 32

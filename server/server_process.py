@@ -26,10 +26,6 @@ _crash_signals_fd = -1       # where faulthandler writes
 
 # =================================== Main! =================================
 
-def checkIgnoreWarning(warning):
-    words = (server.ignore_warnings or "").lower().split()
-    return warning.lower() in words
-
 
 def linuxOvercommitMemoryValue():
     try:

@@ -672,26 +672,6 @@ def sentinelGetMasterByName(name):
     return dictFetchValue(sentinel.masters, name)
 
 
-def sentinelAddFlagsToDictOfRedisInstances(instances, flags):
-    di = dictGetIterator(instances)
-    while 1:
-        de = dictNext(di)
-        if de is None:
-            break
-        de.val.flags |= flags
-    dictReleaseIterator(di)
-
-
-def sentinelDelFlagsToDictOfRedisInstances(instances, flags):
-    di = dictGetIterator(instances)
-    while 1:
-        de = dictNext(di)
-        if de is None:
-            break
-        de.val.flags &= ~flags
-    dictReleaseIterator(di)
-
-
 def sentinelResetMaster(ri, flags):
     """Forget what was found out about a master: slaves; Sentinels, unless SENTINEL_RESET_NO_SENTINELS; a failover in
     progress; its links.  Afterwards it can be failed over again at once."""

@@ -31,7 +31,6 @@ from persistence.rdb_h import RDBFLAGS_ALLOW_DUP, RDBFLAGS_NONE
 from persistence.rdb_load import rdbLoad
 from persistence.rdb_save import rdbSavedObjectLen
 from server.admin.config_rewrite import rewriteConfig
-from server.bio import bioKillThreads
 from server.client.networking import getStringObjectSdsUsedMemory, protectClient, sdsZmallocSize, unprotectClient
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyAttributeLen, addReplyBigNum, addReplyBool, addReplyBulkCString,
@@ -39,7 +38,6 @@ from server.client.networking_reply import (
     addReplyNull, addReplyPushLen, addReplySds, addReplySetLen, addReplyStatus, addReplyStatusFormat,
     addReplySubcommandSyntaxError, addReplyVerbatim,
 )
-from server.client.networking_threads import killIOThreads
 from server.keyspace.db import EMPTYDB_NO_FLAGS, dbAdd, emptyDb, getExpire, lookupKeyWrite, signalModifiedKey
 from server.keyspace.object_command import objectCommandLookupOrReply
 from server.log import (
@@ -81,10 +79,6 @@ def xorDigest(digest, ptr):
     """XOR the SHA1 of `ptr` into `digest` (a bytearray of 20): the order of such calls does not matter."""
     digest[:] = (int.from_bytes(digest, "big")
                  ^ int.from_bytes(hashlib.sha1(ptr).digest(), "big")).to_bytes(20, "big")
-
-
-def xorStringObjectDigest(digest, o):
-    xorDigest(digest, getDecodedObject(o).ptr)
 
 
 def mixDigest(digest, ptr):
@@ -625,12 +619,6 @@ def serverLogObjectDebugInfo(o):
     serverLog(LL_WARNING, "Object type: %d", o.type)
     serverLog(LL_WARNING, "Object encoding: %d", o.encoding)
     serverLog(LL_WARNING, "Object refcount: %d", o.refcount)
-
-
-def killThreads():
-    """Stop the threads before memory is examined or the process goes (C: also the main thread, from another one)."""
-    bioKillThreads()
-    killIOThreads()
 
 
 def sigsegvHandler(sig, frame):

@@ -17,6 +17,7 @@ from ae.ae import aeGetApiName
 from ae.monotonic import elapsedMs, monotonicInit, unix_time
 from datastructs.dict import dictSize, dict_entries
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
+from datastructs.util import memmapchars, mempbrk
 from persistence.aof_buffer import aofRewriteBufferSize
 from server.admin.config_table import evictPolicyToString
 from server.bio import BIO_AOF_FSYNC, bioPendingJobsOfType
@@ -41,7 +42,8 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from replication.replication import getFailoverStateString
     from server.server_cron import getExpansiveClientsInfo, getInstantaneousMetric
 
-UNSAFE_INFO_CHARS = bytes.maketrans(b"#:\n\r", b"____")
+unsafe_info_chars = b"#:\n\r"
+unsafe_info_chars_substs = b"____"
 
 _uname = None                        # os.uname() never changes
 
@@ -58,7 +60,10 @@ def bytesToHuman(n):
 
 def getSafeInfoString(s):
     """Replace what would break the format of INFO (# : and line ends)."""
-    return bytes(s).translate(UNSAFE_INFO_CHARS)
+    s = bytes(s)
+    if mempbrk(s, unsafe_info_chars) is None:
+        return s                                              # the usual case: nothing to replace
+    return memmapchars(s, unsafe_info_chars, unsafe_info_chars_substs)
 
 
 def genRedisInfoString_server():

@@ -105,7 +105,7 @@ def callHandler(conn, handler):
     finally:
         conn.refs -= 1
     if conn.flags & CONN_FLAG_CLOSE_SCHEDULED:
-        if not conn.refs:
+        if not connHasRefs(conn):
             connClose(conn)
         return 0
     return 1
@@ -231,7 +231,7 @@ def connSocketClose(conn):
             pass
         conn.fd = -1
 
-    if conn.refs:                      # a handler runs: callHandler comes back here
+    if connHasRefs(conn):              # a handler runs: callHandler comes back here
         conn.flags |= CONN_FLAG_CLOSE_SCHEDULED
         return
 

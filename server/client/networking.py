@@ -188,7 +188,7 @@ def createClient(conn):
     return c
 
 
-# clientInstallWriteHandler ... deferredAfterErrorReply: networking_reply.py
+# clientInstallWriteHandler ... copyClientOutputBuffer: networking_reply.py
 
 
 def clientHasPendingReplies(c):
@@ -1085,20 +1085,6 @@ def readQueryFromClient(conn):
         return
 
     processInputBuffer(c)
-
-
-def getClientsMaxBuffers():
-    """Return (longest output list, biggest input buffer) over all clients."""
-    lol = bib = 0
-    ln = server.clients.head
-    while ln is not None:
-        c = ln.value
-        if c.reply.len > lol:
-            lol = c.reply.len
-        if len(c.querybuf) > bib:
-            bib = len(c.querybuf)
-        ln = ln.next
-    return lol, bib
 
 
 def genClientAddrString(client, fd_to_str_type):

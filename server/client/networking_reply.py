@@ -14,7 +14,7 @@ from math import isinf
 from typing import TYPE_CHECKING
 
 from datastructs.adlist import (
-    listAddNodeTail, listCreate, listDelNode, listDup, listJoin, listRelease, list_link_node_head,
+    listAddNodeTail, listCreate, listDelNode, listDup, listRelease, list_link_node_head,
 )
 from datastructs.util import LD_STR_HUMAN, ld2string, to_llong
 from server.command_lookup import incrementErrorCount
@@ -30,9 +30,7 @@ from server.server_h import (
 )
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from replication.replication_master import showLatestBacklog
-    from server.client.networking import (
-        catClientInfoString, closeClientOnOutputBufferLimitReached, freeClientAsync, getClientType,
-    )
+    from server.client.networking import closeClientOnOutputBufferLimitReached, getClientType
 
 
 def clientInstallWriteHandler(c):
@@ -355,16 +353,6 @@ def setDeferredSetLen(c, node, length):
     setDeferredAggregateLen(c, node, length, b"*" if c.resp == 2 else b"~")
 
 
-def setDeferredAttributeLen(c, node, length):
-    serverAssert(c.resp >= 3)
-    setDeferredAggregateLen(c, node, length, b"|")
-
-
-def setDeferredPushLen(c, node, length):
-    serverAssert(c.resp >= 3)
-    setDeferredAggregateLen(c, node, length, b">")
-
-
 def addReplyDouble(c, d):
     """Add a double: as bulk in RESP2, as double in RESP3."""
     if isinf(d):
@@ -550,40 +538,6 @@ def addReplySubcommandSyntaxError(c):
                         c.argv[1].ptr, c.argv[0].ptr.upper())
 
 
-def AddReplyFromClient(dst, src):
-    """Move what is in the output buffers of `src` to `dst`."""
-    # A reply that hit the limits is cut off: close `dst` as `src` was to be closed.
-    if src.flags & CLIENT_CLOSE_ASAP:
-        info = catClientInfoString(b"", dst)
-        freeClientAsync(dst)
-        serverLog(LL_WARNING, "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", info)
-        return
-
-    addReplyProto(dst, src.buf)
-
-    # addReplyProto may have changed dst, e.g. to CLIENT_CLOSE_ASAP.
-    if prepareClientToWrite(dst) != C_OK:
-        return
-
-    # From here on we go round _addReplyProtoToList, so its checks are ours.
-    if dst.flags & CLIENT_CLOSE_AFTER_REPLY:
-        return
-
-    if src.reply.len:
-        listJoin(dst.reply, src.reply)
-    dst.reply_bytes += src.reply_bytes
-    src.reply_bytes = 0
-    src.bufpos = 0
-    src.buf = bytearray()
-
-    if src.deferred_reply_errors is not None:
-        deferredAfterErrorReply(dst, src.deferred_reply_errors)
-        listRelease(src.deferred_reply_errors)
-        src.deferred_reply_errors = None
-
-    closeClientOnOutputBufferLimitReached(dst, 1)
-
-
 def copyClientOutputBuffer(dst, src):
     """Make the output buffers of `dst` a copy of those of `src`."""
     listRelease(dst.reply)
@@ -592,11 +546,3 @@ def copyClientOutputBuffer(dst, src):
     dst.buf = bytearray(src.buf)
     dst.bufpos = src.bufpos
     dst.reply_bytes = src.reply_bytes
-
-
-def deferredAfterErrorReply(c, errors):
-    """Count the errors in the list `errors`."""
-    ln = errors.head
-    while ln is not None:
-        afterErrorReply(c, ln.value)
-        ln = ln.next

@@ -785,13 +785,3 @@ def tlsProcessPendingData():
         if conn.pending_list_node is not None:      # a handler may have closed one that comes later
             tlsHandleEvent(conn, AE_READABLE)
     return processed
-
-
-def connTLSGetPeerCert(conn):
-    """Return the certificate that the peer has shown, as PEM (bytes), or None."""
-    if conn.type.get_type(conn) != CONN_TYPE_TLS or conn.ssl is None:
-        return None
-    cert = conn.ssl.getpeercert(True)
-    if not cert:
-        return None
-    return ssl.DER_cert_to_PEM_cert(cert).encode()

@@ -14,7 +14,7 @@ Departures   mem_freed adds the computed size of each evicted key instead of the
 import time
 
 from ae.ae import AE_NOMORE, aeCreateTimeEvent
-from ae.monotonic import getMonotonicUs
+from ae.monotonic import elapsedStart, elapsedUs
 from datastructs.dict import dictFind, dictGetRandomKey, dictGetSomeKeys, dictSize, dictSlots
 from datastructs.sds import sdsalloc
 from datastructs.util import ULONG_MAX
@@ -260,7 +260,7 @@ def performEvictions():
     mem_freed = 0
     policy = server.maxmemory_policy
     latency = latencyStartMonitor()
-    evictionTimer = getMonotonicUs()
+    evictionTimer = elapsedStart()
 
     while mem_freed < mem_tofree:
         bestkey = None
@@ -329,7 +329,7 @@ def performEvictions():
                 if getMaxmemoryState()[0] == C_OK:
                     result = EVICT_RUNNING if isEvictionProcRunning else EVICT_OK
                     break
-            if getMonotonicUs() - evictionTimer > eviction_time_limit_us:
+            if elapsedUs(evictionTimer) > eviction_time_limit_us:
                 start_eviction_time_proc()
                 result = EVICT_RUNNING
                 break
@@ -339,7 +339,7 @@ def performEvictions():
     if result == EVICT_FAIL:                                # values in the hands of bio_lazy_free: wait for them
         lazyfree_latency = latencyStartMonitor()
         while (bioPendingJobsOfType(BIO_LAZY_FREE) and
-                getMonotonicUs() - evictionTimer < eviction_time_limit_us):
+                elapsedUs(evictionTimer) < eviction_time_limit_us):
             zmalloc_forget_estimate()                       # they free behind our back
             if getMaxmemoryState()[0] == C_OK:
                 result = EVICT_OK

@@ -10,7 +10,7 @@ Extend       a type that clients can wait for: a serveClientsBlockedOn...() call
 """
 from typing import TYPE_CHECKING
 
-from ae.monotonic import getMonotonicUs
+from ae.monotonic import elapsedStart, elapsedUs
 from datastructs.adlist import (
     list_values, listCreate, listDelNode, listFirst, listLength, listRelease, listRotateHeadToTail,
 )
@@ -59,10 +59,10 @@ def serveClientsBlockedOnListKey(o, rl):
 
             old_client = server.current_client
             server.current_client = receiver
-            replyTimer = getMonotonicUs()
+            replyTimer = elapsedStart()
             if serveClientBlockedOnList(receiver, rl.key, dstkey, rl.db, value, wherefrom, whereto) == C_ERR:
                 listTypePush(o, value, wherefrom)   # the destination has a wrong type: undo the pop
-            updateStatsOnUnblock(receiver, 0, getMonotonicUs() - replyTimer)
+            updateStatsOnUnblock(receiver, 0, elapsedUs(replyTimer))
             unblockClient(receiver)
             afterCommand(receiver)
             server.current_client = old_client
@@ -91,9 +91,9 @@ def serveClientsBlockedOnSortedSetKey(o, rl):
             where = ZSET_MIN if receiver.lastcmd is not None and receiver.lastcmd.proc is bzpopminCommand else ZSET_MAX
             old_client = server.current_client
             server.current_client = receiver
-            replyTimer = getMonotonicUs()
+            replyTimer = elapsedStart()
             genericZpopCommand(receiver, [rl.key], 1, where, 1, None)
-            updateStatsOnUnblock(receiver, 0, getMonotonicUs() - replyTimer)
+            updateStatsOnUnblock(receiver, 0, elapsedUs(replyTimer))
             unblockClient(receiver)
             afterCommand(receiver)
             server.current_client = old_client
@@ -139,7 +139,7 @@ def serveClientsBlockedOnStreamKey(o, rl):
 
             old_client = server.current_client
             server.current_client = receiver
-            replyTimer = getMonotonicUs()
+            replyTimer = elapsedStart()
             # [[key, entries]], or {key: entries} in RESP3: only this key is served.
             if receiver.resp == 2:
                 addReplyArrayLen(receiver, 1)
@@ -150,7 +150,7 @@ def serveClientsBlockedOnStreamKey(o, rl):
 
             pi = streamPropInfo(rl.key, receiver.bpop.xread_group)
             streamReplyWithRange(receiver, s, start, None, receiver.bpop.xread_count, 0, group, consumer, noack, pi)
-            updateStatsOnUnblock(receiver, 0, getMonotonicUs() - replyTimer)
+            updateStatsOnUnblock(receiver, 0, elapsedUs(replyTimer))
 
             # ORDER: last, it empties receiver.bpop.
             unblockClient(receiver)

@@ -118,7 +118,7 @@ def geohashEncode(long_range, lat_range, longitude, latitude, step):
 
 
 def geohashEncodeWGS84(longitude, latitude, step):
-    return geohashEncode(LONG_RANGE, LAT_RANGE, longitude, latitude, step)
+    return geohashEncode(*geohashGetCoordRange(), longitude, latitude, step)
 
 
 def geohashDecode(long_range, lat_range, hash_):
@@ -136,7 +136,7 @@ def geohashDecode(long_range, lat_range, hash_):
 
 
 def geohashDecodeWGS84(hash_):
-    return geohashDecode(LONG_RANGE, LAT_RANGE, hash_)
+    return geohashDecode(*geohashGetCoordRange(), hash_)
 
 
 def geohashDecodeAreaToLongLat(area):

@@ -8,8 +8,7 @@ Called from  call() [command]; blocked.serveClientsBlockedOnStreamKey; rdb, aof,
 Invariant    stream.rax maps the 16-byte big-endian ID of a node's master entry to its listpack; no listpack is empty of
              live entries.  Every NACK is in its group's PEL and in its consumer's PEL, the same object.
 Departures   streamID is a value: nobody changes one that others can see.  Out-parameters are results:
-             streamIncrID(id) -> (ret, id).  lp_append_all takes the place of lpAppendInteger.  The PELs and the NACKs'
-             `consumer` form cycles; freeStream cuts them.
+             streamIncrID(id) -> (ret, id).  The PELs and the `consumer` of the NACKs form cycles; freeStream cuts them.
 
 A listpack:  | count | deleted | num-fields | field 1 | ... | field N | 0 |            the master entry
              | flags | ms-diff | seq-diff | (num-fields) | (field 1) | value 1 | ... | lp-count |     one an entry
@@ -20,23 +19,22 @@ from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime
 from datastructs.listpack import (
-    LP_HDR_SIZE, LP_REPLACE, lp_append_all, lp_get_bytes, lpFirst, lpGet, lpInsert, lpLast, lpNew, lpNext, lpPrev,
-    lpShrinkToFit, lpValidateFirst, lpValidateIntegrity, lpValidateNext,
+    LP_REPLACE, lp_get_bytes, lpAppend, lpBytes, lpFirst, lpGet, lpInsert, lpLast, lpNew, lpNext, lpPrev, lpShrinkToFit,
+    lpValidateFirst, lpValidateIntegrity, lpValidateNext,
 )
 from datastructs.rax import (
-    rax_last, raxEOF, raxFind, raxFree, raxFreeWithCallback, raxInsert, raxIterator, raxNew, raxNext, raxNotFound, raxPrev,
+    raxEOF, raxFind, raxFree, raxFreeWithCallback, raxInsert, raxIterator, raxNew, raxNext, raxNotFound, raxPrev,
     raxRemove, raxSeek, raxSize, raxStart, raxStop, raxTryInsert,
 )
-from datastructs.util import UINT64_MAX, string2ll, to_ullong
+from datastructs.util import UINT64_MAX, ll2string, string2ll, to_ullong
 from server.client.networking_reply import (
     addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkSds, addReplyDeferredLen, addReplyNullArray,
     setDeferredArrayLen, setDeferredReplyBulkSds,
 )
-from server.log import serverAssert, serverLog, serverPanic
+from server.log import serverAssert, serverPanic
 from server.object import createObject, createStreamObject, createStringObject, createStringObjectFromLongLong
 from server.server_h import (
-    C_ERR, C_OK, LL_WARNING, OBJ_ENCODING_STREAM, OBJ_STREAM, OBJ_STRING, PROPAGATE_AOF, PROPAGATE_REPL, server,
-    shared,
+    C_ERR, C_OK, OBJ_ENCODING_STREAM, OBJ_STREAM, OBJ_STRING, PROPAGATE_AOF, PROPAGATE_REPL, server, shared,
 )
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from server.server import propagate
@@ -87,7 +85,7 @@ class stream:
         self.length = 0            # live entries
         self.last_id = streamID()  # greatest ID ever added
         self.cgroups = None        # rax: name -> streamCG; None until the first group
-        # Ours, for streamAppendItem.  INVARIANT: whoever removes a node from `rax` sets tail to None.
+        # Ours, for server/fastpath/streams.py.  INVARIANT: what adds a node to `rax` or removes one sets tail to None.
         self.tail = None           # listpack of the last node, or None: not known
         self.tail_id = None        # streamID of its master entry
         self.tail_fields = None    # list of the master entry's field names, which never change
@@ -190,10 +188,6 @@ def freeStream(s):
     s.rax = s.cgroups = s.tail = None
 
 
-def streamLength(subject):
-    return subject.ptr.length
-
-
 def streamIncrID(id_):
     """Return (C_OK, next ID), or (C_ERR, 0-0) after the greatest one."""
     if id_.seq != UINT64_MAX:
@@ -268,9 +262,14 @@ def as_int64(value):
     return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
+def lpAppendInteger(lp, value):
+    """Append a 64-bit integer -> lp."""
+    return lpAppend(lp, ll2string(value))
+
+
 def lpReplaceInteger(lp, pos, value):
-    """Replace the element at pos -> (lp, pos)."""
-    return lpInsert(lp, b"%d" % value, pos, LP_REPLACE)
+    """Replace the element at pos by a 64-bit integer -> (lp, pos)."""
+    return lpInsert(lp, ll2string(value), pos, LP_REPLACE)
 
 
 def lpGetIntegerIfValid(lp, ele):
@@ -314,15 +313,6 @@ def lpGetEdgeStreamID(lp, first, master_id):
     return streamID(ms, (master_id.seq + lpGetInteger(lp, lp_ele)) & UINT64_MAX)
 
 
-def streamLogListpackContent(lp):
-    """Log a listpack element by element, for debugging."""
-    p = lpFirst(lp)
-    while p is not None:
-        ele = lp_get_bytes(lp, p)
-        serverLog(LL_WARNING, "- [%d] '%s'", len(ele), ele)
-        p = lpNext(lp, p)
-
-
 def streamEncodeID(id_):
     """Return the ID as 16 big-endian bytes, which sort as the IDs do."""
     return (id_.ms << 64 | id_.seq).to_bytes(16, "big")
@@ -356,101 +346,105 @@ def streamGetEdgeID(s, first):
     return edge_id
 
 
-def streamAppendItem_tail(s):
-    """Find the last listpack and what streamAppendItem wants to know of its master entry -> listpack, or None."""
-    rax_key, lp = rax_last(s.rax)
-    if lp is None:
-        return None
-    serverAssert(len(rax_key) == 16)
-    lp_ele = lpNext(lp, lpNext(lp, lpFirst(lp)))        # past count and deleted: num-fields
-    fields = []
-    for _ in range(lpGetInteger(lp, lp_ele)):
-        lp_ele = lpNext(lp, lp_ele)
-        fields.append(lp_get_bytes(lp, lp_ele))
-    s.tail = lp
-    s.tail_id = streamDecodeID(rax_key)
-    s.tail_fields = fields
-    return lp
-
-
 def streamAppendItem(s, argv, numfields, use_id):
-    """Add an entry; argv holds field, value, field, value ... as robj; use_id None generates the ID.  HOT.
+    """Add an entry; argv holds field, value, field, value ... as robj; use_id None generates the ID.  HOT
 
-    Returns (C_OK, ID), or (C_ERR, EDOM) when the ID is not greater than the last one, (C_ERR, ERANGE) when the
-    entry is too large.
+    -> (C_OK, ID), (C_ERR, EDOM) when the ID is not greater than the last one, (C_ERR, ERANGE) when the entry is too large.
     """
-    last_id = s.last_id
-    id_ = use_id if use_id is not None else streamNextID(last_id)
-    if id_.ms <= last_id.ms and streamCompareID(id_, last_id) <= 0:
+    id_ = use_id if use_id is not None else streamNextID(s.last_id)
+    if streamCompareID(id_, s.last_id) <= 0:
         return C_ERR, EDOM
+
+    # A listpack holds 4 GB at the most: refuse what comes near, so that its operations need no check.
     totelelen = 0
-    for o in argv:
-        totelelen += len(o.ptr)
+    for i in range(numfields * 2):
+        totelelen += len(argv[i].ptr)
     if totelelen > STREAM_LISTPACK_MAX_SIZE:
         return C_ERR, ERANGE
 
-    # The tail listpack, unless it is full.
-    lp = s.tail
-    if lp is None:
-        lp = streamAppendItem_tail(s)
+    ri = raxIterator()
+    raxStart(ri, s.rax)
+    raxSeek(ri, "$")
+    lp_bytes = 0
+    lp = None
+    if raxNext(ri):                                         # the tail listpack
+        lp = ri.data
+        lp_bytes = lpBytes(lp)
+    raxStop(ri)
+
     if lp is not None:
-        # Count and deleted come first.  Below 128 each is one byte and its backlen; beyond, ask for them in due form.
-        count = lp[LP_HDR_SIZE]
-        deleted = lp[LP_HDR_SIZE + 2] if count < 128 else 128
-        if deleted >= 128:
-            lp_ele = lpFirst(lp)
-            count = lpGetInteger(lp, lp_ele)
-            deleted = lpGetInteger(lp, lpNext(lp, lp_ele))
+        new_node = 0
         node_max_bytes = server.stream_node_max_bytes
         if node_max_bytes == 0 or node_max_bytes > STREAM_LISTPACK_MAX_SIZE:
             node_max_bytes = STREAM_LISTPACK_MAX_SIZE
-        if (len(lp) + totelelen >= node_max_bytes
-                or 0 < server.stream_node_max_entries <= count + deleted):      # live and deleted entries both count
+        if lp_bytes + totelelen >= node_max_bytes:
+            new_node = 1
+        elif server.stream_node_max_entries:
+            lp_ele = lpFirst(lp)
+            count = lpGetInteger(lp, lp_ele) + lpGetInteger(lp, lpNext(lp, lp_ele))     # live and deleted entries
+            if count >= server.stream_node_max_entries:
+                new_node = 1
+        if new_node:
             lpShrinkToFit(lp)
             lp = None
 
     flags = STREAM_ITEM_FLAG_NONE
     if lp is None:
+        master_id = id_
+        rax_key = streamEncodeID(id_)
         prealloc = STREAM_LISTPACK_MAX_PRE_ALLOCATE
         if 0 < server.stream_node_max_bytes < prealloc:
             prealloc = server.stream_node_max_bytes
         lp = lpNew(prealloc)
-        s.tail_id = id_
-        s.tail_fields = [argv[i * 2].ptr for i in range(numfields)]
-        lp_append_all(lp, [1, 0, numfields] + s.tail_fields + [0])      # count (the entry below), deleted, ..., terminator
-        raxInsert(s.rax, streamEncodeID(id_), lp)
-        s.tail = lp
+        lp = lpAppendInteger(lp, 1)                         # count: the entry below
+        lp = lpAppendInteger(lp, 0)                         # deleted
+        lp = lpAppendInteger(lp, numfields)
+        for i in range(numfields):
+            lp = lpAppend(lp, argv[i * 2].ptr)
+        lp = lpAppendInteger(lp, 0)                         # the terminator of the master entry
+        raxInsert(s.rax, rax_key, lp)
+        s.tail = None
         flags |= STREAM_ITEM_FLAG_SAMEFIELDS
     else:
-        if lp[LP_HDR_SIZE] == count < 127:
-            lp[LP_HDR_SIZE] = count + 1
-        else:
-            lp, _ = lpReplaceInteger(lp, lpFirst(lp), count + 1)
-        if len(s.tail_fields) == numfields:
-            flags |= STREAM_ITEM_FLAG_SAMEFIELDS
-            i = 0
-            for field in s.tail_fields:
-                if argv[i].ptr != field:
-                    flags = STREAM_ITEM_FLAG_NONE
-                    break
-                i += 2
+        rax_key = ri.key
+        serverAssert(len(rax_key) == 16)
+        master_id = streamDecodeID(rax_key)
+        lp_ele = lpFirst(lp)
 
-    ms_diff = id_.ms - s.tail_id.ms
-    seq_diff = id_.seq - s.tail_id.seq
-    if ms_diff >> 63 or seq_diff >> 63:                 # negative, or beyond 63 bits
-        ms_diff = as_int64(ms_diff)
-        seq_diff = as_int64(seq_diff)
-    if flags & STREAM_ITEM_FLAG_SAMEFIELDS:
-        eles = [flags, ms_diff, seq_diff]
-        for i in range(1, numfields * 2, 2):
-            eles.append(argv[i].ptr)
-    else:
-        eles = [flags, ms_diff, seq_diff, numfields]
-        for o in argv:
-            eles.append(o.ptr)
-    eles.append(len(eles))                  # lp_count
-    lp_append_all(lp, eles)                 # the tree holds this very bytearray
-    s.length = (s.length + 1) & UINT64_MAX          # it wraps as in C, should a payload have lied about it
+        count = lpGetInteger(lp, lp_ele)
+        lp, lp_ele = lpReplaceInteger(lp, lp_ele, count + 1)
+        lp_ele = lpNext(lp, lp_ele)                         # deleted
+        lp_ele = lpNext(lp, lp_ele)                         # num-fields of the master entry
+
+        master_fields_count = lpGetInteger(lp, lp_ele)
+        lp_ele = lpNext(lp, lp_ele)
+        if numfields == master_fields_count:
+            same = 1
+            for i in range(master_fields_count):
+                if lp_get_bytes(lp, lp_ele) != argv[i * 2].ptr:
+                    same = 0
+                    break
+                lp_ele = lpNext(lp, lp_ele)
+            if same:
+                flags |= STREAM_ITEM_FLAG_SAMEFIELDS
+
+    lp = lpAppendInteger(lp, flags)
+    lp = lpAppendInteger(lp, as_int64(id_.ms - master_id.ms))
+    lp = lpAppendInteger(lp, as_int64(id_.seq - master_id.seq))
+    if not flags & STREAM_ITEM_FLAG_SAMEFIELDS:
+        lp = lpAppendInteger(lp, numfields)
+    for i in range(numfields):
+        field, value = argv[i * 2].ptr, argv[i * 2 + 1].ptr
+        if not flags & STREAM_ITEM_FLAG_SAMEFIELDS:
+            lp = lpAppend(lp, field)
+        lp = lpAppend(lp, value)
+    lp_count = numfields + 3                                # flags, ms-diff, seq-diff
+    if not flags & STREAM_ITEM_FLAG_SAMEFIELDS:
+        lp_count += numfields + 1                           # the fields, and their number
+    lp = lpAppendInteger(lp, lp_count)
+
+    # C: raxInsert, should the listpack have moved.  Ours changes in place.
+    s.length = (s.length + 1) & UINT64_MAX                  # wraps as in C, should a payload have claimed too many
     s.last_id = id_
     return C_OK, id_
 
@@ -532,26 +526,6 @@ def streamTrim_listpack(s, lp, master_id, args, entries):
     p = lpNext(lp, p)
     lpReplaceInteger(lp, p, lpGetInteger(lp, p) + deleted_from_lp)
     return deleted_from_lp
-
-
-def streamTrimByLength(s, maxlen, approx):
-    """Trim to `maxlen` entries -> how many were removed."""
-    args = streamAddTrimArgs()
-    args.trim_strategy = TRIM_STRATEGY_MAXLEN
-    args.approx_trim = approx
-    args.limit = 100 * server.stream_node_max_entries if approx else 0
-    args.maxlen = maxlen
-    return streamTrim(s, args)
-
-
-def streamTrimByID(s, minid, approx):
-    """Remove the entries before `minid` -> how many."""
-    args = streamAddTrimArgs()
-    args.trim_strategy = TRIM_STRATEGY_MINID
-    args.approx_trim = approx
-    args.limit = 100 * server.stream_node_max_entries if approx else 0
-    args.minid = minid
-    return streamTrim(s, args)
 
 
 # ---------------------------------------------------------------------------

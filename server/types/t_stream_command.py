@@ -72,10 +72,6 @@ def streamGenericParseIDOrReply(c, o, missing_seq, strict):
     return C_ERR, None
 
 
-def streamParseID(o):
-    return streamGenericParseIDOrReply(None, o, 0, 0)
-
-
 def streamParseIDOrReply(c, o, missing_seq):
     return streamGenericParseIDOrReply(c, o, missing_seq, 0)
 
