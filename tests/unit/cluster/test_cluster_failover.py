@@ -141,6 +141,29 @@ def test_forceack(voter):
     assert request(voter, voter.slave, mflags=b"\2\0\0")
 
 
+def test_a_manual_failover_does_not_vote_twice_about_a_master(voter):
+    voter.master.flags &= ~CLUSTER_NODE_FAIL
+    voter.master.voted_time = now() - 1999
+    assert not request(voter, voter.slave, mflags=b"\2\0\0")
+    assert voter.log[-1].endswith("can't vote about this master before 1 milliseconds")
+    voter.clock.advance(1)
+    assert request(voter, voter.slave, mflags=b"\2\0\0")
+
+
+def test_the_request_of_a_stranger(voter):
+    stranger = voter.packet(voter.slave, CLUSTERMSG_TYPE_FAILOVER_AUTH_REQUEST, sender=b"f" * 40)
+    voter.receive(stranger)
+    assert server.cluster.lastVoteEpoch == 0 and sent_types(voter.slave) == [[]]
+
+
+def test_a_vote_for_a_slave_without_link_is_lost(voter):
+    """It counts as given; the slave tries again with another epoch."""
+    packet = voter.packet(voter.slave, CLUSTERMSG_TYPE_FAILOVER_AUTH_REQUEST)
+    cluster_bus.freeClusterLink(voter.slave.link)
+    voter.receive(packet)
+    assert server.cluster.lastVoteEpoch == 7 and voter.log[-1].startswith("Failover auth granted")
+
+
 def test_a_vote_is_on_disk_before_it_leaves(voter, monkeypatch):
     order = []
     monkeypatch.setattr(cluster, "clusterSaveConfig", lambda fsync: order.append(("saved", bool(fsync))) or 0)
@@ -258,6 +281,68 @@ def test_reasons_not_to_stand(redis, case):
         server.repl_down_since = server.unixtime - 21               # 20 s and the timeout, as long as is allowed
         clusterHandleSlaveFailover()
         assert server.cluster.failover_auth_time
+
+
+def test_each_reason_is_logged(redis):
+    """One election that waits for its delay, for votes, and expires; then the data is too old."""
+    master, _, _ = as_slave(redis)
+    master.flags |= CLUSTER_NODE_FAIL
+    master.fail_time = now() - 6000                                 # long enough, so that reasons are logged
+    server.cluster_slave_validity_factor = 0
+    prefix = "Currently unable to failover: "
+
+    def step(ms):
+        redis.clock.advance(ms)
+        del redis.log[:]
+        clusterHandleSlaveFailover()
+        return redis.log
+    assert step(0) == ["Start of election delayed for 507 milliseconds (rank #0, offset 100)."]
+    assert step(506) == [prefix + "Waiting the delay before I can start a new failover."]
+    assert step(0) == []                                            # once
+    assert step(1) == ["Starting a failover election for epoch 6."]
+    assert step(1) == [prefix + "Waiting for votes, but majority still not reached."]
+    assert step(1998) == []
+    assert step(2) == [prefix + "Failover attempt expired."]
+    server.cluster_slave_validity_factor = 10
+    server.repl_down_since = server.unixtime - 100
+    assert step(0) == [prefix + "Disconnected from master for longer than allowed. Please check the "
+                       "'cluster-replica-validity-factor' configuration option."]
+    master.flags &= ~CLUSTER_NODE_FAIL
+    assert step(0) == [] and server.cluster.cant_failover_reason == 0
+
+
+@pytest.mark.parametrize("case", ["old data", "no failover", "worse rank"])
+def test_a_manual_failover_passes_over(redis, case):
+    """What keeps a slave from an election of its own does not count when the operator wants it."""
+    _, _, sisters = as_slave(redis, slaves=1)
+    if case == "old data":
+        server.repl_down_since = server.unixtime - 100
+    elif case == "no failover":
+        server.cluster_slave_no_failover = 1
+    else:
+        sisters[0].repl_offset = 1000
+    assert redis("CLUSTER", "FAILOVER", "FORCE") == b"OK"
+    clusterHandleSlaveFailover()
+    assert redis.log[-1] == "Start of election delayed for 0 milliseconds (rank #0, offset 100)."
+    clusterBeforeSleep()
+    assert redis.log[-1] == "Starting a failover election for epoch 6."
+
+
+def test_the_quorum_is_that_of_the_masters_with_slots(redis):
+    """Five masters: two votes are not enough, three are; votes that come too late do not elect."""
+    master, others, _ = as_slave(redis, masters=4)
+    master.flags |= CLUSTER_NODE_FAIL
+    clusterHandleSlaveFailover()
+    redis.clock.advance(507)
+    clusterHandleSlaveFailover()
+    for other in others[:2]:
+        redis.receive(redis.packet(other, CLUSTERMSG_TYPE_FAILOVER_AUTH_ACK, currentEpoch=6))
+        clusterBeforeSleep()
+    assert server.cluster.failover_auth_count == 2 and server.cluster.myself.slaveof is master
+    redis.clock.advance(2001)
+    redis.receive(redis.packet(others[2], CLUSTERMSG_TYPE_FAILOVER_AUTH_ACK, currentEpoch=6))
+    clusterBeforeSleep()
+    assert server.cluster.failover_auth_count == 3 and server.cluster.myself.slaveof is master
 
 
 def test_age_of_the_data_of_a_living_link(redis):
