@@ -93,7 +93,7 @@ def join(nodes, masters, timeout=30):
         if i < masters:
             ask(node, "CLUSTER", "ADDSLOTS", *slot_range(i, masters))
     for node in nodes[1:]:
-        ask(nodes[0], "CLUSTER", "MEET", "127.0.0.1", node.port)
+        ask(nodes[0], "CLUSTER", "MEET", "127.0.0.1", *getattr(node, "announced", (node.port,)))
     known = wait_until(lambda: all(len([n for n in cluster_nodes(node) if "handshake" not in n["flags"]]) == len(nodes)
                                    for node in nodes), timeout)
     if not known:
