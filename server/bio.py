@@ -19,7 +19,7 @@ from ae.monotonic import unix_time
 from server.log import log_unexpected_exception, serverLog, serverPanic
 from server.os_process import redisSetCpuAffinity
 from server.server_h import C_ERR, C_OK, LL_WARNING, server
-from server.zmalloc import zmalloc_reclaim, zmalloc_reclaim_timeout, zmalloc_reclaim_wanted
+from server.zmalloc_estimate import reclaim, reclaim_timeout, reclaim_wanted
 
 BIO_CLOSE_FILE = 0                 # deferred close(2)
 BIO_AOF_FSYNC = 1                  # deferred AOF fsync
@@ -127,9 +127,9 @@ def bioProcessBackgroundJobs(type_):
                 return
             if type_ != BIO_LAZY_FREE:
                 bio_newjob_cond[type_].wait()
-            elif not bio_newjob_cond[type_].wait(zmalloc_reclaim_timeout()):
+            elif not bio_newjob_cond[type_].wait(reclaim_timeout()):
                 mutex.release()                             # timed out: PyPy's collector is due
-                zmalloc_reclaim()
+                reclaim()
                 mutex.acquire()
             continue
         job = jobs[0]
@@ -173,7 +173,7 @@ def bio_process_job(type_, job):
                     serverLog(LL_WARNING, "Fail to fsync the AOF file: %s", os.strerror(e.errno))
     elif type_ == BIO_LAZY_FREE:
         job.free_fn(job.free_args)
-        zmalloc_reclaim_wanted()
+        reclaim_wanted()
     else:
         serverPanic("Wrong job type in bioProcessBackgroundJobs().")
 

@@ -62,7 +62,8 @@ from server.server_h import (
     USER_FLAG_DISABLED, USER_FLAG_NOPASS, client, clientReplyBlock, server, shared,
 )
 from server.server_state import updateCachedTime
-from server.zmalloc import ZMALLOC_BLOCK_BYTES, zmalloc_forget_estimate, zmalloc_size, zmalloc_used_memory
+from server.zmalloc import zmalloc_size, zmalloc_used_memory
+from server.zmalloc_estimate import ZMALLOC_BLOCK_BYTES, forget_estimate
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
     from cluster.cluster_bus import getClusterConnectionsCount
     from cluster.cluster_command import askingCommand
@@ -444,7 +445,7 @@ def freeClient(c):
     listRelease(c.pubsub_patterns)
 
     if c.reply.len > 1:
-        zmalloc_forget_estimate()                   # or eviction pays for what is gone
+        forget_estimate()                   # or eviction pays for what is gone
     listRelease(c.reply)
     freeClientArgv(c)
     freeClientOriginalArgv(c)

@@ -8,7 +8,7 @@ Calls out    dbSyncDelete, dbAsyncDelete, propagateExpire, signalModifiedKey, no
 State        EvictionPoolLRU, the C statics next_db and isEvictionProcRunning.
 Invariant    pool entries with a key stand left of the empty ones, in ascending order of idle.
 Departures   mem_freed adds the computed size of each evicted key instead of the difference of two exact readings
-             (a reading costs too much, see zmalloc.py); the gauges correct it at their next reading.  Under a load so
+             (a reading costs too much, see zmalloc_estimate.py); the gauges correct it at their next reading.  Under a load so
              dense that memory is read in steps, a guess alone evicts only when it is 1/NEAR beyond the limit.
 """
 import time
@@ -38,9 +38,9 @@ from server.server_h import (
     MAXMEMORY_NO_EVICTION, MAXMEMORY_VOLATILE_RANDOM, MAXMEMORY_VOLATILE_TTL, NOTIFY_EVICTED, OBJ_ENCODING_HT,
     OBJ_ENCODING_QUICKLIST, server,
 )
-from server.zmalloc import (
-    NEAR, SMALL_BLOCK_MAX, zmalloc_confirm_used_memory, zmalloc_estimate_used_memory, zmalloc_forget_estimate, zmalloc_note_freed,
-    zmalloc_size, zmalloc_surely_below, zmalloc_used_memory,
+from server.zmalloc import zmalloc_size, zmalloc_used_memory
+from server.zmalloc_estimate import (
+    NEAR, SMALL_BLOCK_MAX, confirm_estimate, estimate_used_memory, forget_estimate, note_freed, surely_below,
 )
 
 
@@ -150,7 +150,7 @@ def getMaxmemoryState(want_level=0):
     level    share of maxmemory in use, may be above 1; 0.0 unless want_level
     """
     if server.maxmemory:
-        mem_reported, guess = zmalloc_estimate_used_memory(server.maxmemory)
+        mem_reported, guess = estimate_used_memory(server.maxmemory)
         return_ok_asap = mem_reported + guess <= server.maxmemory
     else:
         mem_reported = zmalloc_used_memory()
@@ -167,7 +167,7 @@ def getMaxmemoryState(want_level=0):
     if return_ok_asap or mem_used + guess <= server.maxmemory:
         return C_OK, mem_reported, 0, 0, level
     # Only a reading may cost keys, or a guess so far over the limit that waiting for the next one would hurt.
-    mem_reported, guess = zmalloc_confirm_used_memory()
+    mem_reported, guess = confirm_estimate()
     mem_used = mem_reported - overhead if mem_reported > overhead else 0
     if mem_used <= server.maxmemory:
         mem_used += guess
@@ -244,7 +244,7 @@ def performEvictions():
     global _performEvictions_next_db
     if not isSafeToPerformEvictions():
         return EVICT_OK
-    if zmalloc_surely_below(server.maxmemory):
+    if surely_below(server.maxmemory):
         return EVICT_OK
     keys_freed = 0
     slaves = server.slaves.len
@@ -316,7 +316,7 @@ def performEvictions():
         else:
             dbSyncDelete(db, keyobj)
         latencyAddSampleIfNeeded("eviction-del", latencyEndMonitor(eviction_latency))
-        mem_freed += zmalloc_note_freed(small, large)
+        mem_freed += note_freed(small, large)
         server.stat_evictedkeys += 1
         signalModifiedKey(None, db, keyobj)
         notifyKeyspaceEvent(NOTIFY_EVICTED, b"evicted", keyobj, db.id)
@@ -340,7 +340,7 @@ def performEvictions():
         lazyfree_latency = latencyStartMonitor()
         while (bioPendingJobsOfType(BIO_LAZY_FREE) and
                 elapsedUs(evictionTimer) < eviction_time_limit_us):
-            zmalloc_forget_estimate()                       # they free behind our back
+            forget_estimate()                       # they free behind our back
             if getMaxmemoryState()[0] == C_OK:
                 result = EVICT_OK
                 break

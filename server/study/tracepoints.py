@@ -25,15 +25,13 @@ from server import bio, os_process, server as server_c, server_cron
 from server.client import connection, networking, networking_threads, tls
 from server.keyspace import evict, expire
 from server.server_h import (
-    AOF_FSYNC_ALWAYS, CHILD_TYPE_AOF, CHILD_TYPE_LDB, CHILD_TYPE_RDB, CLIENT_LUA, CLIENT_MASTER, CLIENT_MONITOR, CLIENT_PUBSUB, CLIENT_SLAVE,
-    client, server,
+    AOF_FSYNC_ALWAYS, CLIENT_LUA, CLIENT_MASTER, CLIENT_MONITOR, CLIENT_PUBSUB, CLIENT_SLAVE, client, server,
 )
 from server.session import blocked
 
 SHOWN = 200                            # bytes of a command or a reply, with DETAIL
 FDS = 16                               # ready descriptors that an event of aeApiPoll lists
 MESSAGES = (b"ping", b"pong", b"meet", b"fail", b"publish", b"auth-req", b"auth-ack", b"update", b"mfstart", b"module")
-CHILDREN = {CHILD_TYPE_RDB: b"save the RDB", CHILD_TYPE_AOF: b"rewrite the AOF", CHILD_TYPE_LDB: b"debug a script"}
 JOBS = (b"close", b"fdatasync", b"free")
 FAILOVER_STATES = (b"none", b"wait_start", b"select_slave", b"send_slaveof_noone", b"wait_promotion", b"reconf_slaves", b"update_config")
 
@@ -532,7 +530,3 @@ def all_points():
 def special():
     """The functions whose wrappers trace.py makes itself: a child has its own ring."""
     return [os_process.redisFork, os_process.exitFromChild]
-
-
-def purpose_words(purpose):
-    return CHILDREN.get(purpose, b"another child")

@@ -15,7 +15,7 @@ from tests.support import genlink
 LAYERS = {
     "datastructs": 0, "ae": 0,
     "server.server_h": 1, "cluster.cluster_h": 1, "server.stdio": 1,
-    "server.log": 2, "server.release": 2, "server.object": 2, "server.zmalloc": 2, "server.bio": 2,
+    "server.log": 2, "server.release": 2, "server.object": 2, "server.zmalloc": 2, "server.zmalloc_estimate": 2, "server.bio": 2,
     "server.lru": 2, "server.server_state": 2, "server.dict_types": 2, "server.command_lookup": 2, "server.op_array": 2,
     "server.latency_samples": 2, "server.os_process": 2, "persistence.childinfo": 2, "persistence.aof_buffer": 2,
     "replication.script_cache": 2,
@@ -202,7 +202,7 @@ def test_the_wheel_has_every_folder():
 ASKS_THE_MACHINE = {
     "ae.monotonic": "it is the clock",
     "server.log": "log lines carry the wall time",
-    "server.zmalloc": "its rests between two readings are CPU time",
+    "server.zmalloc_estimate": "its pauses between two readings are CPU time",
     "datastructs.dict": "the budget of dictRehashMilliseconds, on a layer that knows nobody",
 }
 

@@ -1,4 +1,4 @@
-"""zmalloc.py, evict.py, bio.py, lazyfree.py: figures that follow the data, the eviction pool, background jobs."""
+"""estimate.py, evict.py, bio.py, lazyfree.py: figures that follow the data, the eviction pool, background jobs."""
 import gc
 import os
 import sys
@@ -8,7 +8,7 @@ import time
 import pytest
 
 from datastructs.dict import dictAdd, dictCreate, setDictType
-from server import bio, link, zmalloc  # noqa: F401
+from server import bio, link, zmalloc, zmalloc_estimate as estimate  # noqa: F401
 from server.keyspace import evict, lazyfree
 from server.lru import LFUDecrAndReturn, LFULogIncr, estimateObjectIdleTime
 from server.object import createObject, createStringObject
@@ -27,7 +27,7 @@ def test_used_memory_follows_the_data():
     gc.collect()                             # what other tests left must not die while we measure
     zmalloc.zmalloc_init()
     start = zmalloc.zmalloc_used_memory()
-    assert abs(start - zmalloc.ZMALLOC_STARTUP_BYTES) < 20000
+    assert abs(start - estimate.ZMALLOC_STARTUP_BYTES) < 20000
     data = [(b"key:%d" % i, new_robj(0, 0, b"value:%d" % i)) for i in range(20000)]
     small = zmalloc.zmalloc_used_memory() - start
     assert 20000 * 150 < small < 20000 * 400
@@ -41,7 +41,7 @@ def test_used_memory_follows_the_data():
     assert zmalloc.zmalloc_get_private_dirty(-1) > 0 and zmalloc.zmalloc_get_smap_bytes_by_field("Rss:", os.getpid()) > 0
 
 
-@pytest.mark.skipif(zmalloc._mallinfo2 is None, reason="memory is not had from glibc's malloc here")
+@pytest.mark.skipif(estimate._mallinfo2 is None, reason="memory is not had from glibc's malloc here")
 def test_a_buffer_that_grew_leaves_nothing_behind():
     """Growing, it goes through all small sizes, and each is left to the allocator's cache of freed chunks."""
     gc.collect()
@@ -68,21 +68,21 @@ class Machine:
         self.bytes = 0
         self.reads = 0
         self.cpu = 0.0
-        monkeypatch.setattr(zmalloc, "small", zmalloc.gauge())
-        monkeypatch.setattr(zmalloc, "large", zmalloc.gauge())
-        monkeypatch.setattr(zmalloc, "block_bytes", 60.0)
-        monkeypatch.setattr(zmalloc, "rss_zero", 0)
-        monkeypatch.setattr(zmalloc, "arena_zero", 0)
-        monkeypatch.setattr(zmalloc, "arena_bytes", lambda: 0)
-        monkeypatch.setattr(zmalloc, "rss_peak", 0)
-        monkeypatch.setattr(zmalloc, "blocks_peak", 0)
-        monkeypatch.setattr(zmalloc, "perf_counter", lambda: self.now)
-        monkeypatch.setattr(zmalloc, "cpu_time", lambda: self.cpu)
-        monkeypatch.setattr(zmalloc, "_getallocatedblocks", self.read_blocks)
-        monkeypatch.setattr(zmalloc, "malloc_bytes", self.read_bytes)
+        monkeypatch.setattr(estimate, "small", estimate.gauge())
+        monkeypatch.setattr(estimate, "large", estimate.gauge())
+        monkeypatch.setattr(estimate, "block_bytes", 60.0)
+        monkeypatch.setattr(estimate, "rss_zero", 0)
+        monkeypatch.setattr(estimate, "arena_zero", 0)
+        monkeypatch.setattr(estimate, "arena_bytes", lambda: 0)
+        monkeypatch.setattr(estimate, "rss_peak", 0)
+        monkeypatch.setattr(estimate, "blocks_peak", 0)
+        monkeypatch.setattr(estimate, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(estimate, "cpu_time", lambda: self.cpu)
+        monkeypatch.setattr(estimate, "_getallocatedblocks", self.read_blocks)
+        monkeypatch.setattr(estimate, "malloc_bytes", self.read_bytes)
         monkeypatch.setattr(evict, "freeMemoryGetNotCountedMemory", lambda: 0)
         zmalloc.zmalloc_init()
-        zmalloc.rss_zero = 0
+        estimate.rss_zero = 0
 
     def read_blocks(self):
         self.cpu += self.cost
@@ -94,12 +94,12 @@ class Machine:
         return self.bytes
 
     def used(self):
-        return zmalloc.ZMALLOC_STARTUP_BYTES + (self.blocks - 1000) * 60 + self.bytes
+        return estimate.ZMALLOC_STARTUP_BYTES + (self.blocks - 1000) * 60 + self.bytes
 
     def command(self, interval):
         """A command comes `interval` s after the last one -> (C_OK or C_ERR, bytes to free)."""
         self.now += interval
-        if evict.zmalloc_surely_below(server.maxmemory):
+        if evict.surely_below(server.maxmemory):
             return C_OK, 0
         ok, _, _, tofree, _ = evict.getMaxmemoryState()
         return ok, tofree
@@ -130,13 +130,13 @@ def test_a_dense_load_does_not_pay_more_than_its_share(machine):
     for _ in range(calls):
         machine.command(0.00002)
     spent = machine.reads * machine.cost
-    assert spent < (calls * 0.00002 + zmalloc.GAUGE_SAVED) / zmalloc.GAUGE_REST * 1.1
+    assert spent < (calls * 0.00002 + estimate.GAUGE_CREDIT) / estimate.GAUGE_PAUSE * 1.1
     # Even then a jump is seen after one rest, and after a quiet time at once.
     machine.bytes += 4 << 20
     late = 0.0
     while machine.command(0.00002)[0] == C_OK:
         late += 0.00002
-    assert late <= machine.cost * zmalloc.GAUGE_REST
+    assert late <= machine.cost * estimate.GAUGE_PAUSE
     machine.bytes = 0
     assert machine.command(1.0)[0] == C_OK
 
@@ -146,7 +146,7 @@ def test_asking_info_all_the_time_does_not_blind_maxmemory(machine):
         machine.now += 0.0001
         zmalloc.zmalloc_used_memory()
     machine.bytes += 4 << 20
-    assert machine.command(machine.cost * zmalloc.GAUGE_REST * 1.01)[0] == C_ERR
+    assert machine.command(machine.cost * estimate.GAUGE_PAUSE * 1.01)[0] == C_ERR
 
 
 def drain(machine, growth, calls=100000):
@@ -155,20 +155,20 @@ def drain(machine, growth, calls=100000):
     for _ in range(calls):
         machine.bytes += growth
         machine.command(0.00001)
-    while zmalloc.small.calls != 1 or zmalloc.large.calls != 1:     # stop right after a reading of both
+    while estimate.small.calls != 1 or estimate.large.calls != 1:     # stop right after a reading of both
         machine.bytes += growth
         machine.command(0.00001)
 
 
 def test_the_growth_is_learned_and_one_big_object_is_no_habit(machine):
     drain(machine, 250)
-    assert abs(zmalloc.large.growth - 250) < 1
-    zmalloc.large.calls = 1
-    zmalloc.note_reading(zmalloc.large, zmalloc.large.value + 125000, machine.now)
-    assert zmalloc.large.growth < 125000 / zmalloc.LEARN_CALLS + 250
-    zmalloc.large.calls = 1
-    zmalloc.note_reading(zmalloc.large, zmalloc.large.value - 125000, machine.now)
-    assert zmalloc.large.growth < 250
+    assert abs(estimate.large.growth - 250) < 1
+    estimate.large.calls = 1
+    estimate.note_reading(estimate.large, estimate.large.value + 125000, machine.now)
+    assert estimate.large.growth < 125000 / estimate.LEARN_CALLS + 250
+    estimate.large.calls = 1
+    estimate.note_reading(estimate.large, estimate.large.value - 125000, machine.now)
+    assert estimate.large.growth < 250
 
 
 def test_a_guess_is_confirmed_before_it_evicts(machine):
@@ -179,7 +179,7 @@ def test_a_guess_is_confirmed_before_it_evicts(machine):
     machine.bytes += 2500
     while machine.command(0.00001)[0] == C_OK:              # and now it does, and is seen after a short rest
         machine.bytes += 250
-    assert machine.used() - server.maxmemory <= 250 * (zmalloc.NEAR_REST * machine.cost / 0.00001 + 1)
+    assert machine.used() - server.maxmemory <= 250 * (estimate.NEAR_PAUSE * machine.cost / 0.00001 + 1)
 
 
 def test_a_dear_guess_waits_for_its_reading_or_a_wide_margin(machine):
@@ -190,11 +190,11 @@ def test_a_dear_guess_waits_for_its_reading_or_a_wide_margin(machine):
     for _ in range(100):
         assert machine.command(0.00001)[0] == C_OK          # 25 KB beyond: within the margin
     assert machine.reads == reads
-    for _ in range(server.maxmemory // zmalloc.NEAR // 250):
+    for _ in range(server.maxmemory // estimate.NEAR // 250):
         ok, tofree = machine.command(0.00001)
         if ok == C_ERR:
             break
-    assert ok == C_ERR and 0 < tofree - server.maxmemory // zmalloc.NEAR < 1000
+    assert ok == C_ERR and 0 < tofree - server.maxmemory // estimate.NEAR < 1000
 
 
 def test_what_is_freed_elsewhere_is_no_reason_to_evict(machine):
@@ -211,11 +211,11 @@ def test_calibration_does_not_jump(machine):
     for blocks in range(40000, 400000, 1000):
         machine.blocks = 1000 + blocks
         zmalloc.zmalloc_used_memory()
-        zmalloc.calibrate(blocks * 80)                      # the RSS says 80 bytes a block
-        used.append(zmalloc.used_bytes())
+        estimate.calibrate(blocks * 80)                      # the RSS says 80 bytes a block
+        used.append(estimate.used_bytes())
     steps = [b - a for a, b in zip(used, used[1:])]
     assert max(steps) < 160 * 1000 and min(steps) > 0
-    assert abs(zmalloc.block_bytes - 80) < 0.01
+    assert abs(estimate.block_bytes - 80) < 0.01
 
 
 @pytest.fixture

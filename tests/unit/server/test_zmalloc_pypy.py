@@ -1,5 +1,5 @@
-"""zmalloc.py where a collector frees (PyPy): fakes of its calls, so that every interpreter runs these tests."""
-from server import zmalloc
+"""estimate.py where a collector frees (PyPy): fakes of its calls, so that every interpreter runs these tests."""
+from server import zmalloc_estimate as estimate
 
 
 def test_the_collector_is_run_when_it_is_due(monkeypatch):
@@ -13,19 +13,19 @@ def test_the_collector_is_run_when_it_is_due(monkeypatch):
     def collect_step():
         now[0] += 1.0
         return Step(next(steps))
-    monkeypatch.setattr(zmalloc, "_gc_collect_step", None)
-    zmalloc.zmalloc_reclaim_wanted()
-    assert zmalloc.zmalloc_reclaim_timeout() is None               # CPython: nothing to collect
-    monkeypatch.setattr(zmalloc, "_gc_collect_step", collect_step)
-    monkeypatch.setattr(zmalloc, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(zmalloc.garbage, "next_time", 0.0)
-    monkeypatch.setattr(zmalloc.garbage, "wanted", False)
-    zmalloc.zmalloc_reclaim_wanted()
-    assert zmalloc.zmalloc_reclaim_timeout() == 0.0
-    zmalloc.zmalloc_reclaim()
-    assert list(steps) == [] and zmalloc.zmalloc_reclaim_timeout() is None
-    zmalloc.zmalloc_reclaim_wanted()
-    assert zmalloc.zmalloc_reclaim_timeout() == 50.0
+    monkeypatch.setattr(estimate, "_gc_collect_step", None)
+    estimate.reclaim_wanted()
+    assert estimate.reclaim_timeout() is None               # CPython: nothing to collect
+    monkeypatch.setattr(estimate, "_gc_collect_step", collect_step)
+    monkeypatch.setattr(estimate, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(estimate.garbage, "next_time", 0.0)
+    monkeypatch.setattr(estimate.garbage, "wanted", False)
+    estimate.reclaim_wanted()
+    assert estimate.reclaim_timeout() == 0.0
+    estimate.reclaim()
+    assert list(steps) == [] and estimate.reclaim_timeout() is None
+    estimate.reclaim_wanted()
+    assert estimate.reclaim_timeout() == 50.0
 
 
 def test_what_eviction_frees_counts_until_it_is_collected(monkeypatch):
@@ -36,15 +36,15 @@ def test_what_eviction_frees_counts_until_it_is_collected(monkeypatch):
 
         def __init__(self, oldstate=0):
             self.oldstate = oldstate
-    monkeypatch.setattr(zmalloc, "_gc_get_stats", lambda pressure: Stats())
-    monkeypatch.setattr(zmalloc, "_mallinfo2", None)
-    monkeypatch.setattr(zmalloc.garbage, "noted", 0)
-    monkeypatch.setattr(zmalloc.garbage, "at_start", 0)
-    monkeypatch.setattr(zmalloc.large, "value", 1500)
-    assert zmalloc.zmalloc_note_freed(100, 200) == 300
-    assert zmalloc.malloc_bytes() == zmalloc.large.value == 1200
-    zmalloc.zmalloc_collector_step(Stats(0))
-    zmalloc.zmalloc_note_freed(50, 0)
-    zmalloc.zmalloc_collector_step(Stats(1))
-    zmalloc.zmalloc_collector_done(Stats())
-    assert zmalloc.malloc_bytes() == 1450
+    monkeypatch.setattr(estimate, "_gc_get_stats", lambda pressure: Stats())
+    monkeypatch.setattr(estimate, "_mallinfo2", None)
+    monkeypatch.setattr(estimate.garbage, "noted", 0)
+    monkeypatch.setattr(estimate.garbage, "at_start", 0)
+    monkeypatch.setattr(estimate.large, "value", 1500)
+    assert estimate.note_freed(100, 200) == 300
+    assert estimate.malloc_bytes() == estimate.large.value == 1200
+    estimate.collector_step(Stats(0))
+    estimate.note_freed(50, 0)
+    estimate.collector_step(Stats(1))
+    estimate.collector_done(Stats())
+    assert estimate.malloc_bytes() == 1450
