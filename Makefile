@@ -34,8 +34,9 @@ install: $(VENV)/.run
 pyz:
 	$(PYTHON) -m tests.support.genpyz dist/aeredis.pyz
 
+# The server.  CONF=path: with this configuration file, whose port then counts unless PORT is given as well.
 run: $(VENV)/.run
-	$(BIN)/python -m server --port $(PORT) $(ARGS)
+	$(BIN)/python -m server $(CONF) $(if $(and $(CONF),$(filter file,$(origin PORT))),,--port $(PORT)) $(ARGS)
 
 # Three masters and three replicas, until Ctrl-C; prints what to try.  ARGS="--mix": every second node is C's.
 cluster: $(VENV)/.run

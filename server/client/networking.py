@@ -32,7 +32,7 @@ from datastructs.adlist import (
 )
 from datastructs.dict import dictCreate, dictRelease, dictSize
 from datastructs.rax import raxFind, raxInsert, raxNotFound, raxRemove
-from datastructs.sds import sdscatrepr, sdssplitargs
+from datastructs.sds import sdscatrepr, sdsMakeRoomFor, sdssplitargs
 from datastructs.util import string2ll, to_llong
 from server.client.connection import (
     CONN_STATE_ACCEPTING, CONN_STATE_CONNECTED, CONN_STATE_ERROR, connAccept, connClose, connCreateAcceptedSocket,
@@ -1032,53 +1032,51 @@ def processInputBuffer(c):
 
 
 def readQueryFromClient(conn):
-    """Read handler of a client: read once, then execute what is complete.   HOT"""
-    srv = server
+    """Read handler of a client: read once, then execute what is complete.  HOT"""
     c = conn.private_data
 
     # With IO threads, the read may be left to them.
-    if srv.io_threads_active and postponeClientRead(c):
+    if postponeClientRead(c):
         return
 
-    srv.stat_total_reads_processed += 1
+    server.stat_total_reads_processed += 1
 
+    # A big argument: read up to its end and no further, so that the buffer will hold nothing else.
     readlen = PROTO_IOBUF_LEN
-    buf = c.querybuf
-    qblen = len(buf)
-    if qblen:
-        # A big argument: read up to its end and no further, so that the buffer will hold nothing else.
-        if c.bulklen >= PROTO_MBULK_BIG_ARG and c.reqtype == PROTO_REQ_MULTIBULK and c.multibulklen:
-            remaining = c.bulklen + 2 - qblen
-            # Can be 0, e.g. for a client that was paused.
-            if 0 < remaining < readlen:
-                readlen = remaining
-        if c.querybuf_peak < qblen:
-            c.querybuf_peak = qblen
+    if c.bulklen >= PROTO_MBULK_BIG_ARG and c.reqtype == PROTO_REQ_MULTIBULK and c.multibulklen:
+        remaining = c.bulklen + 2 - len(c.querybuf)
+        # Can be 0, e.g. for a client that was paused.
+        if 0 < remaining < readlen:
+            readlen = remaining
 
+    qblen = len(c.querybuf)
+    if c.querybuf_peak < qblen:
+        c.querybuf_peak = qblen
     data = connRead(conn, readlen)
+    if data is None:
+        if conn.state == CONN_STATE_CONNECTED:
+            return
+        serverLog(LL_VERBOSE, "Reading from client: %s", connGetLastError(conn))
+        freeClientAsync(c)
+        return
     if not data:
-        if data is None:
-            if conn.state == CONN_STATE_CONNECTED:
-                return
-            serverLog(LL_VERBOSE, "Reading from client: %s", connGetLastError(conn))
-        else:
-            serverLog(LL_VERBOSE, "Client closed connection")
+        serverLog(LL_VERBOSE, "Client closed connection")
         freeClientAsync(c)
         return
 
     nread = len(data)
-    if c.flags and c.flags & CLIENT_MASTER:
+    if type(c.querybuf) is bytes:
+        c.querybuf += data
+    else:                                           # a big argument comes in
+        c.querybuf = sdsMakeRoomFor(c.querybuf, nread)
+        c.querybuf[qblen:] = data
+    c.lastinteraction = server.unixtime
+    if c.flags & CLIENT_MASTER:
         # A copy of what is not applied yet, for our own replicas: see commandProcessed.
         c.pending_querybuf += data
         c.read_reploff = to_llong(c.read_reploff + nread)
-
-    if type(buf) is bytes:
-        c.querybuf = buf + data if qblen else data
-    else:
-        buf += data                                 # a big argument
-    c.lastinteraction = srv.unixtime
-    srv.stat_net_input_bytes += nread
-    if qblen + nread > srv.client_max_querybuf_len:
+    server.stat_net_input_bytes += nread
+    if len(c.querybuf) > server.client_max_querybuf_len:
         ci = catClientInfoString(b"", c)
         serverLog(LL_WARNING, "Closing client that reached max query buffer length: %s (qbuf initial bytes: %s)",
                   ci, sdscatrepr(b"", bytes(c.querybuf[:64])))

@@ -23,8 +23,8 @@ NO_CALLER = {
         "rdbSaveSingleModuleAux", "rdbWriteRaw", "rioClearErrors", "rioWriteBulkDouble",
     },
     USERS: {"_close_all", "aeredis_url", "data_path", "running", "writable"},
-    "hooks of the tests: a clock that the test sets, the numbers of an intset, the committed index": {
-        "set_clock", "intset_values", "read_index",
+    "hooks of the tests: a clock that the test sets, the numbers of an intset": {
+        "set_clock", "intset_values",
     },
 }
 ALLOWED = set().union(*NO_CALLER.values())
