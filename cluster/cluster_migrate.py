@@ -44,11 +44,11 @@ from server.server_h import C_ERR, C_OK, LL_VERBOSE, NOTIFY_GENERIC, server, sha
 
 
 def createDumpPayload(payload, o, key):
-    """Make `payload` a memory rio with the DUMP form of the value in payload.wbuf."""
-    rioInitWithBuffer(payload, b"")
+    """Make `payload` a memory rio with the DUMP form of the value in payload.ptr."""
+    rioInitWithBuffer(payload, bytearray())
     rdbSaveObjectType(payload, o)
     rdbSaveObject(payload, o, key)
-    buf = payload.wbuf
+    buf = payload.ptr
     buf += RDB_VERSION.to_bytes(2, "little")
     buf += crc64(0, bytes(buf)).to_bytes(8, "little")
 
@@ -72,7 +72,7 @@ def dumpCommand(c):
         return
     payload = rio()
     createDumpPayload(payload, o, c.argv[1])
-    addReplyBulkSds(c, bytes(payload.wbuf))
+    addReplyBulkSds(c, bytes(payload.ptr))
 
 
 def restoreCommand(c):
@@ -298,7 +298,7 @@ def migrateCommand_parse(c):
 def migrateCommand_request(c, a, keys, select):
     """Build what goes over the wire: AUTH, SELECT, a RESTORE a key -> (bytes, keys still alive)."""
     cmd = rio()
-    rioInitWithBuffer(cmd, b"")
+    rioInitWithBuffer(cmd, bytearray())
     if a.password is not None:
         rioWriteBulkCount(cmd, b"*", 3 if a.username is not None else 2)
         rioWriteBulkString(cmd, b"AUTH")
@@ -326,10 +326,10 @@ def migrateCommand_request(c, a, keys, select):
         rioWriteBulkLongLong(cmd, ttl)
         payload = rio()
         createDumpPayload(payload, o, key)
-        rioWriteBulkString(cmd, bytes(payload.wbuf))
+        rioWriteBulkString(cmd, payload.ptr)
         if a.replace:
             rioWriteBulkString(cmd, b"REPLACE")
-    return bytes(cmd.wbuf), alive
+    return bytes(cmd.ptr), alive
 
 
 def migrateCommand(c):

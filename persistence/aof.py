@@ -22,7 +22,7 @@ from persistence.aof_rewrite import killAppendOnlyChild, rewriteAppendOnlyFileBa
 from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
 from persistence.rdb_load import loadingProgress, rdb_load_errno, rdbLoadRio, startLoadingFile, stopLoading
 from persistence.rdb_save import debugDelay
-from persistence.rio import rio, rioInitWithFile, rioTell
+from persistence.rio import rio, RIO_FILE_BUFFER, rioInitWithFile
 from server.bio import BIO_AOF_FSYNC, bioPendingJobsOfType
 from server.client.networking import createClient, freeClientOriginalArgv, processEventsWhileBlocked
 from server.command_lookup import lookupCommand
@@ -364,7 +364,7 @@ def loadAppendOnlyFile(filename):
     tail when aof-load-truncated allows to cut it off."""
     old_aof_state = server.aof_state
     try:
-        fp = open(filename, "rb")
+        fp = open(filename, "rb", buffering=RIO_FILE_BUFFER)
     except OSError as e:
         serverLog(LL_WARNING, "Fatal error: can't open the append log file for reading: %s", e.strerror)
         sys.exit(1)
@@ -429,7 +429,6 @@ def loadAppendOnlyFile_preamble(f):
     if retval != C_OK:
         serverLog(LL_WARNING, "Error reading the RDB preamble of the AOF file, AOF loading aborted")
         return C_ERR
-    fp.seek(rioTell(rdb))                           # the rio has read ahead
     serverLog(LL_NOTICE, "Reading the remaining AOF tail...")
     return C_OK
 

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 from ae.ae import AE_ERR, AE_READABLE, AE_WRITABLE, aeCreateFileEvent, aeDeleteFileEvent
 from ae.monotonic import mstime, unix_time, ustime
-from datastructs.dict import dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize, dict_entries
+from datastructs.dict import dictGetIterator, dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize
 from datastructs.intset import intsetGet
 from datastructs.quicklist import (AL_START_HEAD, quicklistGetIterator, quicklistNext, quicklistReleaseIterator,
                                    quicklistEntry)
 from datastructs.rax import raxIterator, raxNext, raxSeek, raxSize, raxStart, raxStop
-from datastructs.util import to_llong
 from datastructs.ziplist import ziplistGet, ziplistIndex, ziplistNext
 from persistence.aof_buffer import (
     aof_background_fsync, aofRewriteBufferReset, aofRewriteBufferSize, aofRewriteBufferWrite, aofUpdateCurrentSize,
@@ -30,22 +29,21 @@ from persistence.aof_buffer import (
 from persistence.rdb_h import RDBFLAGS_AOF_PREAMBLE
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
 from persistence.rio import (
-    rio, rioFlush, rioGetWriteError, rioInitWithFile, rio_processed_bytes, rioSetAutoSync, rioWrite, rioWriteBulkCount,
-    rioWriteBulkLongLong, rioWriteBulkString)
+    close_after_error, rio, RIO_FILE_BUFFER, rioInitWithFile, rioSetAutoSync, rioWrite, rioWriteBulkCount,
+    rioWriteBulkDouble, rioWriteBulkLongLong, rioWriteBulkString)
 from replication.script_cache import replicationScriptCacheFlush
 from server.bio import bioCreateCloseJob
 from server.client.networking_reply import addReplyError, addReplyStatus
 from server.keyspace.db import dbTotalServerKeyCount, getExpire
 from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
-from server.log import serverLog, serverPanic
-from server.object import createObject, object_get_bytes
+from server.log import serverAssert, serverLog, serverPanic
 from server.os_process import (
     exitFromChild, redisFork, redisSetCpuAffinity, redisSetProcTitle, sendChildCowInfo, sendChildInfo,
 )
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_FSYNC_EVERYSEC, AOF_ON, AOF_READ_DIFF_INTERVAL_BYTES, AOF_REWRITE_ITEMS_PER_CMD,
     AOF_WAIT_REWRITE, C_ERR, C_OK, CHILD_INFO_TYPE_AOF_COW_SIZE, CHILD_INFO_TYPE_CURRENT_INFO, CHILD_TYPE_AOF,
-    LL_NOTICE, LL_VERBOSE, LL_WARNING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET,
+    LL_NOTICE, LL_VERBOSE, LL_WARNING, new_robj, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET,
     OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_HASH_KEY,
     OBJ_HASH_VALUE, OBJ_LIST, OBJ_SET, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, REDIS_AUTOSYNC_BYTES, server)
 from server.server_state import hasActiveChildProcess, resetChildState
@@ -53,7 +51,7 @@ from server.types.t_hash import (hashTypeCurrentFromHashTable, hashTypeCurrentFr
                                  hashTypeLength, hashTypeNext, hashTypeReleaseIterator)
 from server.types.t_list import listTypeLength
 from server.types.t_set import setTypeSize
-from server.types.t_stream import (streamDecodeID, streamIterator, streamIteratorGetField, streamIteratorGetID,
+from server.types.t_stream import (streamDecodeID, streamID, streamIterator, streamIteratorGetField, streamIteratorGetID,
                                    streamIteratorStart, streamIteratorStop)
 from server.types.t_zset import zsetLength, zzlGetScore, zzlNext
 
@@ -81,8 +79,7 @@ def killAppendOnlyChild():
 # ----------------------------------------------------------------------------
 # AOF rewrite
 #
-# The functions return nothing: an error sticks to the rio, and rewriteAppendOnlyFileRio looks at it after each key
-# (C: 0 on error).
+# The functions return 1, or 0 on error.
 # -------------------------------------------------------------------------
 
 
@@ -97,185 +94,340 @@ def rioWriteBulkObject(r, obj):
     return 0
 
 
-def rewrite_items(r, cmd, key, words, items, per_item):
-    """Write `cmd key word...` for the bytes in `words`, in commands of at most AOF_REWRITE_ITEMS_PER_CMD items.
-
-    `items` is the number of items, each of `per_item` words (ours: the loop that C repeats for every type).
-    """
-    count = 0
-    words = iter(words)
-    while items > 0:
-        count = items if items < AOF_REWRITE_ITEMS_PER_CMD else AOF_REWRITE_ITEMS_PER_CMD
-        rioWriteBulkCount(r, b"*", 2 + count * per_item)
-        rioWriteBulkString(r, cmd)
-        rioWriteBulkObject(r, key)
-        for _ in range(count * per_item):
-            rioWriteBulkString(r, next(words))
-        items -= count
-
-
 def rewriteListObject(r, key, o):
-    """Write the RPUSH commands that rebuild a list."""
-    if o.encoding != OBJ_ENCODING_QUICKLIST:
+    """Write the RPUSH commands that rebuild a list -> 1 or 0."""
+    count = 0
+    items = listTypeLength(o)
+
+    if o.encoding == OBJ_ENCODING_QUICKLIST:
+        list_ = o.ptr
+        li = quicklistGetIterator(list_, AL_START_HEAD)
+        entry = quicklistEntry()
+
+        while quicklistNext(li, entry):
+            if count == 0:
+                cmd_items = AOF_REWRITE_ITEMS_PER_CMD if items > AOF_REWRITE_ITEMS_PER_CMD else items
+                if (not rioWriteBulkCount(r, b"*", 2 + cmd_items) or
+                        not rioWriteBulkString(r, b"RPUSH") or
+                        not rioWriteBulkObject(r, key)):
+                    quicklistReleaseIterator(li)
+                    return 0
+
+            if entry.value is not None:
+                if not rioWriteBulkString(r, entry.value):
+                    quicklistReleaseIterator(li)
+                    return 0
+            else:
+                if not rioWriteBulkLongLong(r, entry.longval):
+                    quicklistReleaseIterator(li)
+                    return 0
+            count += 1
+            if count == AOF_REWRITE_ITEMS_PER_CMD:
+                count = 0
+            items -= 1
+        quicklistReleaseIterator(li)
+    else:
         serverPanic("Unknown list encoding")
-    rewrite_items(r, b"RPUSH", key, rewriteListObject_words(o.ptr), listTypeLength(o), 1)
-
-
-def rewriteListObject_words(ql):
-    li = quicklistGetIterator(ql, AL_START_HEAD)
-    entry = quicklistEntry()
-    while quicklistNext(li, entry):
-        yield entry.value if entry.value is not None else b"%d" % entry.longval
-    quicklistReleaseIterator(li)
+    return 1
 
 
 def rewriteSetObject(r, key, o):
-    """Write the SADD commands that rebuild a set."""
+    """Write the SADD commands that rebuild a set -> 1 or 0."""
+    count = 0
+    items = setTypeSize(o)
+
     if o.encoding == OBJ_ENCODING_INTSET:
-        words = rewriteSetObject_intset(o.ptr)
+        ii = 0
+        while True:
+            found, llval = intsetGet(o.ptr, ii)
+            if not found:
+                break
+            ii += 1
+            if count == 0:
+                cmd_items = AOF_REWRITE_ITEMS_PER_CMD if items > AOF_REWRITE_ITEMS_PER_CMD else items
+                if (not rioWriteBulkCount(r, b"*", 2 + cmd_items) or
+                        not rioWriteBulkString(r, b"SADD") or
+                        not rioWriteBulkObject(r, key)):
+                    return 0
+            if not rioWriteBulkLongLong(r, llval):
+                return 0
+            count += 1
+            if count == AOF_REWRITE_ITEMS_PER_CMD:
+                count = 0
+            items -= 1
     elif o.encoding == OBJ_ENCODING_HT:
-        words = (de.key for de in dict_entries(o.ptr))
+        di = dictGetIterator(o.ptr)
+        while (de := dictNext(di)) is not None:
+            ele = de.key
+            if count == 0:
+                cmd_items = AOF_REWRITE_ITEMS_PER_CMD if items > AOF_REWRITE_ITEMS_PER_CMD else items
+                if (not rioWriteBulkCount(r, b"*", 2 + cmd_items) or
+                        not rioWriteBulkString(r, b"SADD") or
+                        not rioWriteBulkObject(r, key)):
+                    dictReleaseIterator(di)
+                    return 0
+            if not rioWriteBulkString(r, ele):
+                dictReleaseIterator(di)
+                return 0
+            count += 1
+            if count == AOF_REWRITE_ITEMS_PER_CMD:
+                count = 0
+            items -= 1
+        dictReleaseIterator(di)
     else:
         serverPanic("Unknown set encoding")
-        return
-    rewrite_items(r, b"SADD", key, words, setTypeSize(o), 1)
-
-
-def rewriteSetObject_intset(is_):
-    ii = 0
-    while True:
-        found, llval = intsetGet(is_, ii)
-        if not found:
-            return
-        yield b"%d" % llval
-        ii += 1
+    return 1
 
 
 def rewriteSortedSetObject(r, key, o):
-    """Write the ZADD commands that rebuild a sorted set."""
+    """Write the ZADD commands that rebuild a sorted set -> 1 or 0."""
+    count = 0
+    items = zsetLength(o)
+
     if o.encoding == OBJ_ENCODING_ZIPLIST:
-        words = rewriteSortedSetObject_ziplist(o.ptr)
+        zl = o.ptr
+        eptr = ziplistIndex(zl, 0)
+        serverAssert(eptr is not None)
+        sptr = ziplistNext(zl, eptr)
+        serverAssert(sptr is not None)
+
+        while eptr is not None:
+            v = ziplistGet(zl, eptr)
+            score = zzlGetScore(zl, sptr)
+            if count == 0:
+                cmd_items = AOF_REWRITE_ITEMS_PER_CMD if items > AOF_REWRITE_ITEMS_PER_CMD else items
+                if (not rioWriteBulkCount(r, b"*", 2 + cmd_items * 2) or
+                        not rioWriteBulkString(r, b"ZADD") or
+                        not rioWriteBulkObject(r, key)):
+                    return 0
+            if not rioWriteBulkDouble(r, score):
+                return 0
+            if type(v) is not int:
+                if not rioWriteBulkString(r, v):
+                    return 0
+            else:
+                if not rioWriteBulkLongLong(r, v):
+                    return 0
+            eptr, sptr = zzlNext(zl, eptr, sptr)
+            count += 1
+            if count == AOF_REWRITE_ITEMS_PER_CMD:
+                count = 0
+            items -= 1
     elif o.encoding == OBJ_ENCODING_SKIPLIST:
-        words = rewriteSortedSetObject_dict(o.ptr.dict)
+        zs = o.ptr
+        di = dictGetIterator(zs.dict)
+        while (de := dictNext(di)) is not None:
+            ele = de.key
+            score = de.val
+            if count == 0:
+                cmd_items = AOF_REWRITE_ITEMS_PER_CMD if items > AOF_REWRITE_ITEMS_PER_CMD else items
+                if (not rioWriteBulkCount(r, b"*", 2 + cmd_items * 2) or
+                        not rioWriteBulkString(r, b"ZADD") or
+                        not rioWriteBulkObject(r, key)):
+                    dictReleaseIterator(di)
+                    return 0
+            if not rioWriteBulkDouble(r, score) or not rioWriteBulkString(r, ele):
+                dictReleaseIterator(di)
+                return 0
+            count += 1
+            if count == AOF_REWRITE_ITEMS_PER_CMD:
+                count = 0
+            items -= 1
+        dictReleaseIterator(di)
     else:
         serverPanic("Unknown sorted zset encoding")
-        return
-    rewrite_items(r, b"ZADD", key, words, zsetLength(o), 2)
+    return 1
 
 
-def rewriteSortedSetObject_ziplist(zl):
-    eptr = ziplistIndex(zl, 0)
-    sptr = ziplistNext(zl, eptr)
-    while eptr is not None:
-        ele = ziplistGet(zl, eptr)
-        yield b"%.17g" % zzlGetScore(zl, sptr)
-        yield ele if type(ele) is not int else b"%d" % ele
-        eptr, sptr = zzlNext(zl, eptr, sptr)
-
-
-def rewriteSortedSetObject_dict(d):
-    for de in dict_entries(d):
-        yield b"%.17g" % de.val
-        yield de.key
-
-
-def rioWriteHashIteratorCursor(hi, what):
-    """Return the field or value under the iterator as bytes (C: writes it)."""
+def rioWriteHashIteratorCursor(r, hi, what):
+    """Write the field or the value under the iterator -> 1 or 0."""
     if hi.encoding == OBJ_ENCODING_ZIPLIST:
         v = hashTypeCurrentFromZiplist(hi, what)
-        return v if type(v) is not int else b"%d" % v
-    return hashTypeCurrentFromHashTable(hi, what)
+        if type(v) is not int:
+            return rioWriteBulkString(r, v)
+        return rioWriteBulkLongLong(r, v)
+    if hi.encoding == OBJ_ENCODING_HT:
+        value = hashTypeCurrentFromHashTable(hi, what)
+        return rioWriteBulkString(r, value)
+    serverPanic("Unknown hash encoding")
+    return 0
 
 
 def rewriteHashObject(r, key, o):
-    """Write the HMSET commands that rebuild a hash."""
-    rewrite_items(r, b"HMSET", key, rewriteHashObject_words(o), hashTypeLength(o), 2)
+    """Write the HMSET commands that rebuild a hash -> 1 or 0."""
+    count = 0
+    items = hashTypeLength(o)
 
-
-def rewriteHashObject_words(o):
     hi = hashTypeInitIterator(o)
     while hashTypeNext(hi) != C_ERR:
-        yield rioWriteHashIteratorCursor(hi, OBJ_HASH_KEY)
-        yield rioWriteHashIteratorCursor(hi, OBJ_HASH_VALUE)
+        if count == 0:
+            cmd_items = AOF_REWRITE_ITEMS_PER_CMD if items > AOF_REWRITE_ITEMS_PER_CMD else items
+            if (not rioWriteBulkCount(r, b"*", 2 + cmd_items * 2) or
+                    not rioWriteBulkString(r, b"HMSET") or
+                    not rioWriteBulkObject(r, key)):
+                hashTypeReleaseIterator(hi)
+                return 0
+
+        if (not rioWriteHashIteratorCursor(r, hi, OBJ_HASH_KEY) or
+                not rioWriteHashIteratorCursor(r, hi, OBJ_HASH_VALUE)):
+            hashTypeReleaseIterator(hi)
+            return 0
+        count += 1
+        if count == AOF_REWRITE_ITEMS_PER_CMD:
+            count = 0
+        items -= 1
     hashTypeReleaseIterator(hi)
+    return 1
 
 
 def rioWriteBulkStreamID(r, id_):
-    return rioWriteBulkString(r, b"%d-%d" % (id_.ms, id_.seq))
-
-
-def rio_write_command(r, *words):
-    """Write a command whose words are bytes (ours)."""
-    rioWriteBulkCount(r, b"*", len(words))
-    for w in words:
-        rioWriteBulkString(r, w)
+    replyid = b"%d-%d" % (id_.ms, id_.seq)
+    return rioWriteBulkString(r, replyid)
 
 
 def rioWriteStreamPendingEntry(r, key, groupname, consumer, rawid, nack):
-    """Write the XCLAIM that puts a message into a consumer's pending list."""
+    """Write the XCLAIM that puts a message into a consumer's pending list -> 1 or 0."""
     id_ = streamDecodeID(rawid)
-    rio_write_command(r, b"XCLAIM", object_get_bytes(key), groupname, consumer.name, b"0", b"%d-%d" % (id_.ms, id_.seq),
-                      b"TIME", b"%d" % nack.delivery_time, b"RETRYCOUNT", b"%d" % to_llong(nack.delivery_count), b"JUSTID",
-                      b"FORCE")
+    if rioWriteBulkCount(r, b"*", 12) == 0:
+        return 0
+    if rioWriteBulkString(r, b"XCLAIM") == 0:
+        return 0
+    if rioWriteBulkObject(r, key) == 0:
+        return 0
+    if rioWriteBulkString(r, groupname) == 0:
+        return 0
+    if rioWriteBulkString(r, consumer.name) == 0:
+        return 0
+    if rioWriteBulkString(r, b"0") == 0:
+        return 0
+    if rioWriteBulkStreamID(r, id_) == 0:
+        return 0
+    if rioWriteBulkString(r, b"TIME") == 0:
+        return 0
+    if rioWriteBulkLongLong(r, nack.delivery_time) == 0:
+        return 0
+    if rioWriteBulkString(r, b"RETRYCOUNT") == 0:
+        return 0
+    if rioWriteBulkLongLong(r, nack.delivery_count) == 0:
+        return 0
+    if rioWriteBulkString(r, b"JUSTID") == 0:
+        return 0
+    if rioWriteBulkString(r, b"FORCE") == 0:
+        return 0
+    return 1
 
 
 def rioWriteStreamEmptyConsumer(r, key, groupname, consumer):
-    """Write the XGROUP CREATECONSUMER for a consumer that has nothing pending."""
-    rio_write_command(r, b"XGROUP", b"CREATECONSUMER", object_get_bytes(key), groupname, consumer.name)
+    """Write the XGROUP CREATECONSUMER for a consumer that has nothing pending -> 1 or 0."""
+    if rioWriteBulkCount(r, b"*", 5) == 0:
+        return 0
+    if rioWriteBulkString(r, b"XGROUP") == 0:
+        return 0
+    if rioWriteBulkString(r, b"CREATECONSUMER") == 0:
+        return 0
+    if rioWriteBulkObject(r, key) == 0:
+        return 0
+    if rioWriteBulkString(r, groupname) == 0:
+        return 0
+    if rioWriteBulkString(r, consumer.name) == 0:
+        return 0
+    return 1
 
 
 def rewriteStreamObject(r, key, o):
-    """Write the XADD, XSETID, XGROUP and XCLAIM commands that rebuild a stream with its groups."""
+    """Write the XADD, XSETID, XGROUP and XCLAIM commands that rebuild a stream with its groups -> 1 or 0."""
     s = o.ptr
-    name = object_get_bytes(key)
+    si = streamIterator()
+    streamIteratorStart(si, s, None, None, 0)
+
     if s.length:
-        si = streamIterator()
-        streamIteratorStart(si, s, None, None, 0)
+        # Rebuild the entries by XADD.
         while True:
             found, id_, numfields = streamIteratorGetID(si)
             if not found:
                 break
-            rioWriteBulkCount(r, b"*", 3 + numfields * 2)
-            rioWriteBulkString(r, b"XADD")
-            rioWriteBulkString(r, name)
-            rioWriteBulkStreamID(r, id_)
-            for _ in range(numfields):
+            if (not rioWriteBulkCount(r, b"*", 3 + numfields * 2) or
+                    not rioWriteBulkString(r, b"XADD") or
+                    not rioWriteBulkObject(r, key) or
+                    not rioWriteBulkStreamID(r, id_)):
+                streamIteratorStop(si)
+                return 0
+            while numfields:
+                numfields -= 1
                 field, value = streamIteratorGetField(si)
-                rioWriteBulkString(r, field)
-                rioWriteBulkString(r, value)
-        streamIteratorStop(si)
+                if not rioWriteBulkString(r, field) or not rioWriteBulkString(r, value):
+                    streamIteratorStop(si)
+                    return 0
     else:
         # A stream may be empty and still have groups: add an entry and trim it away.
-        rio_write_command(r, b"XADD", name, b"MAXLEN", b"0", b"0-1", b"x", b"y")
+        id_ = streamID()
+        id_.ms, id_.seq = 0, 1
+        if (not rioWriteBulkCount(r, b"*", 7) or
+                not rioWriteBulkString(r, b"XADD") or
+                not rioWriteBulkObject(r, key) or
+                not rioWriteBulkString(r, b"MAXLEN") or
+                not rioWriteBulkString(r, b"0") or
+                not rioWriteBulkStreamID(r, id_) or
+                not rioWriteBulkString(r, b"x") or
+                not rioWriteBulkString(r, b"y")):
+            streamIteratorStop(si)
+            return 0
 
     # The last ID may be newer than the last entry (XDEL).
-    rio_write_command(r, b"XSETID", name, b"%d-%d" % (s.last_id.ms, s.last_id.seq))
+    if (not rioWriteBulkCount(r, b"*", 3) or
+            not rioWriteBulkString(r, b"XSETID") or
+            not rioWriteBulkObject(r, key) or
+            not rioWriteBulkStreamID(r, s.last_id)):
+        streamIteratorStop(si)
+        return 0
 
-    if s.cgroups is None:
-        return
-    ri = raxIterator()
-    raxStart(ri, s.cgroups)
-    raxSeek(ri, "^", b"")
-    while raxNext(ri):
-        group = ri.data
-        rio_write_command(r, b"XGROUP", b"CREATE", name, bytes(ri.key),
-                          b"%d-%d" % (group.last_id.ms, group.last_id.seq))
-        ri_cons = raxIterator()
-        raxStart(ri_cons, group.consumers)
-        raxSeek(ri_cons, "^", b"")
-        while raxNext(ri_cons):
-            consumer = ri_cons.data
-            if raxSize(consumer.pel) == 0:
-                rioWriteStreamEmptyConsumer(r, key, bytes(ri.key), consumer)
-                continue
-            ri_pel = raxIterator()
-            raxStart(ri_pel, consumer.pel)
-            raxSeek(ri_pel, "^", b"")
-            while raxNext(ri_pel):
-                rioWriteStreamPendingEntry(r, key, bytes(ri.key), consumer, bytes(ri_pel.key), ri_pel.data)
-            raxStop(ri_pel)
-        raxStop(ri_cons)
-    raxStop(ri)
+    # Create all the consumer groups.
+    if s.cgroups is not None:
+        ri = raxIterator()
+        raxStart(ri, s.cgroups)
+        raxSeek(ri, "^", b"")
+        while raxNext(ri):
+            group = ri.data
+            if (not rioWriteBulkCount(r, b"*", 5) or
+                    not rioWriteBulkString(r, b"XGROUP") or
+                    not rioWriteBulkString(r, b"CREATE") or
+                    not rioWriteBulkObject(r, key) or
+                    not rioWriteBulkString(r, bytes(ri.key)) or
+                    not rioWriteBulkStreamID(r, group.last_id)):
+                raxStop(ri)
+                streamIteratorStop(si)
+                return 0
+
+            # An XCLAIM for each pending message; consumers without any get an XGROUP CREATECONSUMER.
+            ri_cons = raxIterator()
+            raxStart(ri_cons, group.consumers)
+            raxSeek(ri_cons, "^", b"")
+            while raxNext(ri_cons):
+                consumer = ri_cons.data
+                if raxSize(consumer.pel) == 0:
+                    if rioWriteStreamEmptyConsumer(r, key, bytes(ri.key), consumer) == 0:
+                        raxStop(ri_cons)
+                        raxStop(ri)
+                        streamIteratorStop(si)
+                        return 0
+                    continue
+                ri_pel = raxIterator()
+                raxStart(ri_pel, consumer.pel)
+                raxSeek(ri_pel, "^", b"")
+                while raxNext(ri_pel):
+                    nack = ri_pel.data
+                    if rioWriteStreamPendingEntry(r, key, bytes(ri.key), consumer, bytes(ri_pel.key), nack) == 0:
+                        raxStop(ri_pel)
+                        raxStop(ri_cons)
+                        raxStop(ri)
+                        streamIteratorStop(si)
+                        return 0
+                raxStop(ri_pel)
+            raxStop(ri_cons)
+        raxStop(ri)
+
+    streamIteratorStop(si)
+    return 1
 
 
 def aofReadDiffFromParent():
@@ -294,60 +446,91 @@ def aofReadDiffFromParent():
 
 def rewriteAppendOnlyFileRio(aof):
     """Write the data set as commands -> C_OK, C_ERR."""
+    di = None
     processed = 0
     key_count = 0
     updated_time = 0
-    key = createObject(OBJ_STRING, b"")
+    key = new_robj(OBJ_STRING, OBJ_ENCODING_RAW, None)
 
     for j in range(server.dbnum):
+        selectcmd = b"*2\r\n$6\r\nSELECT\r\n"
         db = server.db[j]
-        if dictSize(db.dict) == 0:
+        d = db.dict
+        if dictSize(d) == 0:
             continue
-        rioWrite(aof, b"*2\r\n$6\r\nSELECT\r\n")
-        rioWriteBulkLongLong(aof, j)
+        di = dictGetSafeIterator(d)
 
-        di = dictGetSafeIterator(db.dict)
+        # SELECT the new DB
+        if rioWrite(aof, selectcmd) == 0:
+            return rewriteAppendOnlyFileRio_werr(di)
+        if rioWriteBulkLongLong(aof, j) == 0:
+            return rewriteAppendOnlyFileRio_werr(di)
+
+        # Iterate this DB writing every entry
         while (de := dictNext(di)) is not None:
-            key.ptr = de.key
+            key.ptr = de.key                        # initStaticStringObject
             o = de.val
             expiretime = getExpire(db, key)
 
-            type_ = o.type
-            if type_ == OBJ_STRING:
-                rioWrite(aof, b"*3\r\n$3\r\nSET\r\n")
-                rioWriteBulkString(aof, key.ptr)
-                rioWriteBulkObject(aof, o)
-            elif type_ == OBJ_LIST:
-                rewriteListObject(aof, key, o)
-            elif type_ == OBJ_SET:
-                rewriteSetObject(aof, key, o)
-            elif type_ == OBJ_ZSET:
-                rewriteSortedSetObject(aof, key, o)
-            elif type_ == OBJ_HASH:
-                rewriteHashObject(aof, key, o)
-            elif type_ == OBJ_STREAM:
-                rewriteStreamObject(aof, key, o)
+            # Save the key and associated value
+            if o.type == OBJ_STRING:
+                cmd = b"*3\r\n$3\r\nSET\r\n"
+                if rioWrite(aof, cmd) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+                if rioWriteBulkObject(aof, key) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+                if rioWriteBulkObject(aof, o) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+            elif o.type == OBJ_LIST:
+                if rewriteListObject(aof, key, o) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+            elif o.type == OBJ_SET:
+                if rewriteSetObject(aof, key, o) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+            elif o.type == OBJ_ZSET:
+                if rewriteSortedSetObject(aof, key, o) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+            elif o.type == OBJ_HASH:
+                if rewriteHashObject(aof, key, o) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+            elif o.type == OBJ_STREAM:
+                if rewriteStreamObject(aof, key, o) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
             else:
                 serverPanic("Unknown object type")
-            if expiretime != -1:
-                rio_write_command(aof, b"PEXPIREAT", key.ptr, b"%d" % expiretime)
-            if rioGetWriteError(aof):
-                dictReleaseIterator(di)
-                return C_ERR
 
-            if rio_processed_bytes(aof) > processed + AOF_READ_DIFF_INTERVAL_BYTES:
-                processed = rio_processed_bytes(aof)
+            # Save the expire time
+            if expiretime != -1:
+                cmd = b"*3\r\n$9\r\nPEXPIREAT\r\n"
+                if rioWrite(aof, cmd) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+                if rioWriteBulkObject(aof, key) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+                if rioWriteBulkLongLong(aof, expiretime) == 0:
+                    return rewriteAppendOnlyFileRio_werr(di)
+
+            # Read some diff from the parent process from time to time.
+            if aof.processed_bytes > processed + AOF_READ_DIFF_INTERVAL_BYTES:
+                processed = aof.processed_bytes
                 aofReadDiffFromParent()
 
             # About once a second, looking at the clock every 1024 keys.
-            if key_count & 1023 == 0:
+            key_count += 1
+            if (key_count - 1) & 1023 == 0:
                 now = mstime()
                 if now - updated_time >= 1000:
-                    sendChildInfo(CHILD_INFO_TYPE_CURRENT_INFO, key_count + 1, "AOF rewrite")
+                    sendChildInfo(CHILD_INFO_TYPE_CURRENT_INFO, key_count, "AOF rewrite")
                     updated_time = now
-            key_count += 1
         dictReleaseIterator(di)
+        di = None
     return C_OK
+
+
+def rewriteAppendOnlyFileRio_werr(di):
+    """The label werr of C -> C_ERR."""
+    if di is not None:
+        dictReleaseIterator(di)
+    return C_ERR
 
 
 def rewriteAppendOnlyFile(filename):
@@ -355,7 +538,7 @@ def rewriteAppendOnlyFile(filename):
     # Not the name that rewriteAppendOnlyFileBackground uses.
     tmpfile = "temp-rewriteaof-%d.aof" % os.getpid()
     try:
-        fp = open(tmpfile, "wb", buffering=0)
+        fp = open(tmpfile, "wb", buffering=RIO_FILE_BUFFER)
     except OSError as e:
         serverLog(LL_WARNING, "Opening the temp file for AOF rewrite in rewriteAppendOnlyFile(): %s", e.strerror)
         return C_ERR
@@ -370,7 +553,7 @@ def rewriteAppendOnlyFile(filename):
         rewriteAppendOnlyFile_write(aof, fp)
     except OSError as e:
         serverLog(LL_WARNING, "Write error writing append only file on disk: %s", e.strerror)
-        fp.close()
+        close_after_error(fp)
         os.unlink(tmpfile)
         stopSaving(0)
         return C_ERR
@@ -397,7 +580,7 @@ def rewriteAppendOnlyFile_write(aof, fp):
         raise OSError(aof.error, os.strerror(aof.error))
 
     # A slow fsync now, while the parent is still sending, makes the last one fast.
-    rewriteAppendOnlyFile_flush(aof)
+    fp.flush()
     os.fsync(fp.fileno())
 
     # Read the diff as long as it keeps coming: at most a second, and not after 20 ms of silence.
@@ -426,20 +609,17 @@ def rewriteAppendOnlyFile_write(aof, fp):
     cow_updated_time = mstime()
     key_count = dbTotalServerKeyCount()
     for pos in range(0, len(diff), 8 << 20):
-        rioWrite(aof, diff[pos:pos + (8 << 20)])
+        if rioWrite(aof, diff[pos:pos + (8 << 20)]) == 0:
+            raise OSError(aof.error, os.strerror(aof.error))
         now = mstime()
         if now - cow_updated_time >= 1000:
             sendChildInfo(CHILD_INFO_TYPE_CURRENT_INFO, key_count, "AOF rewrite")
             cow_updated_time = now
 
-    rewriteAppendOnlyFile_flush(aof)
+    # Make sure that no data stay in the buffers of this process or of the system.
+    fp.flush()
     os.fsync(fp.fileno())
     fp.close()
-
-
-def rewriteAppendOnlyFile_flush(aof):
-    if rioFlush(aof) == 0:
-        raise OSError(aof.error, os.strerror(aof.error))
 
 
 def fd_wait(fd, milliseconds):

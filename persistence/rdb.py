@@ -18,7 +18,8 @@ from ae.monotonic import unix_time
 from datastructs.util import getRandomHexChars
 from persistence.rdb_h import RDBFLAGS_NONE, RDBFLAGS_REPLICATION
 from persistence.rdb_save import rdbSaveRio, startSaving, stopSaving
-from persistence.rio import rio, rioFlush, rioFreeFd, rioInitWithFd, rioInitWithFile, rioSetAutoSync, rioWrite
+from persistence.rio import (
+    close_after_error, rio, RIO_FILE_BUFFER, rioFlush, rioFreeFd, rioInitWithFd, rioInitWithFile, rioSetAutoSync, rioWrite)
 from server.client.networking_reply import (addReply, addReplyError, addReplyErrorObject, addReplyStatus)
 from server.latency_samples import latencyAddSampleIfNeeded, latencyEndMonitor, latencyStartMonitor
 from server.log import integrity_failure, log_unexpected_exception, serverLog, serverPanic
@@ -43,14 +44,27 @@ def rdbSaveRioWithEOFMark(rdb, rsi):
     """
     startSaving(RDBFLAGS_REPLICATION)
     eofmark = getRandomHexChars(RDB_EOF_MARK_SIZE)
-    rioWrite(rdb, b"$EOF:%b\r\n" % eofmark)
-    rioFlush(rdb)                                   # ORDER: the mark is not part of the checksum
+    if rioWrite(rdb, b"$EOF:") == 0:
+        return rdbSaveRioWithEOFMark_werr(rdb)
+    if rioWrite(rdb, eofmark) == 0:
+        return rdbSaveRioWithEOFMark_werr(rdb)
+    if rioWrite(rdb, b"\r\n") == 0:
+        return rdbSaveRioWithEOFMark_werr(rdb)
     retval, error = rdbSaveRio(rdb, RDBFLAGS_NONE, rsi)
-    if retval == C_ERR or rioWrite(rdb, eofmark) == 0:
-        stopSaving(0)
-        return C_ERR, error or rdb.error
+    if retval == C_ERR:
+        return rdbSaveRioWithEOFMark_werr(rdb, error)
+    if rioWrite(rdb, eofmark) == 0:
+        return rdbSaveRioWithEOFMark_werr(rdb)
     stopSaving(1)
     return C_OK, 0
+
+
+def rdbSaveRioWithEOFMark_werr(rdb, error=0):
+    """The label werr of C -> (C_ERR, errno)."""
+    if error == 0:
+        error = rdb.error
+    stopSaving(0)
+    return C_ERR, error
 
 
 def getcwd():
@@ -65,7 +79,7 @@ def rdbSave(filename, rsi):
     """Save everything to the file -> C_OK, C_ERR.  The old file stays as it is until the new one is safe."""
     tmpfile = "temp-%d.rdb" % os.getpid()
     try:
-        fp = open(tmpfile, "wb", buffering=0)
+        fp = open(tmpfile, "wb", buffering=RIO_FILE_BUFFER)
     except OSError as e:
         serverLog(LL_WARNING, "Failed opening the RDB file %s (in server root dir %s) for saving: %s", filename,
                   getcwd(), e.strerror)
@@ -80,11 +94,13 @@ def rdbSave(filename, rsi):
         retval, error = rdbSaveRio(rdb, RDBFLAGS_NONE, rsi)
         if retval == C_ERR:
             raise OSError(error, os.strerror(error))
+        # Make sure that no data stay in the buffers of this process or of the system.
+        fp.flush()
         os.fsync(fp.fileno())
         fp.close()
     except OSError as e:
         serverLog(LL_WARNING, "Write error saving DB on disk: %s", e.strerror)
-        fp.close()
+        close_after_error(fp)
         os.unlink(tmpfile)
         stopSaving(0)
         return C_ERR
@@ -92,7 +108,9 @@ def rdbSave(filename, rsi):
         if integrity_failure(exc):
             raise
         log_unexpected_exception(exc)
-        fp.close()
+        for j in range(server.dbnum):
+            server.db[j].dict.pauserehash = 0       # rdbSaveRio has not come to dictReleaseIterator
+        close_after_error(fp)
         os.unlink(tmpfile)
         stopSaving(0)
         return C_ERR

@@ -11,7 +11,6 @@ Contract     a decoder that meets the end of the stream returns None, or RDB_LEN
              the data is told to rdbReportError, with the line of rdb.c, so that messages compare equal.
 Departures   version 10 (Redis 7.0) is loaded too, but not from a master: listpacks become ziplists (D-43).
              rdbLoadObject -> (object, error).
-HOT          rdb_load_sds and the first branch of rdbLoadRio's loop.
 """
 import errno
 import os
@@ -20,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ae.monotonic import mstime, unix_time
-from datastructs.dict import DICT_OK, dictAdd, dictAddRaw, dictExpand, dictTryExpand
+from datastructs.dict import DICT_OK, dictAdd, dictExpand, dictTryExpand
 from datastructs.intset import intsetAdd, intsetLen, intsetValidateIntegrity
 from datastructs.listpack import lpFirst, lpGet, lpLength, lpNext, lpValidateIntegrity
 from datastructs.lzf import lzf_decompress
@@ -32,9 +31,10 @@ from datastructs.ziplist import (ZIPLIST_TAIL, ziplistLen, ziplistNew, ziplistPu
 from datastructs.zipmap import zipmapNext, zipmapRewind, zipmapValidateIntegrity
 from datastructs.zskiplist import zslInsert
 from persistence.rdb_h import (
-    RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDBFLAGS_REPLICATION, RDB_32BITLEN, RDB_64BITLEN, RDB_ENC_INT32,
-    RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC, RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN,
-    RDB_LOAD_SDS, RDB_MODULE_OPCODE_DOUBLE, RDB_MODULE_OPCODE_EOF, RDB_MODULE_OPCODE_FLOAT, RDB_MODULE_OPCODE_SINT,
+    RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDBFLAGS_REPLICATION, RDB_14BITLEN, RDB_32BITLEN, RDB_64BITLEN,
+    RDB_6BITLEN, RDB_ENCVAL, RDB_ENC_INT16, RDB_ENC_INT32, RDB_ENC_INT8, RDB_ENC_LZF, RDB_LENERR, RDB_LOAD_ENC,
+    RDB_LOAD_ERR_EMPTY_KEY, RDB_LOAD_ERR_OTHER, RDB_LOAD_NONE, RDB_LOAD_PLAIN, RDB_LOAD_SDS,
+    RDB_MODULE_OPCODE_DOUBLE, RDB_MODULE_OPCODE_EOF, RDB_MODULE_OPCODE_FLOAT, RDB_MODULE_OPCODE_SINT,
     RDB_MODULE_OPCODE_STRING, RDB_MODULE_OPCODE_UINT, RDB_OPCODE_AUX, RDB_OPCODE_EOF, RDB_OPCODE_EXPIRETIME,
     RDB_OPCODE_EXPIRETIME_MS, RDB_OPCODE_FREQ, RDB_OPCODE_FUNCTION, RDB_OPCODE_FUNCTION2, RDB_OPCODE_IDLE,
     RDB_OPCODE_MODULE_AUX, RDB_OPCODE_RESIZEDB, RDB_OPCODE_SELECTDB, RDB_TYPE_HASH, RDB_TYPE_HASH_LISTPACK,
@@ -44,20 +44,21 @@ from persistence.rdb_h import (
     RDB_TYPE_ZSET_LISTPACK, RDB_TYPE_ZSET_ZIPLIST, RDB_VERSION, RDB_VERSION_READABLE, rdbIsObjectType)
 from persistence.rdb_save import debugDelay
 from persistence.rio import (
-    NO_LIMIT, rio, rioGenericUpdateChecksum, rioGetReadError, rioInitWithFile, rioRead, rio_settle)
+    rio, RIO_FILE_BUFFER, rioGenericUpdateChecksum, rioGetReadError, rioInitWithFile, rioRead)
 from server.client.networking import processEventsWhileBlocked
-from server.keyspace.db import dbAddRDBLoad, dbSyncDelete, setExpire, slotToKeyAdd
+from server.keyspace.db import dbAddRDBLoad, dbSyncDelete, setExpire
 from server.keyspace.object_command import objectSetLRUOrLFU
 from server.log import serverLog, serverPanic
 from server.lru import LRU_CLOCK
 from server.object import (
-    createHashObject, createIntsetObject, createObject, createQuicklistObject, createRawStringObject, createSetObject,
-    createStringObject, createStringObjectFromLongLongForValue, createZsetObject, tryObjectEncoding)
+    createHashObject, createIntsetObject, createObject, createQuicklistObject, createSetObject, createStringObject,
+    createStringObjectFromLongLongForValue, createZsetObject, getDecodedObject, tryCreateRawStringObject, tryCreateStringObject,
+    tryObjectEncoding)
 from server.scripting.scripting import luaCreateFunction
 from server.server_h import (
     C_ERR, C_OK, CLIENT_MASTER, CONFIG_RUN_ID_SIZE, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING,
-    OBJ_ENCODING_EMBSTR, OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST,
-    OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, robj, SANITIZE_DUMP_CLIENTS,
+    new_robj, OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST,
+    OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_STRING, OBJ_ZSET, REPL_STATE_TRANSFER, SANITIZE_DUMP_CLIENTS,
     SANITIZE_DUMP_YES, server, USER_FLAG_SANITIZE_PAYLOAD_SKIP,
 )
 from server.server_state import blockingOperationEnds, blockingOperationStarts, iAmMaster
@@ -136,30 +137,40 @@ def rdbLoadMillisecondTime(rdb, rdbver):
 
 def rdbLoadLenByRef(rdb):
     """Return (0 or -1, isencoded, length or encoding)."""
-    b = rioRead(rdb, 1)
-    if b is None:
-        return -1, 0, 0
-    first = b[0]
-    type_ = first >> 6
-    if type_ == 0:                                  # RDB_6BITLEN
-        return 0, 0, first
-    if type_ == 1:                                  # RDB_14BITLEN
-        b = rioRead(rdb, 1)
-        if b is None:
-            return -1, 0, 0
-        return 0, 0, (first & 0x3f) << 8 | b[0]
-    if type_ == 3:                                  # RDB_ENCVAL
-        return 0, 1, first & 0x3f
-    if first == RDB_32BITLEN:
-        b = rioRead(rdb, 4)
-    elif first == RDB_64BITLEN:
-        b = rioRead(rdb, 8)
+    isencoded = 0
+    buf = rioRead(rdb, 1)
+    if buf is None:
+        return -1, isencoded, 0
+    type_ = (buf[0] & 0xc0) >> 6
+    if type_ == RDB_ENCVAL:
+        # Read a 6 bit encoding type.
+        isencoded = 1
+        len_ = buf[0] & 0x3f
+    elif type_ == RDB_6BITLEN:
+        # Read a 6 bit len.
+        len_ = buf[0] & 0x3f
+    elif type_ == RDB_14BITLEN:
+        # Read a 14 bit len.
+        buf1 = rioRead(rdb, 1)
+        if buf1 is None:
+            return -1, isencoded, 0
+        len_ = (buf[0] & 0x3f) << 8 | buf1[0]
+    elif buf[0] == RDB_32BITLEN:
+        # Read a 32 bit len.
+        buf = rioRead(rdb, 4)
+        if buf is None:
+            return -1, isencoded, 0
+        len_ = int.from_bytes(buf, "big")           # ntohl
+    elif buf[0] == RDB_64BITLEN:
+        # Read a 64 bit len.
+        buf = rioRead(rdb, 8)
+        if buf is None:
+            return -1, isencoded, 0
+        len_ = int.from_bytes(buf, "big")           # ntohu64
     else:
         rdbReportCorruptRDB(231, "Unknown length encoding %d in rdbLoadLen()", type_)
-        return -1, 0, 0
-    if b is None:
-        return -1, 0, 0
-    return 0, 0, int.from_bytes(b, "big")
+        return -1, isencoded, 0
+    return 0, isencoded, len_
 
 
 def rdbLoadLen(rdb):
@@ -170,16 +181,26 @@ def rdbLoadLen(rdb):
 
 def rdbLoadIntegerObject(rdb, enctype, flags):
     """Return an integer-encoded string, as bytes or as an object, as the flags say."""
-    size = (1, 2, 4)[enctype]                       # RDB_ENC_INT8, INT16, INT32
-    b = rioRead(rdb, size)
-    if b is None:
+    plain = flags & RDB_LOAD_PLAIN
+    sds = flags & RDB_LOAD_SDS
+    encode = flags & RDB_LOAD_ENC
+    if enctype == RDB_ENC_INT8:
+        enc = rioRead(rdb, 1)
+    elif enctype == RDB_ENC_INT16:
+        enc = rioRead(rdb, 2)
+    elif enctype == RDB_ENC_INT32:
+        enc = rioRead(rdb, 4)
+    else:
+        rdbReportCorruptRDB(303, "Unknown RDB integer encoding type %d", enctype)
         return None
-    val = int.from_bytes(b, "little", signed=True)
-    if flags & (RDB_LOAD_PLAIN | RDB_LOAD_SDS):
-        return b"%d" % val
-    if flags & RDB_LOAD_ENC:
+    if enc is None:
+        return None
+    val = int.from_bytes(enc, "little", signed=True)
+    if plain or sds:
+        return b"%d" % val                          # ll2string
+    if encode:
         return createStringObjectFromLongLongForValue(val)
-    return createObject(OBJ_STRING, b"%d" % val)
+    return createObject(OBJ_STRING, b"%d" % val)    # sdsfromlonglong
 
 
 def rdbLoadLzfStringObject(rdb, flags):
@@ -205,38 +226,37 @@ def rdbLoadLzfStringObject(rdb, flags):
 
 
 def rdbGenericLoadStringObject(rdb, flags):
-    """Return a string: bytes for RDB_LOAD_PLAIN and RDB_LOAD_SDS, else an object; None at an error."""
-    ret, isencoded, n = rdbLoadLenByRef(rdb)
+    """Return a string as the flags say, or None at an error.
+
+    RDB_LOAD_NONE   an object, not encoded.
+    RDB_LOAD_ENC    an object, encoded if that saves memory: its ptr may be a number.
+    RDB_LOAD_PLAIN, RDB_LOAD_SDS    bytes.
+    """
+    encode = flags & RDB_LOAD_ENC
+    plain = flags & RDB_LOAD_PLAIN
+    sds = flags & RDB_LOAD_SDS
+
+    ret, isencoded, len_ = rdbLoadLenByRef(rdb)     # rdbLoadLen(rdb, &isencoded)
     if ret == -1:
         return None
+
     if isencoded:
-        if n <= RDB_ENC_INT32:
-            return rdbLoadIntegerObject(rdb, n, flags)
-        if n == RDB_ENC_LZF:
+        if len_ == RDB_ENC_INT8 or len_ == RDB_ENC_INT16 or len_ == RDB_ENC_INT32:
+            return rdbLoadIntegerObject(rdb, len_, flags)
+        if len_ == RDB_ENC_LZF:
             return rdbLoadLzfStringObject(rdb, flags)
-        rdbReportCorruptRDB(531, "Unknown RDB string encoding type %d", n)
+        rdbReportCorruptRDB(531, "Unknown RDB string encoding type %d", len_)
         return None
-    if n == RDB_LENERR:
+
+    if len_ == RDB_LENERR:
         return None
-    s = rioRead(rdb, n) if n else b""
-    if s is None or flags & (RDB_LOAD_PLAIN | RDB_LOAD_SDS):
-        return s
-    return createStringObject(s) if flags & RDB_LOAD_ENC else createRawStringObject(s)
-
-
-def rdb_load_sds(rdb):
-    """rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS), with short strings in the buffer first (ours).   HOT."""
-    pos = rdb.rpos
-    buf = rdb.rbuf
-    if pos < len(buf):
-        n = buf[pos]
-        if n < 64:                                  # RDB_6BITLEN
-            pos += 1
-            end = pos + n
-            if end <= len(buf):
-                rdb.rpos = end
-                return buf[pos:end]
-    return rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
+    # C: makes room for the string, then reads into it.
+    buf = rioRead(rdb, len_) if len_ else b""
+    if buf is None:
+        return None
+    if plain or sds:
+        return buf
+    return tryCreateStringObject(buf) if encode else tryCreateRawStringObject(buf)
 
 
 def rdbLoadStringObject(rdb):
@@ -322,8 +342,8 @@ def rdb_expand_hint(rdb, n):
     left = MAX_HINT
     if rdb.fp is not None:
         left = server.loading_total_bytes
-    elif rdb.wlimit == NO_LIMIT:
-        left = len(rdb.rbuf) - rdb.rpos
+    elif rdb.ptr is not None:
+        left = len(rdb.ptr) - rdb.pos
     return n if n < left else left
 
 
@@ -395,10 +415,11 @@ def rdbLoadObject_list(rdb):
     quicklistSetOptions(ql, server.list_max_ziplist_size, server.list_compress_depth)
     while n:
         n -= 1
-        ele = rdb_load_sds(rdb)
+        ele = rdbLoadEncodedStringObject(rdb)
         if ele is None:
             return OTHER_ERROR
-        quicklistPushTail(ql, ele)
+        dec = getDecodedObject(ele)
+        quicklistPushTail(ql, dec.ptr)
     return o, 0
 
 
@@ -417,7 +438,7 @@ def rdbLoadObject_set(rdb):
         o = createIntsetObject()
 
     for _ in range(n):
-        ele = rdb_load_sds(rdb)
+        ele = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
         if ele is None:
             return OTHER_ERROR
         if o.encoding == OBJ_ENCODING_INTSET:
@@ -453,7 +474,7 @@ def rdbLoadObject_zset(rdbtype, rdb):
 
     while zsetlen:
         zsetlen -= 1
-        ele = rdb_load_sds(rdb)
+        ele = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
         if ele is None:
             return OTHER_ERROR
         ret, score = rdbLoadBinaryDoubleValue(rdb) if rdbtype == RDB_TYPE_ZSET_2 else rdbLoadDoubleValue(rdb)
@@ -494,10 +515,10 @@ def rdbLoadObject_hash(rdb, deep):
 
     while o.encoding == OBJ_ENCODING_ZIPLIST and n > 0:
         n -= 1
-        field = rdb_load_sds(rdb)
+        field = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
         if field is None:
             return OTHER_ERROR
-        value = rdb_load_sds(rdb)
+        value = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
         if value is None:
             return OTHER_ERROR
         if seen is not None:
@@ -521,10 +542,10 @@ def rdbLoadObject_hash(rdb, deep):
             return OTHER_ERROR
     while n > 0:
         n -= 1
-        field = rdb_load_sds(rdb)
+        field = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
         if field is None:
             return OTHER_ERROR
-        value = rdb_load_sds(rdb)
+        value = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
         if value is None:
             return OTHER_ERROR
         if dictAdd(o.ptr, field, value) != DICT_OK:
@@ -567,7 +588,7 @@ def rdbLoadObject_quicklist(rdbtype, rdb, deep):
             if container not in (QUICKLIST_NODE_CONTAINER_PLAIN, QUICKLIST_NODE_CONTAINER_PACKED):
                 rdbReportCorruptRDB(1844, "Quicklist integrity check failed.")
                 return OTHER_ERROR
-        blob = rdb_load_sds(rdb)
+        blob = rdbGenericLoadStringObject(rdb, RDB_LOAD_PLAIN)
         if blob is None:
             return OTHER_ERROR
         if container == QUICKLIST_NODE_CONTAINER_PLAIN:
@@ -596,7 +617,7 @@ def rdbLoadObject_blob(rdbtype, rdb, deep):
     The blob is taken over where the configuration allows so many entries.  Their sizes are not looked at: that would
     cost a walk, and everything is converted sooner or later.
     """
-    encoded = rdb_load_sds(rdb)
+    encoded = rdbGenericLoadStringObject(rdb, RDB_LOAD_PLAIN)
     if encoded is None:
         return OTHER_ERROR
     size = len(encoded)
@@ -721,16 +742,15 @@ def stopLoading(success):
     rdbFileBeingLoaded = None
 
 
-def rdbLoadProgressCallback(r, data):
+def rdbLoadProgressCallback(r, buf):
     """Sum the data up, and every loading-process-events-interval-bytes serve the clients."""
     if server.rdb_checksum:
-        rioGenericUpdateChecksum(r, data)
+        rioGenericUpdateChecksum(r, buf)
     interval = server.loading_process_events_interval_bytes
-    before = r.settled
-    if interval and (before + len(data)) // interval > before // interval:
+    if interval and (r.processed_bytes + len(buf)) // interval > r.processed_bytes // interval:
         if server.masterhost and server.repl_state == REPL_STATE_TRANSFER:
             replicationSendNewlineToMaster()        # or the master takes us for dead
-        loadingProgress(before)
+        loadingProgress(r.processed_bytes)
         processEventsWhileBlocked()
 
 # ---------------------------------------------------------------------------
@@ -744,184 +764,180 @@ def rdbLoadRio(rdb, rdbflags, rsi):
 
     What opcodes say about the next key (expire, idle, freq) is kept until that key has been read.
     """
-    global _rdbLoadRio_errno
     db = server.db[0]
     empty_keys_skipped = expired_keys_skipped = keys_loaded = 0
+    keyobj = new_robj(OBJ_STRING, OBJ_ENCODING_RAW, None)
 
+    rdbver = rdbLoadRio_begin(rdb, rdbflags)
+    if rdbver == -1:
+        return C_ERR
+    if rdbver > RDB_VERSION:
+        rsi = None                                  # nor go on in that stream after a restart
+
+    # Key-specific attributes, set by opcodes before the key type.
+    lru_idle = lfu_freq = expiretime = -1
+    now = mstime()
+    lru_clock = LRU_CLOCK()
+
+    while True:
+        # Read type.
+        type_ = rdbLoadType(rdb)
+        if type_ == -1:
+            return rdbLoadRio_eoferr()
+
+        # Handle special types.
+        if type_ == RDB_OPCODE_EXPIRETIME:
+            expiretime = rdbLoadTime(rdb)
+            expiretime *= 1000
+            if rioGetReadError(rdb):
+                return rdbLoadRio_eoferr()
+            continue
+        elif type_ == RDB_OPCODE_EXPIRETIME_MS:
+            expiretime = rdbLoadMillisecondTime(rdb, rdbver)
+            if rioGetReadError(rdb):
+                return rdbLoadRio_eoferr()
+            continue
+        elif type_ == RDB_OPCODE_FREQ:
+            byte = rioRead(rdb, 1)
+            if byte is None:
+                return rdbLoadRio_eoferr()
+            lfu_freq = byte[0]
+            continue
+        elif type_ == RDB_OPCODE_IDLE:
+            qword = rdbLoadLen(rdb)
+            if qword == RDB_LENERR:
+                return rdbLoadRio_eoferr()
+            lru_idle = to_llong(qword)
+            continue
+        elif type_ == RDB_OPCODE_EOF:
+            break
+        elif type_ == RDB_OPCODE_SELECTDB:
+            dbid = rdbLoadLen(rdb)
+            if dbid == RDB_LENERR:
+                return rdbLoadRio_eoferr()
+            if dbid >= server.dbnum:
+                serverLog(LL_WARNING, "FATAL: Data file was created with a Redis server configured to handle "
+                                      "more than %d databases. Exiting\n", server.dbnum)
+                sys.exit(1)
+            db = server.db[dbid]
+            continue
+        elif type_ == RDB_OPCODE_RESIZEDB:
+            # A hint about the sizes of the selected database, so that it need not be rehashed again and again.
+            db_size = rdbLoadLen(rdb)
+            if db_size == RDB_LENERR:
+                return rdbLoadRio_eoferr()
+            expires_size = rdbLoadLen(rdb)
+            if expires_size == RDB_LENERR:
+                return rdbLoadRio_eoferr()
+            dictExpand(db.dict, rdb_expand_hint(rdb, db_size))
+            dictExpand(db.expires, rdb_expand_hint(rdb, expires_size))
+            continue
+        elif type_ == RDB_OPCODE_AUX:
+            if rdbLoadRio_aux(rdb, rsi) == C_ERR:
+                return rdbLoadRio_eoferr()
+            continue
+        elif type_ == RDB_OPCODE_MODULE_AUX:
+            if rdbLoadRio_moduleaux(rdb) == C_ERR:
+                return rdbLoadRio_eoferr()
+            continue
+        elif rdbver >= 10 and (type_ == RDB_OPCODE_FUNCTION or type_ == RDB_OPCODE_FUNCTION2):      # C: does not come here
+            rdbReportReadError(2322, "Unknown RDB encoding type %d: a library of functions (Redis 7.0)", type_)
+            return rdbLoadRio_eoferr()
+
+        # Read key
+        key = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
+        if key is None:
+            return rdbLoadRio_eoferr()
+        # Read value
+        val, error = rdbLoadRio_value(rdb, type_, rdbver, key)
+
+        if val is None:
+            # Old bugs could leave empty keys behind: they are dropped, not fatal.
+            if error == RDB_LOAD_ERR_EMPTY_KEY:
+                if empty_keys_skipped < 10:
+                    serverLog(LL_WARNING, "rdbLoadObject skipping empty key: %s", key)
+                empty_keys_skipped += 1
+            else:
+                return rdbLoadRio_eoferr()
+        elif iAmMaster() and not rdbflags & RDBFLAGS_AOF_PREAMBLE and expiretime != -1 and expiretime < now:
+            # A replica waits for the master's DEL; an AOF tail counts on every key of its preamble.
+            expired_keys_skipped += 1
+        else:
+            keyobj.ptr = key                        # initStaticStringObject
+
+            # Add the new object in the hash table
+            added = dbAddRDBLoad(db, key, val)
+            keys_loaded += 1
+            if not added:
+                if rdbflags & RDBFLAGS_ALLOW_DUP:
+                    # DEBUG RELOAD NOFLUSH: a new key replaces one of the same name.
+                    dbSyncDelete(db, keyobj)
+                    dbAddRDBLoad(db, key, val)
+                else:
+                    serverLog(LL_WARNING, "RDB has duplicated key '%s' in DB %d", key, db.id)
+                    serverPanic("Duplicated key found in RDB file")
+
+            # Set the expire time if needed
+            if expiretime != -1:
+                setExpire(None, db, keyobj, expiretime)
+
+            # Set usage information (for eviction).
+            objectSetLRUOrLFU(val, lfu_freq, lru_idle, lru_clock, 1000)
+
+        # Loading the database more slowly is useful in order to test certain edge cases.
+        if server.key_load_delay:
+            debugDelay(server.key_load_delay)
+
+        # The next key begins from scratch.
+        expiretime = lfu_freq = lru_idle = -1
+
+    return rdbLoadRio_end(rdb, rdbver, keys_loaded, expired_keys_skipped, empty_keys_skipped)
+
+
+def rdbLoadRio_begin(rdb, rdbflags):
+    """The first lines of rdbLoadRio: prepare the stream, read what it begins with -> the version, or -1."""
+    global _rdbLoadRio_errno
     rdb.update_cksum = rdbLoadProgressCallback
     rdb.max_processing_chunk = server.loading_process_events_interval_bytes
     buf = rioRead(rdb, 9)
     if buf is None:
-        return rdbLoadRio_eoferr()
+        rdbLoadRio_eoferr()
+        return -1
     if buf[:5] != b"REDIS":
         serverLog(LL_WARNING, "Wrong signature trying to load DB from file")
         _rdbLoadRio_errno = errno.EINVAL
-        return C_ERR
+        return -1
     rdbver = atoi(buf[5:])
     # C: we load a file of Redis 7.0, but cannot follow the stream of a 7.0 master, which has commands that 6.2 does not know.
     if rdbver < 1 or rdbver > (RDB_VERSION if rdbflags & RDBFLAGS_REPLICATION else RDB_VERSION_READABLE):
         serverLog(LL_WARNING, "Can't handle RDB format version %d", rdbver)
         _rdbLoadRio_errno = errno.EINVAL
-        return C_ERR
-    if rdbver > RDB_VERSION:
-        rsi = None                                  # nor go on in that stream after a restart
+        return -1
+    return rdbver
 
-    lru_idle = lfu_freq = expiretime = -1
-    now = mstime()
-    lru_clock = LRU_CLOCK()
-    skip_expired = iAmMaster() and not rdbflags & RDBFLAGS_AOF_PREAMBLE
-    cluster_enabled = server.cluster_enabled
-    keyobj = createObject(OBJ_STRING, b"")
 
-    while True:
-        # Fast lane: short keys with short strings or integers that are in the buffer, nothing hanging on them.
-        buf = rdb.rbuf
-        pos = rdb.rpos
-        if expiretime == lfu_freq == lru_idle == -1 and not server.key_load_delay:
-            limit = len(buf) - 200                  # two strings under 64 bytes and their lengths always fit
-            lru = createStringObject(b"").lru
-            dict_ = db.dict
-            while pos < limit and buf[pos] == RDB_TYPE_STRING:
-                n = buf[pos + 1]
-                if n >= 64:                         # RDB_6BITLEN
-                    break
-                start = pos + 2
-                end = start + n
-                n = buf[end]
-                if n < 64:
-                    end_val = end + 1 + n
-                    s = buf[end + 1:end_val]
-                    val = robj()                    # new_robj
-                    val.type = OBJ_STRING
-                    val.encoding = OBJ_ENCODING_EMBSTR if n <= 44 else OBJ_ENCODING_RAW
-                    val.lru = lru
-                    val.refcount = 1
-                    val.ptr = s
-                    if 0 < n <= 20 and s[0] <= 57:  # '-', digits: perhaps a long integer
-                        val = tryObjectEncoding(val)
-                elif 0xc0 <= n <= 0xc2:             # RDB_ENC_INT8, INT16, INT32
-                    end_val = end + (2, 3, 5)[n & 3]
-                    val = createStringObjectFromLongLongForValue(
-                        int.from_bytes(buf[end + 1:end_val], "little", signed=True))
-                else:
-                    break
-                de, _ = dictAddRaw(dict_, buf[start:end])         # dbAddRDBLoad
-                if de is None:
-                    break                           # there already: the long way decides
-                de.val = val
-                if cluster_enabled:
-                    slotToKeyAdd(de.key)
-                pos = end_val
-                keys_loaded += 1
-            rdb.rpos = pos
+def rdbLoadRio_value(rdb, type_, rdbver, key):
+    """rdbLoadObject, and what damage can make of it -> (object, 0), or (None, RDB_LOAD_ERR_*)."""
+    if rdbver < 10 and type_ > RDB_TYPE_STREAM_LISTPACKS:
+        rdbReportReadError(2322, "Unknown RDB encoding type %d", type_)
+        return OTHER_ERROR
+    try:
+        return rdbLoadObject(type_, rdb, key)
+    except BROKEN_VALUE as e:                       # C crashes, or goes on with a broken value
+        rdbReportCorruptRDB(2322, "Value of type %d is broken: %s", type_, e)
+        return OTHER_ERROR
 
-        type_ = rdbLoadType(rdb)
-        if type_ >= RDB_OPCODE_FUNCTION2 or type_ == -1:
-            if type_ == -1:
-                return rdbLoadRio_eoferr()
-            if type_ == RDB_OPCODE_EXPIRETIME:
-                expiretime = rdbLoadTime(rdb) * 1000
-                if rioGetReadError(rdb):
-                    return rdbLoadRio_eoferr()
-                continue
-            if type_ == RDB_OPCODE_EXPIRETIME_MS:
-                expiretime = rdbLoadMillisecondTime(rdb, rdbver)
-                if rioGetReadError(rdb):
-                    return rdbLoadRio_eoferr()
-                continue
-            if type_ == RDB_OPCODE_FREQ:
-                b = rioRead(rdb, 1)
-                if b is None:
-                    return rdbLoadRio_eoferr()
-                lfu_freq = b[0]
-                continue
-            if type_ == RDB_OPCODE_IDLE:
-                lru_idle = rdbLoadLen(rdb)
-                if lru_idle == RDB_LENERR:
-                    return rdbLoadRio_eoferr()
-                lru_idle = to_llong(lru_idle)
-                continue
-            if type_ == RDB_OPCODE_EOF:
-                break
-            if type_ == RDB_OPCODE_SELECTDB:
-                dbid = rdbLoadLen(rdb)
-                if dbid == RDB_LENERR:
-                    return rdbLoadRio_eoferr()
-                if dbid >= server.dbnum:
-                    serverLog(LL_WARNING, "FATAL: Data file was created with a Redis server configured to handle "
-                                          "more than %d databases. Exiting\n", server.dbnum)
-                    sys.exit(1)
-                db = server.db[dbid]
-                continue
-            if type_ == RDB_OPCODE_RESIZEDB:
-                db_size = rdbLoadLen(rdb)
-                expires_size = rdbLoadLen(rdb) if db_size != RDB_LENERR else RDB_LENERR
-                if expires_size == RDB_LENERR:
-                    return rdbLoadRio_eoferr()
-                dictExpand(db.dict, rdb_expand_hint(rdb, db_size))
-                dictExpand(db.expires, rdb_expand_hint(rdb, expires_size))
-                continue
-            if type_ == RDB_OPCODE_AUX:
-                if rdbLoadRio_aux(rdb, rsi) == C_ERR:
-                    return rdbLoadRio_eoferr()
-                continue
-            if type_ == RDB_OPCODE_MODULE_AUX:
-                if rdbLoadRio_moduleaux(rdb) == C_ERR:
-                    return rdbLoadRio_eoferr()
-                continue
-            if rdbver >= 10 and (type_ == RDB_OPCODE_FUNCTION or type_ == RDB_OPCODE_FUNCTION2):
-                rdbReportReadError(2322, "Unknown RDB encoding type %d: a library of functions (Redis 7.0)", type_)
-                return rdbLoadRio_eoferr()
 
-        key = rdb_load_sds(rdb)
-        if key is None:
-            return rdbLoadRio_eoferr()
-        if rdbver < 10 and type_ > RDB_TYPE_STREAM_LISTPACKS:
-            rdbReportReadError(2322, "Unknown RDB encoding type %d", type_)
-            return rdbLoadRio_eoferr()
-        try:
-            val, error = rdbLoadObject(type_, rdb, key)
-        except BROKEN_VALUE as e:               # C crashes, or goes on with a broken value
-            rdbReportCorruptRDB(2322, "Value of type %d is broken: %s", type_, e)
-            return rdbLoadRio_eoferr()
-
-        if val is None:
-            # Old bugs could leave empty keys behind: they are dropped, not fatal.
-            if error != RDB_LOAD_ERR_EMPTY_KEY:
-                return rdbLoadRio_eoferr()
-            if empty_keys_skipped < 10:
-                serverLog(LL_WARNING, "rdbLoadObject skipping empty key: %s", key)
-            empty_keys_skipped += 1
-        elif skip_expired and expiretime != -1 and expiretime < now:
-            # A replica waits for the master's DEL; an AOF tail counts on every key of its preamble.
-            expired_keys_skipped += 1
-        else:
-            keys_loaded += 1
-            if not dbAddRDBLoad(db, key, val):
-                if not rdbflags & RDBFLAGS_ALLOW_DUP:
-                    serverLog(LL_WARNING, "RDB has duplicated key '%s' in DB %d", key, db.id)
-                    serverPanic("Duplicated key found in RDB file")
-                keyobj.ptr = key
-                dbSyncDelete(db, keyobj)
-                dbAddRDBLoad(db, key, val)
-            if expiretime != -1:
-                keyobj.ptr = key
-                setExpire(None, db, keyobj, expiretime)
-            if lfu_freq != -1 or lru_idle != -1:
-                objectSetLRUOrLFU(val, lfu_freq, lru_idle, lru_clock, 1000)
-
-        if server.key_load_delay:
-            debugDelay(server.key_load_delay)
-        expiretime = lfu_freq = lru_idle = -1
-
+def rdbLoadRio_end(rdb, rdbver, keys_loaded, expired_keys_skipped, empty_keys_skipped):
+    """Behind the keys: compare the checksum, say how many keys there were -> C_OK, C_ERR."""
+    # Verify the checksum if RDB version is >= 5
     if rdbver >= 5:
-        rio_settle(rdb)
         expected = rdb.cksum
-        b = rioRead(rdb, 8)
-        if b is None:
+        buf = rioRead(rdb, 8)
+        if buf is None:
             return rdbLoadRio_eoferr()
         if server.rdb_checksum and not server.skip_checksum_validation:
-            cksum = int.from_bytes(b, "little")
+            cksum = int.from_bytes(buf, "little")
             if cksum == 0:
                 serverLog(LL_WARNING, "RDB file was saved with checksum disabled: no check performed.")
             elif cksum != expected:
@@ -947,39 +963,50 @@ def rdbLoadRio_eoferr():
 
 def rdbLoadRio_aux(rdb, rsi):
     """A pair of strings about the file.  Those we do not know are passed over, as the format promises."""
-    auxkey = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
-    auxval = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS) if auxkey is not None else None
+    auxkey = rdbLoadStringObject(rdb)
+    if auxkey is None:
+        return C_ERR
+    auxval = rdbLoadStringObject(rdb)
     if auxval is None:
         return C_ERR
-    name = auxkey.lower()
-    if auxkey[:1] == b"%":
-        serverLog(LL_NOTICE, "RDB '%s': %s", auxkey, auxval)
+
+    name = auxkey.ptr.lower()                       # strcasecmp
+    if auxkey.ptr[:1] == b"%":
+        # A line for the log.
+        serverLog(LL_NOTICE, "RDB '%s': %s", auxkey.ptr, auxval.ptr)
     elif name == b"repl-stream-db":
         if rsi is not None:
-            rsi.repl_stream_db = atoi(auxval)
+            rsi.repl_stream_db = atoi(auxval.ptr)
     elif name == b"repl-id":
-        if rsi is not None and len(auxval) == CONFIG_RUN_ID_SIZE:
-            rsi.repl_id = auxval
+        if rsi is not None and len(auxval.ptr) == CONFIG_RUN_ID_SIZE:
+            rsi.repl_id = auxval.ptr
             rsi.repl_id_is_set = 1
     elif name == b"repl-offset":
         if rsi is not None:
-            rsi.repl_offset = strtoll(auxval)[0]
+            rsi.repl_offset = strtoll(auxval.ptr)[0]
     elif name == b"lua":
-        if luaCreateFunction(None, server.lua, createObject(OBJ_STRING, auxval)) is None:
-            rdbReportCorruptRDB(2546, "Can't load Lua script from RDB file! BODY: %s", auxval)
+        # Load the script back in memory.
+        if luaCreateFunction(None, server.lua, auxval) is None:
+            rdbReportCorruptRDB(2546, "Can't load Lua script from RDB file! BODY: %s", auxval.ptr)
     elif name == b"redis-ver":
-        serverLog(LL_NOTICE, "Loading RDB produced by version %s", auxval)
+        serverLog(LL_NOTICE, "Loading RDB produced by version %s", auxval.ptr)
     elif name == b"ctime":
-        serverLog(LL_NOTICE, "RDB age %d seconds", max(0, to_llong(unix_time() - strtol(auxval)[0])))
+        age = to_llong(unix_time() - strtol(auxval.ptr)[0])
+        if age < 0:
+            age = 0
+        serverLog(LL_NOTICE, "RDB age %d seconds", age)
     elif name == b"used-mem":
-        usedmem = strtoll(auxval)[0]
+        usedmem = strtoll(auxval.ptr)[0]
         serverLog(LL_NOTICE, "RDB memory usage when created %.2f Mb", usedmem / (1024 * 1024))
         server.loading_rdb_used_mem = usedmem
     elif name == b"aof-preamble":
-        if strtoll(auxval)[0]:
+        haspreamble = strtoll(auxval.ptr)[0]
+        if haspreamble:
             serverLog(LL_NOTICE, "RDB has an AOF tail")
-    elif name != b"redis-bits":
-        serverLog(LL_DEBUG, "Unrecognized RDB AUX field: '%s'", auxkey)
+    elif name == b"redis-bits":
+        pass                                        # Just ignored.
+    else:
+        serverLog(LL_DEBUG, "Unrecognized RDB AUX field: '%s'", auxkey.ptr)
     return C_OK
 
 
@@ -1006,7 +1033,7 @@ def rdbLoad(filename, rsi, rdbflags):
     global _rdbLoadRio_errno
     _rdbLoadRio_errno = errno.EINVAL
     try:
-        fp = open(filename, "rb", buffering=0)
+        fp = open(filename, "rb", buffering=RIO_FILE_BUFFER)
     except OSError as e:
         _rdbLoadRio_errno = e.errno
         return C_ERR

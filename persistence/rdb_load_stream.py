@@ -9,9 +9,10 @@ Departures   the additions of version 10 are read and dropped.
 """
 from datastructs.listpack import lpFirst
 from datastructs.rax import raxFind, raxIterator, raxNext, raxNotFound, raxSeek, raxStart, raxStop, raxTryInsert
-from persistence.rdb_h import (RDB_LENERR, RDB_LOAD_ERR_OTHER, RDB_TYPE_STREAM_LISTPACKS_2, RDB_VERSION)
+from persistence.rdb_h import (
+    RDB_LENERR, RDB_LOAD_ERR_OTHER, RDB_LOAD_PLAIN, RDB_LOAD_SDS, RDB_TYPE_STREAM_LISTPACKS_2, RDB_VERSION)
 from persistence.rdb_load import (
-    rdbLoadLen, rdbLoadMillisecondTime, rdbReportCorruptRDB, rdbReportReadError, rdb_load_sds)
+    rdbGenericLoadStringObject, rdbLoadLen, rdbLoadMillisecondTime, rdbReportCorruptRDB, rdbReportReadError)
 from persistence.rio import rioGetReadError, rioRead
 from server.object import createStreamObject
 from server.server_h import server
@@ -59,14 +60,14 @@ def rdbLoadObject_stream_listpacks(rdb, s, deep):
         return 0
     while listpacks:
         listpacks -= 1
-        nodekey = rdb_load_sds(rdb)                 # the ID that those inside are relative to
+        nodekey = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)         # the ID that those inside are relative to
         if nodekey is None:
             rdbReportReadError(2035, "Stream master ID loading failed: invalid encoding or I/O error.")
             return 0
         if len(nodekey) != STREAM_ID_SIZE:
             rdbReportCorruptRDB(2040, "Stream node key entry is not the size of a stream ID")
             return 0
-        lp = rdb_load_sds(rdb)
+        lp = rdbGenericLoadStringObject(rdb, RDB_LOAD_PLAIN)
         if lp is None:
             rdbReportReadError(2052, "Stream listpacks loading failed.")
             return 0
@@ -87,7 +88,7 @@ def rdbLoadObject_stream_listpacks(rdb, s, deep):
 
 def rdbLoadObject_stream_cgroup(rdb, s, deep, v2):
     """Read one consumer group -> 1, or 0 after a report."""
-    cgname = rdb_load_sds(rdb)
+    cgname = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
     if cgname is None:
         rdbReportReadError(2116, "Error reading the consumer group name from Stream")
         return 0
@@ -149,7 +150,7 @@ def rdbLoadObject_stream_cgroup(rdb, s, deep, v2):
 
 def rdbLoadObject_stream_consumer(rdb, cgroup):
     """Read one consumer and link its pending messages -> 1, or 0 after a report."""
-    cname = rdb_load_sds(rdb)
+    cname = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)
     if cname is None:
         rdbReportReadError(2188, "Error reading the consumer name from Stream group.")
         return 0

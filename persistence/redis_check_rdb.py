@@ -19,7 +19,7 @@ from persistence.rdb_h import (
 from persistence.rdb_load import (
     moduleTypeNameByID, rdbGenericLoadStringObject, rdbLoadCheckModuleValue, rdbLoadLen, rdbLoadMillisecondTime,
     rdbLoadObject, rdbLoadProgressCallback, rdbLoadTime, rdbLoadType, startLoadingFile, stopLoading)
-from persistence.rio import rio, rioGetReadError, rioInitWithFile, rio_processed_bytes, rioRead, rioTell, rio_settle
+from persistence.rio import rio, rioGetReadError, rioInitWithFile, rioRead, RIO_FILE_BUFFER
 from server.server_h import C_ERR, C_OK, SANITIZE_DUMP_YES, server, shared
 from server.stdio import open_standard_streams
 
@@ -72,7 +72,7 @@ def rdbShowGenericInfo():
 
 
 def rdb_check_offset():
-    return rio_processed_bytes(rdbstate.rio) if rdbstate.rio is not None else 0
+    return rdbstate.rio.processed_bytes if rdbstate.rio is not None else 0
 
 
 def rdbCheckError(fmt, *args):
@@ -105,7 +105,7 @@ def redis_check_rdb(rdbfilename, fp):
     closefile = fp is None
     if fp is None:
         try:
-            fp = open(rdbfilename, "rb", buffering=0)
+            fp = open(rdbfilename, "rb", buffering=RIO_FILE_BUFFER)
         except OSError:
             return 1
     startLoadingFile(fp, rdbfilename, RDBFLAGS_NONE)
@@ -125,8 +125,6 @@ def redis_check_rdb(rdbfilename, fp):
             rdbCheckError("Unexpected EOF reading RDB file")
     if closefile:
         fp.close()
-    else:
-        fp.seek(rioTell(rdb))                       # the rio has read ahead
     stopLoading(ok)
     return 0 if ok else 1
 
@@ -232,7 +230,6 @@ def redis_check_rdb_read(rdb):
 
     if rdbver >= 5 and server.rdb_checksum:
         rdbstate.doing = RDB_CHECK_DOING_CHECK_SUM
-        rio_settle(rdb)
         expected = rdb.cksum
         buf = rioRead(rdb, 8)
         if buf is None:

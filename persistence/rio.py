@@ -4,14 +4,11 @@ Lives here   the `rio` struct, its four targets, rioRead/rioWrite with checksum,
 Called from  rdb*, aof, cluster_migrate, replication (diskless load) [command, child, startup, read].
 Calls out    crc64, connRead, os.
 State        none of its own: everything is in the rio.
-Rules        rioWrite -> 1 or 0; rioRead -> bytes, or None at an error.  Errors are sticky (RIO_FLAG_*): a writer may go
-             on and test rioGetWriteError() once at the end.  errno of the failed call stays in r.error.
-             rioFlush before closing a file or pipe: up to RIO_CHUNK bytes wait in r.wbuf.
-Departures   C copies and sums every field on its own.  Here a rio collects bytes and passes them on, and sums them, in
-             chunks: writers append to r.wbuf, readers cut from r.rbuf at r.rpos.  `update_cksum` is called once a chunk,
-             so progress is seen every loading-process-events-interval-bytes, as in C, but never inside a chunk.
-             `io` is flattened into the struct.
-Extend       a new target: a function for r.fill (reading) or r.drain (writing), and an rioInitWith... that sets it.
+Rules        rioWrite -> 1 or 0; rioRead -> bytes, or None at an error.  Errors are sticky (RIO_FLAG_*).  errno of the
+             failed call stays in r.error.  rioFlush before closing a file or pipe.
+Departures   `io` is flattened into the struct: where two targets have a field of one name, they share it.  A file target is
+             a Python file with a buffer, as C's FILE has one.
+Extend       a new target: four functions and an rioInitWith... that sets them.
 """
 import errno
 import os
@@ -24,71 +21,88 @@ from server.server_h import PROTO_IOBUF_LEN
 RIO_FLAG_READ_ERROR = (1 << 0)
 RIO_FLAG_WRITE_ERROR = (1 << 1)
 
-RIO_CHUNK = 256 * 1024                  # bytes collected before the target and the checksum see them
+RIO_FILE_BUFFER = 256 * 1024            # bytes, `buffering` of the files that are opened for a rio
 RIO_READ_MAX = 16 * 1024 * 1024         # bytes asked of a target at once
-NO_LIMIT = 1 << 62
 
 
 class rio:
     """One stream, reading or writing, never both."""
-    __slots__ = ("fill", "drain", "update_cksum", "cksum", "flags", "processed_bytes", "max_processing_chunk",
-                 "fp", "buffered", "autosync", "conn", "read_limit", "fd", "wbuf", "wlimit", "rbuf", "rpos",
-                 "cksum_pos", "settled", "fetched", "eof", "error")
+    __slots__ = ("read", "write", "tell", "flush", "update_cksum", "cksum", "flags", "processed_bytes", "max_processing_chunk",
+                 "ptr", "pos", "fp", "buffered", "autosync", "conn", "buf", "read_limit", "read_so_far", "fd", "eof", "error")
 
     def __init__(self):
-        self.fill = None           # fill(r, need, want) -> up to want more bytes, b"" at the end (C: read)
-        self.drain = None          # drain(r, data) -> 1 or 0 (C: write)
-        self.update_cksum = None   # update_cksum(r, data), once a chunk; None = no checksum
+        self.read = None           # read(r, n) -> n bytes, or None
+        self.write = None          # write(r, buf) -> 1 or 0
+        self.tell = None           # tell(r) -> position in the stream
+        self.flush = None          # flush(r) -> 1 or 0
+        self.update_cksum = None   # update_cksum(r, buf), for all that passes; None = no checksum
         self.cksum = 0             # CRC-64 of what passed so far
         self.flags = 0             # RIO_FLAG_*
-        self.processed_bytes = 0   # written: bytes passed on; read: bytes in front of rbuf.  See rio_processed_bytes
-        self.max_processing_chunk = 0  # bytes, largest chunk when reading; 0 = RIO_CHUNK
+        self.processed_bytes = 0   # read or written
+        self.max_processing_chunk = 0  # bytes passed to the target and to update_cksum at once; 0 = no limit
+        # --- In-memory buffer target
+        self.ptr = None            # bytes to read from, or bytearray to write to
+        self.pos = 0               # also of conn and fd
         # --- File target
-        self.fp = None             # unbuffered binary file
+        self.fp = None             # binary file with a buffer
         self.buffered = 0          # bytes written since the last fsync
         self.autosync = 0          # fsync every so many bytes; 0 = never
         # --- Connection target
         self.conn = None
+        self.buf = b""             # read and not given out before `pos`; of fd: not written yet
         self.read_limit = 0        # bytes of the stream that may be read; 0 = no limit
-        # --- Pipe target
+        self.read_so_far = 0       # bytes given out
+        # --- FD target
         self.fd = -1
-        # --- Ours: the collected bytes
-        self.wbuf = bytearray()    # written, not passed on; for a memory target the whole result
-        self.wlimit = RIO_CHUNK    # bytes in wbuf that make rioWrite pass it on
-        self.rbuf = b""            # read from the target
-        self.rpos = 0              # first byte of rbuf not given out yet
-        self.cksum_pos = 0         # first byte of rbuf not in cksum yet; <= rpos
-        self.fetched = 0           # read: bytes taken from the target
-        self.settled = 0           # read: bytes that update_cksum has been given
-        self.eof = 0               # 1 = a fill came back empty (C: feof)
+        # --- Ours
+        self.eof = 0               # 1 = a file ended before a read was done (C: feof)
         self.error = 0             # errno of the call that set a flag
 
 # ------------------------- Buffer I/O implementation -----------------------
 
 
+def rioBufferWrite(r, buf):
+    r.ptr += buf
+    r.pos += len(buf)
+    return 1
+
+
+def rioBufferRead(r, n):
+    pos = r.pos
+    if len(r.ptr) - pos < n:
+        return None                 # not enough for n bytes
+    r.pos = pos + n
+    return r.ptr[pos:pos + n]
+
+
+def rioBufferTell(r):
+    return r.pos
+
+
+def rioBufferFlush(r):
+    return 1
+
+
 def rioInitWithBuffer(r, s):
-    """Read from `s`, or write to r.wbuf (start with b"")."""
+    """Read from `s`, bytes, or append to `s`, a bytearray, which is r.ptr from now on."""
     r.__init__()
-    r.fill = rio_buffer_fill
-    r.wlimit = NO_LIMIT
-    r.rbuf = s if type(s) is bytes else bytes(s)
-
-
-def rio_buffer_fill(r, need, want):
-    return b""                              # all there is stands in rbuf from the start
+    r.read = rioBufferRead
+    r.write = rioBufferWrite
+    r.tell = rioBufferTell
+    r.flush = rioBufferFlush
+    r.ptr = s
 
 # --------------------- Stdio file pointer implementation -------------------
 
 
-def rioFileWrite(r, data):
-    """Write `data` to the file; fsync when autosync bytes have come together."""
+def rioFileWrite(r, buf):
+    """Write to the file; fsync when autosync bytes have come together."""
     try:
-        view = memoryview(data)
-        while view:
-            view = view[r.fp.write(view):]
-        r.buffered += len(data)
+        r.fp.write(buf)
+        r.buffered += len(buf)
         if r.autosync and r.buffered >= r.autosync:
-            os.fdatasync(r.fp.fileno())     # C: redis_fsync
+            r.fp.flush()
+            os.fdatasync(r.fp.fileno())     # redis_fsync
             r.buffered = 0
     except OSError as e:
         r.error = e.errno
@@ -96,198 +110,230 @@ def rioFileWrite(r, data):
     return 1
 
 
-def rioFileRead(r, need, want):
+def rioFileRead(r, n):
+    """C: fread.  The length may be a lie, so big ones are asked for bit by bit."""
+    pieces = []
+    left = n
     try:
-        return r.fp.read(want)
+        while left:
+            data = r.fp.read(left if left < RIO_READ_MAX else RIO_READ_MAX)
+            if not data:
+                r.eof = 1
+                return None
+            pieces.append(data)
+            left -= len(data)
     except OSError as e:
         r.error = e.errno
-        return b""
+        return None
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def close_after_error(fp):
+    """Close a file whose buffer cannot be written out: as fclose does, and whatever it says (ours)."""
+    try:
+        fp.close()
+    except OSError:
+        pass
+
+
+def rioFileTell(r):
+    return r.fp.tell()
+
+
+def rioFileFlush(r):
+    try:
+        r.fp.flush()
+    except OSError as e:
+        r.error = e.errno
+        return 0
+    return 1
 
 
 def rioInitWithFile(r, fp):
-    """`fp` is a binary file opened with buffering=0: the rio does the buffering."""
+    """`fp` is a binary file with a buffer (RIO_FILE_BUFFER)."""
     r.__init__()
-    r.fill = rioFileRead
-    r.drain = rioFileWrite
+    r.read = rioFileRead
+    r.write = rioFileWrite
+    r.tell = rioFileTell
+    r.flush = rioFileFlush
     r.fp = fp
 
 # ------------------- Connection implementation -------------------
+# rdbLoadRio reads from it what a master sends; nothing is written to it.
 
 
-def rioConnRead(r, need, want):
+def rioConnWrite(r, buf):
+    return 0
+
+
+def rioConnRead(r, n):
     """Read from the socket, waiting as its receive timeout allows, and never past the limit."""
-    want = min(want, 4 * PROTO_IOBUF_LEN)
-    if r.read_limit:
-        left = r.read_limit - r.fetched
-        if need > left:
-            r.error = errno.EOVERFLOW
-            return b""
-        want = min(want, left)
-    data = connRead(r.conn, want)
-    if data is None:                        # an error, or the receive timeout
-        r.error = r.conn.last_errno or errno.ETIMEDOUT
-        return b""
-    return data
+    pos = r.pos
+    avail = len(r.buf) - pos
+    if n > avail:
+        pieces = [r.buf[pos:]]
+        # If what is there does not suffice, read more.
+        while n > avail:
+            needs = n - avail
+            # Read either what's missing, or PROTO_IOBUF_LEN, the bigger of the two; but of a lie not all at once.
+            toread = min(max(needs, PROTO_IOBUF_LEN), RIO_READ_MAX)
+            if r.read_limit != 0 and r.read_so_far + avail + toread > r.read_limit:
+                # Up to the limit is fine, unless the caller wants more than that.
+                if r.read_limit >= r.read_so_far + n:
+                    toread = r.read_limit - r.read_so_far - avail
+                else:
+                    r.error = errno.EOVERFLOW
+                    return None
+            data = connRead(r.conn, toread)
+            if not data:
+                if data is None:                # an error, or the receive timeout
+                    r.error = r.conn.last_errno or errno.ETIMEDOUT
+                return None
+            pieces.append(data)
+            avail += len(data)
+        r.buf = b"".join(pieces)
+        pos = 0
+    r.pos = pos + n
+    r.read_so_far += n
+    return r.buf[pos:pos + n]
+
+
+def rioConnTell(r):
+    return r.read_so_far
+
+
+def rioConnFlush(r):
+    return rioConnWrite(r, None)
 
 
 def rioInitWithConn(r, conn, read_limit):
     """Read a stream of `read_limit` bytes from `conn` (0: the end is not known beforehand)."""
     r.__init__()
-    r.fill = rioConnRead
+    r.read = rioConnRead
+    r.write = rioConnWrite
+    r.tell = rioConnTell
+    r.flush = rioConnFlush
     r.conn = conn
     r.read_limit = read_limit
 
 
 def rioFreeConn(r):
     """Let go of the connection; return the bytes that were read and not used, or None (C: the out-parameter)."""
-    rest = r.rbuf[r.rpos:]
-    r.rbuf, r.rpos, r.cksum_pos, r.conn = b"", 0, 0, None
-    return rest or None
+    remaining = r.buf[r.pos:]
+    r.buf, r.pos, r.conn = b"", 0, None
+    return remaining or None
 
 # ------------------- File descriptor implementation ------------------
+# The child of a diskless sync writes the RDB into a pipe through it.
 
 
-def rioFdWrite(r, data):
-    """Write all of `data` to the (blocking) pipe."""
-    view = memoryview(data)
+def rioFdWrite(r, buf):
+    """Write to the (blocking) pipe; None writes out what is kept, which is how rioFdFlush works.
+
+    Small writes are kept until they are worth a system call; big ones are not copied.
+    """
+    doflush = buf is None
+    if not doflush and len(buf) > PROTO_IOBUF_LEN:
+        # First what has been kept, then the new data from where they are.
+        if r.buf:
+            if rioFdWrite(r, None) == 0:
+                return 0
+    else:
+        if not doflush:
+            r.buf += buf
+            if len(r.buf) > PROTO_IOBUF_LEN:
+                doflush = 1
+            if not doflush:
+                return 1
+        buf = r.buf
+
+    nwritten = 0
     try:
-        while view:
-            view = view[os.write(r.fd, view):]
+        with memoryview(buf) as p:
+            while nwritten != len(p):
+                nwritten += os.write(r.fd, p[nwritten:])
     except OSError as e:
         r.error = errno.ETIMEDOUT if e.errno == errno.EWOULDBLOCK else e.errno
         return 0
+    r.pos += nwritten
+    r.buf.clear()
     return 1
 
 
+def rioFdRead(r, n):
+    return None
+
+
+def rioFdTell(r):
+    return r.pos
+
+
+def rioFdFlush(r):
+    return rioFdWrite(r, None)
+
+
 def rioInitWithFd(r, fd):
-    """Write to `fd`.  Chunks are small, so that the reader of the pipe is kept busy."""
     r.__init__()
-    r.drain = rioFdWrite
+    r.read = rioFdRead
+    r.write = rioFdWrite
+    r.tell = rioFdTell
+    r.flush = rioFdFlush
     r.fd = fd
-    r.wlimit = PROTO_IOBUF_LEN
+    r.buf = bytearray()
 
 
 def rioFreeFd(r):
-    r.wbuf = bytearray()
+    r.buf = bytearray()
 
 # ---------------------------- Generic functions ----------------------------
 
 
-def rioWrite(r, data):
-    """Append `data` to the stream -> 1, or 0 when it is in error."""
-    wbuf = r.wbuf
-    if len(data) <= RIO_CHUNK or r.wlimit == NO_LIMIT:
-        wbuf += data
-        if len(wbuf) < r.wlimit:
-            return 1
-        return rio_write_out(r)
-    if rio_write_out(r) == 0:               # big data goes past the buffer, uncopied
-        return 0
-    view = memoryview(data)
-    for start in range(0, len(view), 8 * 1024 * 1024):
-        if rio_pass_on(r, view[start:start + 8 * 1024 * 1024]) == 0:
-            return 0
-    return 1
-
-
-def rio_write_out(r):
-    """Pass the collected bytes on to checksum and target -> 1 or 0 (ours)."""
-    wbuf = r.wbuf
-    if not wbuf or r.drain is None:
-        return 0 if r.flags & RIO_FLAG_WRITE_ERROR else 1
-    ok = rio_pass_on(r, wbuf)
-    wbuf.clear()
-    return ok
-
-
-def rio_pass_on(r, data):
+def rioWrite(r, buf):
+    """Append `buf` to the stream -> 1, or 0 when it is in error."""
     if r.flags & RIO_FLAG_WRITE_ERROR:
         return 0
-    if r.update_cksum is not None:
-        r.update_cksum(r, data)
-    if r.drain(r, data) == 0:
-        r.flags |= RIO_FLAG_WRITE_ERROR
-        return 0
-    r.processed_bytes += len(data)
+    n = len(buf)
+    while n:
+        bytes_to_write = r.max_processing_chunk if r.max_processing_chunk and r.max_processing_chunk < n else n
+        data = buf if bytes_to_write == n else buf[:bytes_to_write]
+        if r.update_cksum is not None:
+            r.update_cksum(r, data)
+        if r.write(r, data) == 0:
+            r.flags |= RIO_FLAG_WRITE_ERROR
+            return 0
+        n -= bytes_to_write
+        if n:
+            buf = memoryview(buf)[bytes_to_write:]
+        r.processed_bytes += bytes_to_write
     return 1
 
 
 def rioRead(r, n):
     """Return exactly `n` bytes, or None when the stream ends before or is in error."""
-    pos = r.rpos
-    end = pos + n
-    if end <= len(r.rbuf):
-        r.rpos = end
-        return r.rbuf[pos:end]
-    if not rio_fill(r, n):
-        return None
-    pos = r.rpos
-    r.rpos = end = pos + n
-    return r.rbuf[pos:end] if pos or end != len(r.rbuf) else r.rbuf
-
-
-def rio_fill(r, n):
-    """Make rbuf hold `n` bytes from rpos on -> 1 or 0 (ours).
-
-    The bytes in front of rpos leave the buffer, so they are counted and summed here, piece by piece of at most
-    max_processing_chunk bytes: update_cksum is what lets a loading server serve its clients.
-    """
     if r.flags & RIO_FLAG_READ_ERROR:
-        return 0
-    rio_settle(r)
-    rest = r.rbuf[r.rpos:]
-    r.processed_bytes += r.rpos
-    r.rbuf, r.rpos, r.cksum_pos = rest, 0, 0
-    have = len(rest)
-    if have >= n:
-        return 1
-    chunk = r.max_processing_chunk or RIO_CHUNK
-    if chunk > RIO_CHUNK:
-        chunk = RIO_CHUNK
-    pieces = [rest] if rest else []
-    while have < n:
-        # The length may be a lie, so big ones are asked for bit by bit.
-        data = r.fill(r, n - have, max(chunk, min(n - have, RIO_READ_MAX)))
-        if not data:
-            r.eof = 1
+        return None
+    pieces = []
+    while n:
+        bytes_to_read = r.max_processing_chunk if r.max_processing_chunk and r.max_processing_chunk < n else n
+        data = r.read(r, bytes_to_read)
+        if data is None:
             r.flags |= RIO_FLAG_READ_ERROR
-            r.rbuf = b"".join(pieces)
-            return 0
+            return None
+        if r.update_cksum is not None:
+            r.update_cksum(r, data)
         pieces.append(data)
-        have += len(data)
-        r.fetched += len(data)
-    r.rbuf = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    return 1
-
-
-def rio_settle(r):
-    """Bring cksum up to rpos, calling update_cksum as C does (ours)."""
-    if r.update_cksum is None or r.cksum_pos == r.rpos:
-        return
-    step = r.max_processing_chunk or NO_LIMIT
-    start, end = r.cksum_pos, r.rpos
-    r.cksum_pos = end                       # ORDER: update_cksum may serve clients, which may look at this rio
-    view = memoryview(r.rbuf)
-    while start < end:
-        piece = view[start:min(start + step, end)]
-        r.update_cksum(r, piece)
-        r.settled += len(piece)
-        start += len(piece)
-
-
-def rio_processed_bytes(r):
-    """Bytes read or written so far (C: r->processed_bytes)."""
-    return r.processed_bytes + r.rpos + (len(r.wbuf) if r.drain is not None else 0)
+        n -= bytes_to_read
+        r.processed_bytes += bytes_to_read
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def rioTell(r):
-    """Position in the stream, counting from where the rio began."""
-    return len(r.wbuf) if r.wlimit == NO_LIMIT and r.wbuf else rio_processed_bytes(r)
+    return r.tell(r)
 
 
 def rioFlush(r):
     """Hand everything to the target -> 1 or 0."""
-    return rio_write_out(r)
+    return r.flush(r)
 
 
 def rioGetReadError(r):
@@ -302,33 +348,42 @@ def rioClearErrors(r):
     r.flags &= ~(RIO_FLAG_READ_ERROR | RIO_FLAG_WRITE_ERROR)
 
 
-def rioGenericUpdateChecksum(r, data):
+def rioGenericUpdateChecksum(r, buf):
     """The update_cksum of files and memory."""
-    r.cksum = crc64(r.cksum, data)
+    r.cksum = crc64(r.cksum, buf)
 
 
 def rioSetAutoSync(r, nbytes):
     """fsync a file target every `nbytes`, so that the kernel never has too much to write at once."""
-    if r.drain is rioFileWrite:
-        r.autosync = nbytes
+    if r.write is not rioFileWrite:
+        return
+    r.autosync = nbytes
 
 # --------------------------- Higher level interface --------------------------
 
 
 def rioWriteBulkCount(r, prefix, count):
-    """Write "*<count>\\r\\n"; `prefix` is b"*" or b"$"."""
-    return rioWrite(r, b"%b%d\r\n" % (prefix, count))
+    """Write "*<count>\\r\\n" -> bytes written, or 0; `prefix` is b"*" or b"$"."""
+    cbuf = b"%b%d\r\n" % (prefix, count)
+    if rioWrite(r, cbuf) == 0:
+        return 0
+    return len(cbuf)
 
 
-def rioWriteBulkString(r, s):
-    """Write "$<len>\\r\\n<s>\\r\\n"."""
-    if len(s) > RIO_CHUNK:
-        return rioWrite(r, b"$%d\r\n" % len(s)) and rioWrite(r, s) and rioWrite(r, b"\r\n")
-    return rioWrite(r, b"$%d\r\n%b\r\n" % (len(s), s))
+def rioWriteBulkString(r, buf):
+    """Write "$<len>\\r\\n<buf>\\r\\n" -> bytes written, or 0."""
+    nwritten = rioWriteBulkCount(r, b"$", len(buf))
+    if nwritten == 0:
+        return 0
+    if len(buf) > 0 and rioWrite(r, buf) == 0:
+        return 0
+    if rioWrite(r, b"\r\n") == 0:
+        return 0
+    return nwritten + len(buf) + 2
 
 
-def rioWriteBulkLongLong(r, n):
-    return rioWriteBulkString(r, b"%d" % to_llong(n))
+def rioWriteBulkLongLong(r, ll):
+    return rioWriteBulkString(r, b"%d" % to_llong(ll))
 
 
 def rioWriteBulkDouble(r, d):

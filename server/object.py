@@ -79,6 +79,18 @@ def createStringObject(s):
     return createRawStringObject(s)
 
 
+def tryCreateRawStringObject(s):
+    """createRawStringObject for bytes of any length (C: does not abort when there is no memory)."""
+    return createObject(OBJ_STRING, s)
+
+
+def tryCreateStringObject(s):
+    """createStringObject for bytes of any length (C: does not abort when there is no memory)."""
+    if len(s) <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT:
+        return createEmbeddedStringObject(s)
+    return tryCreateRawStringObject(s)
+
+
 def createStringObjectFromLongLongWithOptions(value, valueobj):
     """Create an INT object, or take a shared integer if possible -> object.
 

@@ -19,7 +19,7 @@ connection types hold are rebound, too.
 import sys
 
 from server.client.connection import CT_Socket
-from server.fastpath import dicts, lists, replies, requests, skiplists, streams, ziplist_walks, ziplists
+from server.fastpath import dicts, lists, rdb_files, replies, requests, skiplists, streams, ziplist_walks, ziplists
 from server.server_h import server
 
 PROJECT = ("ae", "cluster", "datastructs", "persistence", "replication", "server")
@@ -33,7 +33,7 @@ def replacements():
     With IO threads reading, parsing and writing belong to the threads: the room of requests stands aside.
     """
     table = []
-    for room in (dicts, skiplists, ziplists, ziplist_walks, lists, streams, replies):
+    for room in (dicts, skiplists, ziplists, ziplist_walks, lists, streams, replies, rdb_files):
         table += room.replacements()
     if server.io_threads_num == 1:
         table += requests.replacements()
