@@ -13,7 +13,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What PyPy can do without, since it has to be compiled there: psutil (then /proc is read), lupa (then EVAL says what is missing).
 UNLESS_PYPY = $(BIN)/python -c "import sys; sys.exit(sys.implementation.name != 'pypy')"
 
-.PHONY: run test test-apps test-pythons lint debug docs bench cluster sentinel gdb chains c-source c-index sidebyside trace test-redis differential soak crash clean install pyz
+.PHONY: run test test-apps test-pythons lint debug docs bench cluster sentinel gdb chains c-source c-index sidebyside trace test-redis differential soak crash chaos cluster-long clean install pyz
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -115,6 +115,16 @@ differential: $(VENV)/.test
 soak: $(VENV)/.test
 	AEREDIS_SOAK_CONNECTIONS=20000 AEREDIS_HOSTILE_STRINGS=100000 AEREDIS_IDLE_CONNECTIONS=10000 AEREDIS_PIPELINE=1000000 \
 		$(BIN)/python -m pytest tests/integration/test_soak.py tests/integration/test_hostile_clients.py $(ARGS)
+
+# A mixed cluster under kills, partitions, failovers, reshards and writers.  MINUTES=5 SEED=1
+chaos: $(VENV)/.test
+	$(BIN)/python -m tests.support.chaos --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1) $(ARGS)
+
+# The cluster's other tests at full length: 1,000 simulated clusters, partitions, damaged packets for 10 minutes each, 20 idle nodes.
+cluster-long: $(VENV)/.test
+	AEREDIS_CLUSTER_SEEDS=$(or $(SEEDS),1000) AEREDIS_PARTITIONS=1 AEREDIS_FUZZ_SECONDS=$(or $(FUZZ),600) AEREDIS_CLUSTER_IDLE=1 \
+		$(BIN)/python -m pytest tests/unit/cluster/test_simulation.py tests/integration/test_cluster_partitions.py \
+		tests/integration/test_cluster_fuzz.py tests/integration/test_cluster_figures.py $(ARGS)
 
 # Kills and damaged files, at full length: 50 rounds of kill -9, 2,000 flipped bytes, each file judged by the real server as well.
 crash: $(VENV)/.test

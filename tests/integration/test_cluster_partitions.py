@@ -1,4 +1,5 @@
 """Partitions of real processes, through a proxy that knows who talks to whom; kill -9 while nodes.conf is saved."""
+import io
 import os
 import re
 import signal
@@ -6,7 +7,8 @@ import time
 
 import pytest
 
-from tests.support.cluster import agree, ask, cluster_nodes, info, join, my_id, start_nodes, wait_until
+from tests.support.chaos import chaos
+from tests.support.cluster import agree, ask, cluster_nodes, info, join, my_id, redis_cli_path, start_nodes, wait_until
 from tests.support.pairproxy import PartitionedCluster
 from tests.support.resp import RespError
 from tests.support.server import real_server_path
@@ -84,6 +86,16 @@ def test_half_of_the_nodes_elect_nobody():
         assert masters() == before and all(info(n)["cluster_state"] == "fail" for n in c.nodes)
         c.proxy.heal()
         assert c.agreed()
+
+
+@pytest.mark.skipif(not redis_cli_path(), reason="no redis-cli here")
+def test_chaos():
+    """A short `make chaos`, which says what is looked at."""
+    out = io.StringIO()
+    try:
+        assert "writes acknowledged" in chaos(12, int(os.environ.get("AEREDIS_SEED", "1")), out=out)
+    finally:
+        print(out.getvalue())
 
 
 def test_killed_while_it_votes():

@@ -581,8 +581,40 @@ def picture_clusterslots(s):
     return lines
 
 
+def picture_clusterlinks(s):
+    """Which packets went over each link of four nodes in ten seconds: tests.support.simcluster, by its seed."""
+    from cluster.cluster_command import clusterGetMessageTypeString
+    from cluster.cluster_bus import clusterPropagatePublish
+    from cluster.cluster_h import clusterMsg_start
+    from server.object import createStringObject
+    from tests.support.simcluster import Sim
+    letters = "ABCa"
+    seen = {(a, b): ([], []) for a in letters for b in letters if a != b}
+
+    def count(conn, packet):
+        me, other = letters[conn.node.number], letters[conn.peer.node.number]
+        type_ = clusterGetMessageTypeString(clusterMsg_start(packet)[4]).decode()
+        is_mine = conn.address is not None
+        kinds = seen[me, other][0] if is_mine else seen[other, me][1]
+        if type_ not in kinds:
+            kinds.append(type_)
+    with Sim(SEED, replicas=1) as sim:
+        sim.set_up()
+        sim.on_packet = count
+        sim.run(3)
+        with sim.on(sim.nodes[0]):
+            clusterPropagatePublish(createStringObject(b"news"), createStringObject(b"hello"))
+        sim.schedule(sim.nodes[0])
+        sim.command(sim.nodes[3], "CLUSTER", "FAILOVER")
+        sim.run(7)
+    lines = ["opened by   to   sent on it                                comes back on it"]
+    for (a, b), (out, back) in sorted(seen.items(), key=lambda item: [letters.index(x) for x in item[0]]):
+        lines.append("    %s  ------> %s   %-40s  %s" % (a, b, " ".join(sorted(out)), " ".join(sorted(back))))
+    return lines
+
+
 PICTURES = {
-    "clusterpacket": picture_clusterpacket, "clusterslots": picture_clusterslots,
+    "clusterpacket": picture_clusterpacket, "clusterslots": picture_clusterslots, "clusterlinks": picture_clusterlinks,
     "dict": picture_dict, "rehash": picture_rehash, "skiplist": picture_skiplist, "ziplist": picture_ziplist,
     "cascade": picture_cascade, "quicklist": picture_quicklist, "intset": picture_intset, "sds": picture_sds,
     "stream": picture_stream, "encodings": picture_encodings, "backlog": picture_backlog,
