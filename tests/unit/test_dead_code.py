@@ -18,9 +18,9 @@ NO_CALLER = {
     "C calls them before the memory test of a crash report, which we leave out (D-5); the tests end their threads with them": {
         "bioKillThreads", "killIOThreads",
     },
-    "encodings and helpers of RDB and AOF that the loops of loading and saving write out (D-102)": {
-        "rdbCheckSetError", "rdbLoadStringObject", "rdbSaveBinaryDoubleValue", "rdbSaveBinaryFloatValue", "rdbSaveDoubleValue",
-        "rdbSaveSingleModuleAux", "rdbWriteRaw", "rioClearErrors", "rioWriteBulkDouble",
+    "parts of rdb.c and rio.c that only modules use, or nobody, as in C": {
+        "rdbCheckSetError", "rdbSaveBinaryFloatValue", "rdbSaveDoubleValue", "rdbSaveSingleModuleAux", "rioClearErrors", "rioGetWriteError",
+        "rioTell",
     },
     USERS: {"_close_all", "aeredis_url", "data_path", "running", "writable"},
     "hooks of the tests: a clock that the test sets, the numbers of an intset": {
