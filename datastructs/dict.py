@@ -293,7 +293,7 @@ def dictRehash(d, n):
     At most n*10 empty buckets are visited, so that a step stays short in a sparse table.
     """
     ht0, ht1 = d.ht
-    if dict_can_resize == DICT_RESIZE_FORBID or not dictIsRehashing(d):
+    if dict_can_resize == DICT_RESIZE_FORBID or d.rehashidx == -1:          # dictIsRehashing
         return 0
     if dict_can_resize == DICT_RESIZE_AVOID:
         s0 = ht0.size
@@ -367,7 +367,8 @@ def dictAdd(d, key, val):
     entry, _ = dictAddRaw(d, key)
     if entry is None:
         return DICT_ERR
-    dictSetVal(d, entry, val)
+    valDup = d.type.valDup
+    entry.val = val if valDup is None else valDup(val)      # dictSetVal
     return DICT_OK
 
 
@@ -378,14 +379,16 @@ def dictAddRaw(d, key):
     """
     if d.rehashidx != -1:                                   # dictIsRehashing
         _dictRehashStep(d)
-    index, existing = _dictKeyIndex(d, key, dictHashKey(d, key))
+    hashFunction = d.type.hashFunction
+    h = hash(key) if hashFunction is None else hashFunction(key)        # dictHashKey
+    index, existing = _dictKeyIndex(d, key, h)
     if index == -1:
         return None, existing
     ht = d.ht[1] if d.rehashidx != -1 else d.ht[0]          # dictIsRehashing
     table = ht.table
-    entry = table[index] = dictEntry(None, table[index])
+    keyDup = d.type.keyDup
+    entry = table[index] = dictEntry(key if keyDup is None else keyDup(key), table[index])      # dictSetKey
     ht.used += 1
-    dictSetKey(d, entry, key)
     return entry, None
 
 
@@ -416,13 +419,15 @@ def dictGenericDelete(d, key, nofree):
         return None
     if d.rehashidx != -1:                                   # dictIsRehashing
         _dictRehashStep(d)
-    h = dictHashKey(d, key)
+    hashFunction = d.type.hashFunction
+    h = hash(key) if hashFunction is None else hashFunction(key)        # dictHashKey
+    keyCompare = d.type.keyCompare
     for ht in d.ht:
         idx = h & ht.sizemask
         he = ht.table[idx]
         prevHe = None
         while he is not None:
-            if he.key is key or dictCompareKeys(d, key, he.key):
+            if key == he.key if keyCompare is None else keyCompare(key, he.key):     # dictCompareKeys
                 if prevHe is not None:
                     prevHe.next = he.next
                 else:
@@ -499,7 +504,7 @@ def dictFind(d, key):
     for ht in d.ht:
         he = ht.table[h & ht.sizemask]
         while he is not None:
-            if he.key is key or (key == he.key if keyCompare is None else keyCompare(key, he.key)):     # dictCompareKeys
+            if key == he.key if keyCompare is None else keyCompare(key, he.key):     # dictCompareKeys
                 return he
             he = he.next
         if d.rehashidx == -1:                               # dictIsRehashing
@@ -805,11 +810,12 @@ def _dictKeyIndex(d, key, hash_):
     """
     if _dictExpandIfNeeded(d) == DICT_ERR:
         return -1, None
+    keyCompare = d.type.keyCompare
     for ht in d.ht:
         idx = hash_ & ht.sizemask
         he = ht.table[idx]
         while he is not None:
-            if he.key is key or dictCompareKeys(d, key, he.key):
+            if key == he.key if keyCompare is None else keyCompare(key, he.key):     # dictCompareKeys
                 return -1, he
             he = he.next
         if d.rehashidx == -1:                               # dictIsRehashing

@@ -375,22 +375,16 @@ def string2ll(s):
     No blanks, no plus, no leading zeros, no "-0": so the bytes can be rebuilt from the number.
     """
     n = len(s)
-    if n == 0 or n > 20:
+    if n > 20:
         return 0, 0
-    first = s[0]
-    if 49 <= first <= 57:                                   # '1'..'9'
-        if n < 19:
-            if s.isdigit():
-                return 1, int(s)
-            return 0, 0
-        if s.isdigit():
-            value = int(s)
-            if value <= 0x7fffffffffffffff:
-                return 1, value
+    if s.isdigit():
+        if s[0] == 48:                                      # '0'
+            return (1, 0) if n == 1 else (0, 0)
+        value = int(s)
+        if n < 19 or value <= 0x7fffffffffffffff:
+            return 1, value
         return 0, 0
-    if n == 1:
-        return (1, 0) if first == 48 else (0, 0)            # '0'
-    if first == 45 and 49 <= s[1] <= 57 and s[1:].isdigit():
+    if n > 1 and s[0] == 45 and s[1] != 48 and s[1:].isdigit():         # '-'
         value = int(s)
         if value >= -0x8000000000000000:
             return 1, value

@@ -328,7 +328,7 @@ def reset_nesting():
     server.propagate_in_transaction = 0
     server.client_pause_in_transaction = 0
     server.blocking_op_nesting = 0
-    server.also_propagate.ops = []
+    server.also_propagate.ops = None
     server.also_propagate.numops = 0
 
 

@@ -25,10 +25,10 @@ from datastructs.zskiplist import zset, zslCreate
 from server.log import serverAssert, serverAssertWithInfo, serverPanic
 from server.lru import LFU_INIT_VAL, LFUGetTimeInMinutes
 from server.server_h import (
-    C_ERR, C_OK, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_NO_SHARED_INTEGERS, new_robj, OBJ_ENCODING_EMBSTR,
+    C_ERR, C_OK, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_NO_SHARED_INTEGERS, OBJ_ENCODING_EMBSTR,
     OBJ_ENCODING_HT, OBJ_ENCODING_INT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_RAW,
     OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_STREAM, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET,
-    OBJ_SHARED_INTEGERS, OBJ_SHARED_REFCOUNT, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, server, shared,
+    OBJ_SHARED_INTEGERS, OBJ_SHARED_REFCOUNT, OBJ_STREAM, OBJ_STRING, OBJ_ZSET, robj, server, shared,
 )
 
 if TYPE_CHECKING:                                   # upward: bound by server/link.py
@@ -50,7 +50,13 @@ def initial_lru():
 
 def createObject(type_, ptr):
     """Create a RAW object of any type -> object; the caller sets another encoding.  HOT"""
-    return new_robj(type_, OBJ_ENCODING_RAW, ptr, initial_lru())
+    o = robj()
+    o.type = type_
+    o.encoding = OBJ_ENCODING_RAW
+    o.ptr = ptr
+    o.refcount = 1
+    o.lru = server.lruclock if not server.maxmemory_policy & MAXMEMORY_FLAG_LFU else initial_lru()
+    return o
 
 
 def makeObjectShared(o):
@@ -64,8 +70,14 @@ def createRawStringObject(s):
 
 
 def createEmbeddedStringObject(s):
-    """Create an EMBSTR object, which is never changed in place; `s` must be bytes -> object."""
-    return new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, initial_lru())
+    """Create an EMBSTR object, which is never changed in place; `s` must be bytes -> object.  HOT"""
+    o = robj()
+    o.type = OBJ_STRING
+    o.encoding = OBJ_ENCODING_EMBSTR
+    o.ptr = s
+    o.refcount = 1
+    o.lru = server.lruclock if not server.maxmemory_policy & MAXMEMORY_FLAG_LFU else initial_lru()
+    return o
 
 
 #: C: with 44 bytes, object and string together just fill a 64-byte block of jemalloc.
@@ -75,7 +87,7 @@ OBJ_ENCODING_EMBSTR_SIZE_LIMIT = 44
 def createStringObject(s):
     """Create a string object of `s` (bytes), EMBSTR up to 44 bytes, else RAW -> object.  HOT"""
     if len(s) <= OBJ_ENCODING_EMBSTR_SIZE_LIMIT:
-        return new_robj(OBJ_STRING, OBJ_ENCODING_EMBSTR, s, initial_lru())      # createEmbeddedStringObject
+        return createEmbeddedStringObject(s)
     return createRawStringObject(s)
 
 
@@ -211,7 +223,7 @@ def tryObjectEncoding(o):
     """
     if o.type != OBJ_STRING:
         serverAssertWithInfo(None, o, o.type == OBJ_STRING)
-    if not sdsEncodedObject(o):
+    if o.encoding != OBJ_ENCODING_RAW and o.encoding != OBJ_ENCODING_EMBSTR:        # sdsEncodedObject
         return o
     # A shared object may stand where no other encoding is expected.
     if o.refcount > 1:

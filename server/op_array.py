@@ -12,14 +12,21 @@ from server.server_h import (
 )
 
 
+def redisOpArrayInit(oa):
+    oa.ops = None
+    oa.numops = 0
+
+
 def redisOpArrayAppend(oa, cmd, dbid, argv, target):
+    if oa.ops is None:
+        oa.ops = []
     oa.ops.append(redisOp(cmd, dbid, argv, target))
     oa.numops += 1
     return oa.numops
 
 
 def redisOpArrayFree(oa):
-    oa.ops = []
+    oa.ops = None
     oa.numops = 0
 
 

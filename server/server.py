@@ -29,14 +29,14 @@ from server.client.networking_reply import addReply, addReplyErrorObject, addRep
 from server.command_lookup import cmdHasMovableKeys, lookupCommand
 from server.keyspace.db_command import shutdownCommand
 from server.keyspace.evict import EVICT_FAIL, performEvictions
-from server.latency_samples import latencyAddSampleIfNeeded
+from server.latency_samples import latencyAddSample
 from server.log import serverAssert, serverLog
-from server.op_array import redisOpArrayFree
+from server.op_array import redisOpArrayFree, redisOpArrayInit
 from server.scripting.scripting import evalCommand, evalShaCommand, scriptCommand
 from server.scripting.scripting_ldb import ldbKillForkedSessions
 from server.server_command import pingCommand
 from server.server_h import (
-    server, shared, rdbSaveInfo, redisOpArray, DISK_ERROR_TYPE_NONE, DISK_ERROR_TYPE_RDB, AOF_OFF, AOF_WAIT_REWRITE,
+    server, shared, rdbSaveInfo, DISK_ERROR_TYPE_NONE, DISK_ERROR_TYPE_RDB, AOF_OFF, AOF_WAIT_REWRITE,
     BLOCKED_PAUSE, CHILD_TYPE_AOF, CHILD_TYPE_RDB, CLIENT_BLOCKED, CLIENT_CLOSE_AFTER_COMMAND, CLIENT_CLOSE_AFTER_REPLY,
     CLIENT_FORCE_AOF, CLIENT_FORCE_REPL, CLIENT_LUA, CLIENT_MASTER, CLIENT_MULTI, CLIENT_PAUSE_ALL, CLIENT_PAUSE_WRITE,
     CLIENT_PREVENT_AOF_PROP, CLIENT_PREVENT_PROP, CLIENT_PREVENT_REPL_PROP, CLIENT_PUBSUB,
@@ -65,6 +65,7 @@ from server.session.tracking import (
     trackingHandlePendingKeyInvalidations, trackingLimitUsedSlots, trackingRememberKeys,
 )
 
+_call_propagation_flags = CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP
 _call_prev_err_count = 0             # server.stat_total_error_replies when the last call() ended
 
 
@@ -83,7 +84,7 @@ def propagate(cmd, dbid, argv, flags):
         execCommandPropagateMulti(dbid)
 
     # INVARIANT: nothing changes the data set while clients are paused, or a failover would lose it.
-    serverAssert(not (areClientsPaused() and not server.client_pause_in_transaction))
+    not (areClientsPaused() and not server.client_pause_in_transaction) or serverAssert(0)
 
     if server.aof_state != AOF_OFF and flags & PROPAGATE_AOF:
         feedAppendOnlyFile(cmd, dbid, argv, len(argv))
@@ -112,9 +113,10 @@ def call(c, flags):
     client_old_flags = c.flags
     real_cmd = c.cmd                       # the proc may rewrite c.cmd
 
-    c.flags &= ~(CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP)
-    prev_also_propagate = server.also_propagate
-    server.also_propagate = redisOpArray()                                  # redisOpArrayInit
+    c.flags &= ~_call_propagation_flags
+    prev_ops = server.also_propagate.ops                # C: prev_also_propagate, a copy of the struct
+    prev_numops = server.also_propagate.numops
+    redisOpArrayInit(server.also_propagate)
 
     dirty = server.dirty
     _call_prev_err_count = server.stat_total_error_replies
@@ -157,7 +159,8 @@ def call(c, flags):
 
     if flags & CMD_CALL_SLOWLOG:
         latency_event = "fast-command" if real_cmd.flags & CMD_FAST else "command"
-        latencyAddSampleIfNeeded(latency_event, duration // 1000)
+        if server.latency_monitor_threshold and duration // 1000 >= server.latency_monitor_threshold:
+            latencyAddSample(latency_event, duration // 1000)               # latencyAddSampleIfNeeded
 
     # A blocked command is not finished: it is logged when it is unblocked.
     if flags & CMD_CALL_SLOWLOG and not c.flags & CLIENT_BLOCKED:
@@ -196,8 +199,7 @@ def call(c, flags):
             propagate(c.cmd, c.db.id, c.argv, propagate_flags)
 
     # call() nests: our caller's flags come back.
-    c.flags &= ~(CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP)
-    c.flags |= client_old_flags & (CLIENT_FORCE_AOF | CLIENT_FORCE_REPL | CLIENT_PREVENT_PROP)
+    c.flags = c.flags & ~_call_propagation_flags | client_old_flags & _call_propagation_flags
 
     if server.also_propagate.numops:
         if flags & CMD_CALL_PROPAGATE:
@@ -220,7 +222,8 @@ def call(c, flags):
             if multi_emitted:
                 execCommandPropagateExec(c.db.id)
         redisOpArrayFree(server.also_propagate)
-    server.also_propagate = prev_also_propagate
+    server.also_propagate.ops = prev_ops
+    server.also_propagate.numops = prev_numops
 
     # ORDER: after everything is propagated.
     if not server.in_exec and server.client_pause_in_transaction:
@@ -277,9 +280,9 @@ def processCommand(c):
     """
     if not server.lua_timedout:
         # Only a timed out script lets other clients in while it runs.
-        serverAssert(not server.propagate_in_transaction)
-        serverAssert(not server.in_exec)
-        serverAssert(not server.in_eval)
+        not server.propagate_in_transaction or serverAssert(0)
+        not server.in_exec or serverAssert(0)
+        not server.in_eval or serverAssert(0)
 
     # QUIT is no command: it must work whatever state the client or the server is in.
     if c.argv[0].ptr[:5].lower() in (b"quit", b"quit\0"):                   # strcasecmp: a NUL ends the name
@@ -302,13 +305,14 @@ def processCommand(c):
 
     # EXEC is what it has queued, too.
     proc = cmd.proc
+    cmd_flags = cmd.flags
     is_exec = proc is execCommand
-    is_read_command = cmd.flags & CMD_READONLY or (is_exec and c.mstate.cmd_flags & CMD_READONLY)
-    is_write_command = cmd.flags & CMD_WRITE or (is_exec and c.mstate.cmd_flags & CMD_WRITE)
-    is_denyoom_command = cmd.flags & CMD_DENYOOM or (is_exec and c.mstate.cmd_flags & CMD_DENYOOM)
-    is_denystale_command = not cmd.flags & CMD_STALE or (is_exec and c.mstate.cmd_inv_flags & CMD_STALE)
-    is_denyloading_command = not cmd.flags & CMD_LOADING or (is_exec and c.mstate.cmd_inv_flags & CMD_LOADING)
-    is_may_replicate_command = (cmd.flags & (CMD_WRITE | CMD_MAY_REPLICATE)
+    is_read_command = cmd_flags & CMD_READONLY or (is_exec and c.mstate.cmd_flags & CMD_READONLY)
+    is_write_command = cmd_flags & CMD_WRITE or (is_exec and c.mstate.cmd_flags & CMD_WRITE)
+    is_denyoom_command = cmd_flags & CMD_DENYOOM or (is_exec and c.mstate.cmd_flags & CMD_DENYOOM)
+    is_denystale_command = not cmd_flags & CMD_STALE or (is_exec and c.mstate.cmd_inv_flags & CMD_STALE)
+    is_denyloading_command = not cmd_flags & CMD_LOADING or (is_exec and c.mstate.cmd_inv_flags & CMD_LOADING)
+    is_may_replicate_command = (cmd_flags & (CMD_WRITE | CMD_MAY_REPLICATE)
                                 or (is_exec and c.mstate.cmd_flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 
     if authRequired(c):

@@ -713,7 +713,7 @@ class redisOpArray:
     __slots__ = ("ops", "numops")
 
     def __init__(self):
-        self.ops = []              # list of redisOp
+        self.ops = None            # list of redisOp; None = none yet
         self.numops = 0            # len(ops)
 
 

@@ -148,8 +148,8 @@ def clientSetDefaultAuth(c):
 
 def authRequired(c):
     """1 if the client has to authenticate first."""
-    flags = DefaultUser.flags
-    return int((not flags & USER_FLAG_NOPASS or flags & USER_FLAG_DISABLED) != 0 and not c.authenticated)
+    return ((not DefaultUser.flags & USER_FLAG_NOPASS or DefaultUser.flags & USER_FLAG_DISABLED)
+            and not c.authenticated)
 
 
 def createClient(conn):
@@ -543,8 +543,6 @@ def lookupClientByID(id):
 
 def write_from(conn, buf, sentlen):
     """connWrite() of what follows the first `sentlen` bytes of `buf`, without a copy of it.   HOT"""
-    if not sentlen:
-        return connWrite(conn, buf)
     with memoryview(buf) as view, view[sentlen:] as rest:
         return connWrite(conn, rest)
 
@@ -561,7 +559,7 @@ def writeToClient(c, handler_installed):
     totwritten = 0
     while c.bufpos or c.reply.len:                              # clientHasPendingReplies
         if c.bufpos > 0:
-            nwritten = write_from(c.conn, c.buf, c.sentlen)
+            nwritten = write_from(c.conn, c.buf, c.sentlen) if c.sentlen else connWrite(c.conn, c.buf)
             if nwritten <= 0:
                 break
             c.sentlen += nwritten
@@ -581,7 +579,7 @@ def writeToClient(c, handler_installed):
                 listDelNode(c.reply, c.reply.head)
                 continue
 
-            nwritten = write_from(c.conn, o.buf, c.sentlen)
+            nwritten = write_from(c.conn, o.buf, c.sentlen) if c.sentlen else connWrite(c.conn, o.buf)
             if nwritten <= 0:
                 break
             c.sentlen += nwritten
@@ -683,8 +681,8 @@ def resetClient(c):
         listRelease(c.deferred_reply_errors)
         c.deferred_reply_errors = None
 
-    # ASKING holds for one command, or one transaction; CLIENT CACHING likewise.
     flags = c.flags
+    # ASKING holds for one command, or one transaction; CLIENT CACHING likewise.
     if not flags & CLIENT_MULTI and prevcmd is not askingCommand:
         flags &= ~CLIENT_ASKING
     if not flags & CLIENT_MULTI and prevcmd is not clientCommand:
@@ -807,22 +805,23 @@ def processMultibulkBuffer(c):
     Cost: no byte is looked at twice, but for a header that was cut.
     """
     buf = c.querybuf
+    qblen = len(buf)
     if c.multibulklen == 0:
         # The client has been reset.
-        serverAssertWithInfo(c, None, c.argc == 0)
+        c.argc == 0 or serverAssertWithInfo(c, None, 0)
 
         newline = strchr(buf, b"\r", c.qb_pos)
         if newline == -1:
-            if len(buf) - c.qb_pos > PROTO_INLINE_MAX_SIZE:
+            if qblen - c.qb_pos > PROTO_INLINE_MAX_SIZE:
                 addReplyError(c, b"Protocol error: too big mbulk count string")
                 setProtocolError("too big mbulk count string", c)
             return C_ERR
 
         # The buffer must hold the \n, too.
-        if newline + 2 > len(buf):
+        if newline + 2 > qblen:
             return C_ERR
 
-        serverAssertWithInfo(c, None, buf[c.qb_pos] == 42)      # *
+        buf[c.qb_pos] == 42 or serverAssertWithInfo(c, None, 0)     # *
         ok, ll = string2ll(buf[c.qb_pos + 1:newline])
         if not ok or ll > 1024 * 1024:
             addReplyError(c, b"Protocol error: invalid multibulk length")
@@ -841,7 +840,7 @@ def processMultibulkBuffer(c):
         c.argv = []
         c.argv_len_sum = 0
 
-    serverAssertWithInfo(c, None, c.multibulklen > 0)
+    c.multibulklen > 0 or serverAssertWithInfo(c, None, 0)
     argv = c.argv
     qb_pos = c.qb_pos                                           # stored wherever the function ends
     while c.multibulklen:
@@ -849,7 +848,7 @@ def processMultibulkBuffer(c):
         if c.bulklen == -1:
             newline = strchr(buf, b"\r", qb_pos)
             if newline == -1:
-                if len(buf) - qb_pos > PROTO_INLINE_MAX_SIZE:
+                if qblen - qb_pos > PROTO_INLINE_MAX_SIZE:
                     c.qb_pos = qb_pos
                     addReplyError(c, b"Protocol error: too big bulk count string")
                     setProtocolError("too big bulk count string", c)
@@ -857,7 +856,7 @@ def processMultibulkBuffer(c):
                 break
 
             # The buffer must hold the \n, too.
-            if newline + 2 > len(buf):
+            if newline + 2 > qblen:
                 break
 
             if buf[qb_pos] != 36:                               # $
@@ -883,21 +882,23 @@ def processMultibulkBuffer(c):
                 # The rest of the buffer belongs to this argument, and what is missing is going to be appended: from
                 # here on the buffer is a bytearray, which grows in place, and holds nothing else.  (If more than this
                 # argument is here, nothing is to be gained.)
-                if len(buf) - qb_pos <= ll + 2:
+                if qblen - qb_pos <= ll + 2:
                     c.querybuf = buf = bytearray(memoryview(buf)[qb_pos:])
                     qb_pos = 0
+                    qblen = len(buf)
             c.bulklen = ll
 
         # The argument itself; +2: the line end.
         bulklen = c.bulklen
-        if len(buf) - qb_pos < bulklen + 2:
+        if qblen - qb_pos < bulklen + 2:
             break
         # If the buffer holds just this argument, it becomes the argument.
-        if qb_pos == 0 and bulklen >= PROTO_MBULK_BIG_ARG and len(buf) == bulklen + 2:
+        if qb_pos == 0 and bulklen >= PROTO_MBULK_BIG_ARG and qblen == bulklen + 2:
             argv.append(createObject(OBJ_STRING, bytes(memoryview(buf)[:-2])))
             c.querybuf = buf = b""
+            qblen = 0
         else:
-            if type(buf) is not bytes:
+            if buf.__class__ is not bytes:
                 c.querybuf = buf = bytes(buf)
             argv.append(createStringObject(buf[qb_pos:qb_pos + bulklen]))
             qb_pos += bulklen + 2

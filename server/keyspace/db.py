@@ -24,9 +24,9 @@ from datastructs.util import to_llong
 from server.log import serverAssert, serverAssertWithInfo
 from server.server_h import (
     server, shared, redisDb, C_OK, C_ERR, CLIENT_MASTER, CMD_READONLY, MAXMEMORY_FLAG_LFU, NOTIFY_EXPIRED,
-    NOTIFY_KEY_MISS, PROPAGATE_AOF, PROPAGATE_REPL, OBJ_STRING, OBJ_ENCODING_RAW,
+    NOTIFY_KEY_MISS, PROPAGATE_AOF, PROPAGATE_REPL, OBJ_STRING, OBJ_ENCODING_EMBSTR, OBJ_ENCODING_RAW,
 )
-from server.object import createStringObject, createRawStringObject, getDecodedObject, sdsEncodedObject
+from server.object import createStringObject, createRawStringObject, getDecodedObject
 from server.client.networking import checkClientPauseTimeoutAndReturnIfPaused
 from server.client.networking_reply import addReply, addReplyErrorObject
 from server.keyspace.lazyfree import dbAsyncDelete, emptyDbAsync, freeObjAsync, freeSlotsToKeysMapAsync
@@ -125,7 +125,7 @@ def lookupKeyWrite(db, key):
 
 
 def SentReplyOnKeyMiss(c, reply):
-    serverAssert(sdsEncodedObject(reply))
+    (reply.encoding == OBJ_ENCODING_RAW or reply.encoding == OBJ_ENCODING_EMBSTR) or serverAssert(0)     # sdsEncodedObject
     rep = reply.ptr
     if len(rep) > 1 and rep[0] == 0x2d:     # '-': errors are counted
         addReplyErrorObject(c, reply)
@@ -150,7 +150,7 @@ def lookupKeyWriteOrReply(c, key, reply):
 def dbAdd(db, key, val):
     """Add a key that must not exist yet.  Wakes clients blocked on it.  HOT"""
     retval = dictAdd(db.dict, key.ptr, val)
-    serverAssertWithInfo(None, key, retval == DICT_OK)
+    retval == DICT_OK or serverAssertWithInfo(None, key, 0)
     signalKeyAsReady(db, key, val.type)
     if server.cluster_enabled:
         slotToKeyAdd(key.ptr)
@@ -169,7 +169,7 @@ def dbAddRDBLoad(db, key, val):
 def dbOverwrite(db, key, val):
     """Replace the value of a key that must exist; its expire stays.  HOT"""
     de = dictFind(db.dict, key.ptr)
-    serverAssertWithInfo(None, key, de is not None)
+    de is not None or serverAssertWithInfo(None, key, 0)
     old = de.val
     if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
         val.lru = old.lru
@@ -389,7 +389,7 @@ def signalFlushedDb(dbid, async_):
 
 def removeExpire(db, key):
     """Make a key persistent -> 1, or 0 when it had no expire.  The key must exist."""
-    serverAssertWithInfo(None, key, dictFind(db.dict, key.ptr) is not None)
+    dictFind(db.dict, key.ptr) is not None or serverAssertWithInfo(None, key, 0)
     return 1 if dictDelete(db.expires, key.ptr) == DICT_OK else 0
 
 
@@ -407,12 +407,13 @@ def setExpire(c, db, key, when):
 
 def getExpire(db, key):
     """When the key expires, ms of the wall clock; -1 when never."""
-    if dictSize(db.expires) == 0:
+    ht0, ht1 = db.expires.ht
+    if ht0.used + ht1.used == 0:                                # dictSize
         return -1
     de = dictFind(db.expires, key.ptr)
     if de is None:
         return -1
-    serverAssertWithInfo(None, key, dictFind(db.dict, key.ptr) is not None)
+    dictFind(db.dict, key.ptr) is not None or serverAssertWithInfo(None, key, 0)
     return de.val
 
 

@@ -259,7 +259,8 @@ def isWatchedKeyExpired(c):
 
 def touchWatchedKey(db, key):
     """The key is about to change: EXEC of everybody who watches it will fail."""
-    if dictSize(db.watched_keys) == 0:
+    ht0, ht1 = db.watched_keys.ht
+    if ht0.used + ht1.used == 0:                    # dictSize
         return
     clients = dictFetchValue(db.watched_keys, key)
     if clients is None:

@@ -16,7 +16,7 @@ Ids are not taken out of TrackingTable when a client goes: they are found dead w
 """
 from struct import pack, unpack
 
-from datastructs.adlist import list_values, listAddNodeTail, listEmpty, listLength
+from datastructs.adlist import list_values, listAddNodeTail, listEmpty
 from datastructs.rax import (
     raxEOF, raxFind, raxFree, raxFreeWithCallback, raxInsert, raxIterator, raxNew, raxNext, raxNotFound,
     raxRandomWalk, raxRemove, raxSeek, raxSize, raxStart, raxStop, raxTryInsert)
@@ -253,7 +253,7 @@ def trackingInvalidateKey(c, keyobj, bcast):
 
 def trackingHandlePendingKeyInvalidations():
     """ORDER: at the end of a command (afterCommand), when its reply is complete."""
-    if not listLength(server.tracking_pending_keys):
+    if not server.tracking_pending_keys.len:        # listLength
         return
     for key in list_values(server.tracking_pending_keys):
         c = server.current_client

@@ -63,7 +63,7 @@ def test_op_array():
     assert op_array.redisOpArrayAppend(oa, "cmd", 3, ["a", "b"], 1) == 1
     assert (oa.numops, oa.ops[0].dbid, oa.ops[0].argc) == (1, 3, 2)
     op_array.redisOpArrayFree(oa)
-    assert (oa.numops, oa.ops) == (0, [])
+    assert (oa.numops, oa.ops) == (0, None)
 
 
 def test_cstring_ends_at_nul():
