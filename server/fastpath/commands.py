@@ -12,10 +12,10 @@ keyspace hits and misses, the access time of the value, server.dirty.
 from datastructs.quicklist import QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistSetOptions
 from datastructs.util import LLONG_MAX, string2d, string2ll
 from datastructs.ziplist import ziplistLen, ziplistSafeToAdd
-from datastructs.zskiplist import zslDelete, zslGetElementByRank, zslUpdateScore
-from server.fastpath.dicts import dictAddRaw, dictDelete, dictFind, dict_pop_fair_random_key
+from datastructs.zskiplist import zslGetElementByRank, zslUpdateScore
+from server.fastpath.dicts import dictAddRaw, dictFind, dict_pop, dict_pop_fair_random_key
 from server.fastpath.lists import quicklistPopCustom, quicklistPushHead, quicklistPushTail
-from server.fastpath.skiplists import zslInsert
+from server.fastpath.skiplists import zslInsert, zsl_pop_first
 from server.fastpath.ziplists import ziplist_bulks
 from server.keyspace.db import dbSyncDelete, setExpire
 from server.object import (
@@ -110,7 +110,16 @@ def is_expired(db, key):
 def value_at(db, key, type_):
     """The value of a key that is to be read or changed, its access time set (lookupKey) -> robj; None: there is no such key;
     False: not ours, it is of another type, or expired."""
-    de = entry_of(db, key)
+    d = db.dict                                     # entry_of, written out
+    if d.rehashidx == -1:
+        ht0 = d.ht[0]
+        if not ht0.used:
+            return None
+        de = ht0.table[hash(key) & ht0.sizemask]
+        while de is not None and de.key != key:
+            de = de.next
+    else:
+        de = dictFind(d, key)
     if de is None:
         return None
     o = de.val
@@ -768,8 +777,9 @@ def zpopmin(c, db, key):
 
     When          the key does not exist, or is not expired and holds a skiplist of more than one member, whose dict needs
                   no resizing.
-    Same because  the first node is unlinked by zslDelete, as zsetDel does.
-    Skips         zpopminCommand, genericZpopCommand, lookupKeyWrite, zsetDel, signalModifiedKey, addReplyDouble.
+    Same because  on every level nothing but the header stands before the first node: zsl_pop_first unlinks it without a search.
+    Skips         zpopminCommand, genericZpopCommand, lookupKeyWrite, zsetDel, zslDelete, zslDeleteNode, signalModifiedKey,
+                  addReplyDouble.
     Gains         5.35 us instead of 11.77 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
                   2026-11-28: the quickest of ten runs of 150, one process).
     """
@@ -782,11 +792,10 @@ def zpopmin(c, db, key):
     ht0 = zs.dict.ht[0]
     if zs.dict.rehashidx != -1 or ht0.used < 2 or ht0.used * 10 < ht0.size + 10:    # htNeedsResize
         return None
-    node = zs.zsl.header.forward
+    node = zsl_pop_first(zs.zsl)
     member = node.ele
     reply = b"*2\r\n$%d\r\n%b\r\n%b" % (len(member), member, score_bulk(c, node.score))
-    dictDelete(zs.dict, member)
-    zslDelete(zs.zsl, node.score, member)
+    dict_pop(zs.dict, member)
     server.dirty += 1
     return reply
 

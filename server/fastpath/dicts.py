@@ -14,7 +14,8 @@ from datastructs.dict import (
     text_dictGetFairRandomKey, dictGetRandomKey,
 )
 
-__all__ = ["dictAdd", "dictAddRaw", "dictDelete", "dictFind", "dictGetFairRandomKey", "dict_pop_fair_random_key", "replacements"]
+__all__ = ["dictAdd", "dictAddRaw", "dictDelete", "dictFind", "dictGetFairRandomKey", "dict_pop", "dict_pop_fair_random_key",
+           "replacements"]
 
 GETFAIR_NUM_ENTRIES = 15
 
@@ -157,6 +158,21 @@ def dictGetFairRandomKey(d):
     if not passed:
         return dictGetRandomKey(d)
     return passed[int(random.random() * len(passed))]
+
+
+def dict_pop(d, key):
+    """Delete the entry of `key`, which is there, from a dict that is not rehashed and whose type has no destructors."""
+    ht0 = d.ht[0]
+    table = ht0.table
+    idx = hash(key) & ht0.sizemask
+    he = table[idx]
+    if he.key == key:
+        table[idx] = he.next
+    else:
+        while he.next.key != key:
+            he = he.next
+        he.next = he.next.next
+    ht0.used -= 1
 
 
 def dict_pop_fair_random_key(d):

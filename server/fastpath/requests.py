@@ -50,6 +50,7 @@ os_write = os.write
 MAY_DO_ANYTHING = USER_FLAG_ALLCOMMANDS | USER_FLAG_ALLKEYS | USER_FLAG_ALLCHANNELS
 HEAD = 13                              # bytes that tell the command: "*3\r\n$3\r\nSET\r\n", "*3\r\n$5\r\nLPUSH" (the rest is compared)
 START = 18                             # bytes by which the start of a request is looked up
+LONG_START = 24                        # the same, for longer names: ZPOPMIN, SISMEMBER
 STARTS_MAX = 8192
 NEVER = 1 << 63                        # UNIT: us; a slowlog threshold that is switched off
 BATCH_US = 2000                        # UNIT: us; no batch of 16 KB takes longer
@@ -58,6 +59,7 @@ CR = b"\r"
 heads = {}                             # first HEAD bytes of a request -> (number of arguments, length of the head, the
 #                                        rest of the name or None, redisCommand, function); filled by prepare
 starts = {}                            # first START bytes of a request, "*3\r\n$3\r\nSET\r\n$16\r\n" -> what learn_start returns
+long_starts = {}                       # first LONG_START bytes of one whose header ends behind START bytes -> the same
 # The header of an argument by its first five bytes: "$16\r\n"; with the byte that follows, "$3\r\nx"; without the \n,
 # "$128\r" -> (size of the argument, length of the header).
 headers = {b"$%d\r\n" % n: (n, 5) for n in range(10, 100)}
@@ -95,6 +97,7 @@ def prepare():
     """Fill the table of heads: the commands that are served here, unless rename-command has given the name away."""
     heads.clear()
     starts.clear()
+    long_starts.clear()
     for name, argc, function in commands.served():
         cmd = lookupCommand(name)
         if cmd is None or cmd.name != name.lower():
@@ -265,6 +268,30 @@ def execute_batch(c, buf):
                 if end + 2 > n:
                     break
                 reply = function(c, db, buf[p:end])
+            elif argc == 3:
+                key = buf[p:end]
+                p = end + 2
+                header = find_header(buf[p:p + 5])
+                if header is None:
+                    header = long_header(buf, p)
+                    if header is None:
+                        break
+                size, skip = header
+                p += skip
+                end = p + size
+                second = buf[p:end]
+                p = end + 2
+                header = find_header(buf[p:p + 5])
+                if header is None:
+                    header = long_header(buf, p)
+                    if header is None:
+                        break
+                size, skip = header
+                p += skip
+                end = p + size
+                if end + 2 > n:
+                    break
+                reply = function(c, db, key, second, buf[p:end])
             elif argc:
                 args = [buf[p:end]]
                 for _ in range(argc - 1):
@@ -312,8 +339,13 @@ def execute_batch(c, buf):
         return batch_raised(c, run, buf, pos, exc), b""
     if not out:
         return 0, b""
-    if len(out) > first:
-        end_run(c, run, len(out) - first, start, buf, before)
+    count = len(out) - first
+    if count:
+        duration = (monotonic._time_ns() - start) // 1000           # end_run, written out
+        run.calls += count
+        run.microseconds += duration
+        if duration >= turn.slow:
+            slowlogPushEntryIfNeeded(c, *request_argv(buf, before), duration)
         last = run
     if fed is not None or len(out) > 1:
         finish_batch(c, last, len(out), fed)
@@ -386,6 +418,9 @@ def learn_start(buf, pos):
 
     check: the START bytes that are looked up end within the size; it is known if the byte at `check` is a CR.
     """
+    entry = long_starts.get(buf[pos:pos + LONG_START])
+    if entry is not None:
+        return entry
     entry = heads.get(buf[pos:pos + HEAD])
     if entry is None:
         return None
@@ -404,11 +439,17 @@ def learn_start(buf, pos):
         p += skip
     else:
         p = length - 2                 # so that the end is found as behind an argument
-    entry = argc, p, size, cmd, function, check
     if check <= START:
+        entry = argc, p, size, cmd, function, check
         if len(starts) >= STARTS_MAX:
             starts.clear()
         starts[buf[pos:pos + START]] = entry
+        return entry
+    entry = argc, p, size, cmd, function, 0        # the header has just been found whole
+    if p <= LONG_START:
+        if len(long_starts) >= STARTS_MAX:
+            long_starts.clear()
+        long_starts[buf[pos:pos + LONG_START]] = entry
     return entry
 
 

@@ -14,6 +14,31 @@ def replacements():
     return [(text_zslInsert, zslInsert)]
 
 
+def zsl_pop_first(zsl):
+    """Unlink the first node -> the node.  The list is not empty."""
+    header = zsl.top
+    node = zsl.header.forward
+    ele = node.ele
+    while header is not None:
+        nxt = header.forward
+        if nxt is not None and nxt.ele is ele:              # the first node is as high as this level
+            header.span = nxt.span + header.span - 1
+            header.forward = nxt.forward
+        else:
+            header.span -= 1
+        header = header.down
+    nxt = node.forward
+    if nxt is not None:
+        nxt.backward = None
+    else:
+        zsl.tail = None
+    while zsl.level > 1 and zsl.top.forward is None:
+        zsl.top = zsl.top.down
+        zsl.level -= 1
+    zsl.length -= 1
+    return node
+
+
 def zslInsert(zsl, score, ele):
     """Insert `ele`, which must not be in the list yet -> its node.
 
