@@ -118,11 +118,14 @@ def wrap(function, point):
 
 
 def record(start, end, point, values):
-    """Put an event into the ring.  No lock: the number is drawn in one step of the interpreter."""
-    if state.on:
+    """Put an event into the ring.  No lock: the number is drawn in one step of the interpreter, and the main thread may switch
+    off, and on again with another ring, while a bio or IO thread is in here."""
+    ring = state.ring
+    if state.on and ring is not None:
         number = next(state.count)
-        state.ring[number & state.mask] = (number, start, end, thread_id(), point, values)
-        if state.child_fd != -1 and number & state.mask == state.mask:
+        mask = len(ring) - 1
+        ring[number & mask] = (number, start, end, thread_id(), point, values)
+        if state.child_fd != -1 and number & mask == mask:
             send_to_parent()
 
 
@@ -212,10 +215,12 @@ def switch_off():
     state.ring = None
     state.calls = None
     state.broken = None
+    sys.setprofile(None)
     for fd in list(state.pipes):
         close_pipe(fd)
-    set_fast_path(server.fast_path)
-    serverLog(LL_NOTICE, "Tracer off%s", "; the fast path is on again" if server.fast_path else "")
+    fast_path = server.fast_path and not server.sentinel_mode          # a Sentinel has none
+    set_fast_path(fast_path)
+    serverLog(LL_NOTICE, "Tracer off%s", "; the fast path is on again" if fast_path else "")
 
 
 def set_fast_path(yes):

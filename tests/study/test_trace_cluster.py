@@ -85,4 +85,4 @@ def test_a_sentinel_that_fails_over():
                     "+failover-state-reconf-slaves"]
                 assert int(master(c)[b"port"]) == r.port
             tracer.close()
-            assert "Tracer off" in s.log() and "xception" not in s.log()
+            assert "Tracer off\n" in s.log() and "fast path is on" not in s.log() and "xception" not in s.log()
