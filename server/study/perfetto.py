@@ -32,7 +32,7 @@ def chrome_trace(servers):
             process, thread = e["pid"], e["tid"]
             if process not in seen:
                 seen.add(process)
-                name = title if process == pid or not pid else "%s: child %d" % (title, process)
+                name = title if process == pid or not pid else "child %d of %s" % (process, title)
                 out.append({"ph": "M", "name": "process_name", "pid": process, "args": {"name": name}})
             if thread and (process, thread) not in seen:
                 seen.add((process, thread))

