@@ -29,6 +29,7 @@ def test_used_memory_follows_the_data():
     start = zmalloc.zmalloc_used_memory()
     assert abs(start - estimate.ZMALLOC_STARTUP_BYTES) < 20000
     data = [(b"key:%d" % i, new_robj(0, 0, b"value:%d" % i)) for i in range(20000)]
+    settle()
     small = zmalloc.zmalloc_used_memory() - start
     assert 20000 * 150 < small < 20000 * 400
     blob = bytearray(10 << 20)
