@@ -11,7 +11,7 @@ disk that knows what was fsynced; a node can be killed at each system call of it
 What is checked (Sim.check_turn, Sim.on_packet, Sim.agreed):
   - the tables of a node agree with each other (tests.support.incluster.check_invariants, without its loops);
   - currentEpoch and our own configEpoch never go down, and an epoch is on disk, fsynced, before a packet tells it;
-  - a voter votes once an epoch, in spite of restarts; an election's epoch has one winner;
+  - a voter votes once an epoch, in spite of restarts; an election's epoch has one winner, while nobody uses TAKEOVER;
   - two masters that have long been connected do not serve one slot under one configEpoch;
   - a manual failover loses no write; nodes.conf can be loaded after any kill;
   - after healing all nodes agree on roles, addresses, slots and epochs, every slot is served, and all epochs differ.
@@ -280,7 +280,7 @@ class Sim:
         self.count = 0
         self.turns = 0
         self.current = None
-        self.log = collections.deque(maxlen=5000)
+        self.log = collections.deque(maxlen=20000)
         self.delays = (200, 3000)  # us, of one way
         self.cuts = set()          # (number, number): nothing gets from the one to the other
         self.held = []             # [(connection, bytes)] on a cut way
@@ -364,7 +364,8 @@ class Sim:
         self.log.append((self.now, self.current.number, fmt, args))
         if fmt.startswith("configEpoch set to %d after successful"):
             epoch = args[0]
-            if self.winners.setdefault(epoch, self.current) is not self.current:
+            # After a TAKEOVER in a partition a shard has a master on either side, both of which vote: two majorities.
+            if self.winners.setdefault(epoch, self.current) is not self.current and not self.faults["takeover"]:
                 raise Violation("epoch %d was won by %r and by %r" % (epoch, self.winners[epoch], self.current))
         elif fmt.startswith("Failover election won") and server.cluster.mf_master_offset != -1:
             master = self.find(server.masterhost, server.masterport)
@@ -711,11 +712,9 @@ class Sim:
         for n in nodes:
             if n.flags & (CLUSTER_NODE_FAIL | CLUSTER_NODE_PFAIL | CLUSTER_NODE_HANDSHAKE):
                 return None
-            # Our own new address we do not see (only a MEET tells it).  A slave sends its master's epoch; who has seen that, and
-            # sees it become a master without slots, keeps it.
+            # Our own new address we do not see (only a MEET tells it).
             ip = node.ip if n is state.myself else n.ip.decode()
-            seen[n.name] = (ip, n.port, "slave" if nodeIsSlave(n) else "master", n.slaveof and n.slaveof.name, bytes(n.slots),
-                            n.configEpoch if n.numslots else None)
+            seen[n.name] = (ip, n.port, "slave" if nodeIsSlave(n) else "master", n.slaveof and n.slaveof.name, bytes(n.slots))
         return seen
 
     def agreed(self):
@@ -723,8 +722,13 @@ class Sim:
         views = [self.view(n) for n in self.nodes if n.alive]
         if len(views) != len(self.nodes) or None in views or any(v != views[0] for v in views):
             return False
-        epochs = [n.state.myself.configEpoch for n in self.nodes if nodeIsMaster(n.state.myself)]
-        return len(views[0]) == len(self.nodes) and len(set(epochs)) == len(epochs)
+        epochs = {n.name: n.state.myself.configEpoch for n in self.nodes if nodeIsMaster(n.state.myself)}
+        for node in self.nodes:
+            # Greater ones are left from when it was a slave: they send their master's.
+            with self.on(node):
+                if any(n.configEpoch < epochs[n.name] for n in cluster_nodes() if n.numslots):
+                    return False
+        return len(views[0]) == len(self.nodes) and len(set(epochs.values())) == len(epochs)
 
     # ------------------------------------------------------------ a story
 
