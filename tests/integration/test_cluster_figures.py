@@ -5,18 +5,12 @@
 import os
 import time
 
-import psutil
 import pytest
 
-from tests.support.cluster import ask, info, my_id, start_nodes, wait_until
+from tests.support.cluster import ask, cpu_seconds, info, my_id, resident, start_nodes, wait_until
 from tests.support.server import real_server_path
 
 CONF = {"cluster-node-timeout": "15000", "appendonly": "no"}
-
-
-def cpu(process):
-    times = process.cpu_times()
-    return times.user + times.system
 
 
 def cluster_slots(real=False):
@@ -28,13 +22,12 @@ def cluster_slots(real=False):
             ask(node, "CLUSTER", "ADDSLOTS", *range(i, 16384, 2))
         ask(nodes[0], "CLUSTER", "MEET", "127.0.0.1", nodes[1].port)
         assert wait_until(lambda: info(nodes[0])["cluster_state"] == "ok", 60)
-        process = psutil.Process(nodes[0].pid)
         best = None
         for _ in range(5):
-            before = cpu(process)
+            before = cpu_seconds(nodes[0])
             for _ in range(10):
                 ranges = ask(nodes[0], "CLUSTER", "SLOTS")
-            used = (cpu(process) - before) / 10
+            used = (cpu_seconds(nodes[0]) - before) / 10
             best = used if best is None else min(best, used)
         return len(ranges), best
     finally:
@@ -58,11 +51,10 @@ def twenty_idle_nodes(real=False, seconds=20):
             ask(node, "CLUSTER", "REPLICATE", my_id(nodes[i % 5]))
         assert wait_until(lambda: all(b"master_link_status:up" in ask(n, "INFO", "replication") for n in nodes[5:]), 120)
         time.sleep(5)
-        processes = [psutil.Process(n.pid) for n in nodes]
-        before, start = sum(map(cpu, processes)), time.monotonic()
+        before, start = sum(map(cpu_seconds, nodes)), time.monotonic()
         time.sleep(seconds)
-        used = (sum(map(cpu, processes)) - before) / (time.monotonic() - start)
-        return used, sum(p.memory_info().rss for p in processes)
+        used = (sum(map(cpu_seconds, nodes)) - before) / (time.monotonic() - start)
+        return used, sum(map(resident, nodes))
     finally:
         for node in nodes:
             node.kill9()

@@ -81,6 +81,19 @@ def my_id(node):
     return ask(node, "CLUSTER", "MYID").decode()
 
 
+def cpu_seconds(node):
+    """CPU time that the process of a node has used, s."""
+    with open("/proc/%d/stat" % node.pid, encoding="latin-1") as f:
+        words = f.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(node):
+    """Bytes of memory that the process of a node has."""
+    with open("/proc/%d/statm" % node.pid, encoding="latin-1") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def slot_range(master, masters):
     """The slots of the master number `master`, evenly shared."""
     return range(CLUSTER_SLOTS * master // masters, CLUSTER_SLOTS * (master + 1) // masters)
