@@ -12,9 +12,11 @@ ORDER        of writing: only when the socket is writable, never inside redisAsy
              onDisconnect, if it was connected; the socket is closed.  Do not touch the context after that.
 Invariant    a callback may free its own context: it is marked then (REDIS_FREEING), redisProcessCallbacks does the rest.
 Departures   D-70: it stands on connection.py, sockets and TLS are not its own.  D-71: where a peer can make C assert, or
-             read what is not there, the connection is closed.
+             read what is not there, the connection is closed.  D-75: the replies of one connection take no more than
+             REDIS_TURN of a turn of the event loop.
 """
-from ae.ae import AE_WRITABLE, aeCreateFileEvent, aeDeleteFileEvent
+from ae.ae import AE_NOMORE, AE_WRITABLE, aeCreateFileEvent, aeCreateTimeEvent, aeDeleteFileEvent
+from ae.monotonic import getMonotonicUs
 from replication.sentinel.hiredis_read import (
     REDIS_ERR, REDIS_ERR_EOF, REDIS_ERR_IO, REDIS_ERR_OTHER, REDIS_ERR_PROTOCOL, REDIS_OK, REDIS_REPLY_ARRAY,
     REDIS_REPLY_ERROR, REDIS_REPLY_INTEGER, REDIS_REPLY_PUSH, REDIS_REPLY_STRING, redisReaderCreate, redisReaderFeed,
@@ -36,6 +38,10 @@ REDIS_IN_CALLBACK = 0x10
 REDIS_SUBSCRIBED = 0x20
 
 REDIS_READ_SIZE = 16 * 1024            # bytes read in one event
+
+#: How long the replies of one connection are handed out in one turn of the loop (ours, D-75).  UNIT: microseconds.
+#: One read can bring a hundred hello messages, each of which may cost a write of the config file.
+REDIS_TURN = 20000
 
 
 class redisCallback:
@@ -84,13 +90,14 @@ class redisAsyncContext:
 
 class redisAeEvents:
     """What the event loop has been asked for on behalf of a context."""
-    __slots__ = ("context", "loop", "reading", "writing")
+    __slots__ = ("context", "loop", "reading", "writing", "paused")
 
     def __init__(self, context, loop):
-        self.context = context         # redisAsyncContext
+        self.context = context         # redisAsyncContext; None once it is dead
         self.loop = loop               # aeEventLoop
         self.reading = 0
         self.writing = 0
+        self.paused = 0                # 1 = replies wait for the next turn; nothing is read meanwhile (ours)
 
 
 # ======================= hiredis ae.c adapters =============================
@@ -119,7 +126,7 @@ def redis_ae_connected(conn):
 
 
 def redisAeAddRead(e):
-    if not e.reading:
+    if not e.reading and not e.paused:
         e.reading = 1
         if e.context.flags & REDIS_CONNECTED:
             connSetReadHandler(e.context.conn, redisAeReadEvent)
@@ -144,6 +151,21 @@ def redisAeDelWrite(e):
         e.writing = 0
         if e.context.flags & REDIS_CONNECTED:
             connSetWriteHandler(e.context.conn, None)
+
+
+def redis_ae_pause(e):
+    """Go on with the replies that are there in the next turn of the loop, and read no more until then (ours, D-75)."""
+    redisAeDelRead(e)
+    e.paused = 1
+    aeCreateTimeEvent(e.loop, 0, redis_ae_go_on, e, None)
+
+
+def redis_ae_go_on(el, id, e):
+    e.paused = 0
+    if e.context is not None:
+        redisAeAddRead(e)
+        redisProcessCallbacks(e.context)
+    return AE_NOMORE
 
 
 def redisAeCleanup(ac):
@@ -408,7 +430,11 @@ def redisIsSpontaneousPushReply(reply):
 
 def redisProcessCallbacks(ac):
     """Hand every complete reply to the callback that waits for it.  `ac` may be dead afterwards."""
+    turn_ends = getMonotonicUs() + REDIS_TURN
     while 1:
+        if getMonotonicUs() > turn_ends:
+            redis_ae_pause(ac.ev)
+            return
         status, reply = redisGetReply(ac)
         if status != REDIS_OK:
             break

@@ -42,10 +42,11 @@ REDIS_REPLY_VERB = 14
 
 REDIS_READER_STACK_SIZE = 9
 
-# Limits (ours, D-72).  UNIT: bytes, elements of one reply with all that is nested in it, levels.
+# Limits (ours, D-72).  UNIT: bytes, elements of one reply with all that is nested in it, levels.  The largest reply that
+# Sentinel has a use for is INFO.  What a reply may have is what the loop stands still for while it is taken in.
 REDIS_READER_MAX_LINE = 64 * 1024
-REDIS_READER_MAX_REPLY = 64 * 1024 * 1024
-REDIS_READER_MAX_ELEMENTS = 1024 * 1024
+REDIS_READER_MAX_REPLY = 1024 * 1024
+REDIS_READER_MAX_ELEMENTS = 4096
 REDIS_READER_MAX_DEPTH = 32
 
 

@@ -10,13 +10,13 @@ Invariant    no dict of instances changes while the timer walks over it, but at 
              applied by sentinelHandleDictOfRedisInstances after the walk.
              pending_commands counts down only with a reply: commands that die with their connection leave it alone.
 Periods      see docs/sentinel.md.  The timer runs each 1000/hz ms with hz = 10 + random 0..9.
-Departures   D-74: what one instance raises does not stop the others.
+Departures   D-74: what one instance raises does not stop the others.  D-75: what one instance can make us know is bounded.
 """
 import random
 
 from ae.anet import FD_TO_SOCK_NAME, anetFdToString
 from ae.monotonic import mstime
-from datastructs.dict import dictGetIterator, dictGetSafeIterator, dictNext, dictReleaseIterator
+from datastructs.dict import dictGetIterator, dictGetSafeIterator, dictNext, dictReleaseIterator, dictSize
 from datastructs.sds import sdssplitlen
 from datastructs.util import atoi, strtoll, strtoull, to_int, to_llong, to_ullong
 from replication.sentinel.hiredis_async import (
@@ -44,7 +44,8 @@ from replication.sentinel.sentinel_h import (
     SENTINEL_ASK_FORCED, SENTINEL_ASK_PERIOD, SENTINEL_FAILOVER_STATE_NONE, SENTINEL_FAILOVER_STATE_RECONF_SLAVES,
     SENTINEL_FAILOVER_STATE_UPDATE_CONFIG, SENTINEL_FAILOVER_STATE_WAIT_PROMOTION, SENTINEL_HELLO_CHANNEL,
     SENTINEL_INFO_PERIOD, SENTINEL_LEADER, SENTINEL_MASTER_LINK_STATUS_DOWN, SENTINEL_MASTER_LINK_STATUS_UP,
-    SENTINEL_MAX_PENDING_COMMANDS, SENTINEL_MIN_LINK_RECONNECT_PERIOD, SENTINEL_NO_FLAGS, SENTINEL_OBSERVER,
+    SENTINEL_MAX_INFO_CACHE, SENTINEL_MAX_INFO_LINE, SENTINEL_MAX_INSTANCES, SENTINEL_MAX_PENDING_COMMANDS,
+    SENTINEL_MIN_LINK_RECONNECT_PERIOD, SENTINEL_NO_FLAGS, SENTINEL_OBSERVER,
     SENTINEL_PING_PERIOD, SENTINEL_PUBLISH_PERIOD, SENTINEL_SIMFAILURE_CRASH_AFTER_PROMOTION, SENTINEL_TILT_PERIOD,
     SRI_FAILOVER_IN_PROGRESS, SRI_MASTER, SRI_MASTER_DOWN, SRI_O_DOWN, SRI_PROMOTED, SRI_RECONF_DONE,
     SRI_RECONF_INPROG, SRI_RECONF_SENT, SRI_SCRIPT_KILL_SENT, SRI_SENTINEL, SRI_SLAVE, SRI_S_DOWN,
@@ -53,11 +54,14 @@ from replication.sentinel.sentinel_h import (
 from server.client import tls
 from server.log import integrity_failure, log_unexpected_exception, serverLog
 from server.server_h import (
-    CONFIG_DEFAULT_HZ, C_ERR, C_OK, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING, NET_IP_STR_LEN, server,
+    CONFIG_DEFAULT_HZ, CONFIG_RUN_ID_SIZE, C_ERR, C_OK, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING, NET_IP_STR_LEN, server,
 )
 
 #: ms between two runs of the timer that make it doubt the clock.  To step through a failover raise it at the prompt.
 SENTINEL_TILT_TRIGGER = 2000
+
+#: Size of C's buffer for a hello message.  UNIT: bytes, with the NUL.
+SENTINEL_HELLO_LEN = NET_IP_STR_LEN + 1024
 
 
 # ====================== hiredis connection handling =======================
@@ -189,7 +193,7 @@ def sentinelMasterLooksSane(master):
 
 def sentinelRefreshInstanceInfo(ri, info):
     """Take in the INFO text of a master or slave, and act on it: new slaves, promotions, wrong configurations."""
-    ri.info = info
+    ri.info = info[:SENTINEL_MAX_INFO_CACHE]
 
     # What INFO does not name is not as it was.
     ri.master_link_down_time = 0
@@ -217,7 +221,11 @@ def sentinelRefreshInstanceInfo(ri, info):
 def sentinelRefreshInstanceInfo_parse(ri, info):
     """Store what the lines of INFO say -> the role: SRI_MASTER, SRI_SLAVE, or 0 if there is none."""
     role = 0
+    slave_lines = new_slaves = 0
     for l in sdssplitlen(info, b"\r\n"):
+        if len(l) > SENTINEL_MAX_INFO_LINE:
+            continue
+
         # run_id:<40 hex chars>
         if len(l) >= 47 and l.startswith(b"run_id:"):
             runid = l[7:47]
@@ -240,11 +248,13 @@ def sentinelRefreshInstanceInfo_parse(ri, info):
                 ip = l.partition(b"ip=")[2].partition(b",")[0]
                 port = l.partition(b"port=")[2].partition(b",")[0]
 
-            if sentinelRedisInstanceLookupSlave(ri, ip, atoi(port)) is None:
+            slave_lines += 1
+            if (slave_lines <= SENTINEL_MAX_INSTANCES and dictSize(ri.slaves) < SENTINEL_MAX_INSTANCES
+                    and sentinelRedisInstanceLookupSlave(ri, ip, atoi(port)) is None):
                 slave, _ = createSentinelRedisInstance(None, SRI_SLAVE, ip, atoi(port), ri.quorum, ri)
                 if slave is not None:
                     sentinelEvent(LL_NOTICE, b"+slave", slave, b"%@")
-                    sentinelFlushConfig()
+                    new_slaves = 1
 
         # master_link_down_since_seconds:<seconds>
         if len(l) >= 32 and l.startswith(b"master_link_down_since_seconds"):
@@ -280,6 +290,10 @@ def sentinelRefreshInstanceInfo_parse(ri, info):
 
             if l.startswith(b"replica_announced:"):
                 ri.replica_announced = atoi(l[18:])
+
+    # C writes the file anew for each of them (D-75).
+    if new_slaves:
+        sentinelFlushConfig()
     return role
 
 
@@ -393,6 +407,10 @@ def sentinelPublishReplyCallback(c, reply, privdata):
 def sentinelProcessHelloMessage(hello):
     """Take in a hello message, published by another Sentinel or sent to us by PUBLISH: the Sentinel itself, its epoch,
     and its configuration of the master if it is newer than ours.  A master that we do not watch is ignored."""
+    # No Sentinel sends a longer one (D-75).
+    if len(hello) >= SENTINEL_HELLO_LEN:
+        return
+
     # 0=ip, 1=port, 2=runid, 3=current_epoch, 4=master_name, 5=master_ip, 6=master_port, 7=master_config_epoch
     token = [cstr(t) for t in sdssplitlen(hello, b",")]
     if len(token) != 8:
@@ -421,7 +439,8 @@ def sentinelProcessHelloMessage(hello):
                 other.addr.port = 0
                 sentinelUpdateSentinelAddressInAllMasters(other)
 
-        si, _ = createSentinelRedisInstance(token[2], SRI_SENTINEL, token[0], port, master.quorum, master)
+        if dictSize(master.sentinels) < SENTINEL_MAX_INSTANCES:            # (ours, D-75)
+            si, _ = createSentinelRedisInstance(token[2], SRI_SENTINEL, token[0], port, master.quorum, master)
         if si is not None:
             if not removed:
                 sentinelEvent(LL_NOTICE, b"+sentinel", si, b"%@")
@@ -503,7 +522,7 @@ def sentinelSendHello(ri):
     payload = b"%s,%d,%s,%d,%s,%s,%d,%d" % (
         announce_ip, announce_port, sentinel.myid, sentinel.current_epoch,
         master.name, announceSentinelAddr(master_addr), master_addr.port, master.config_epoch)
-    payload = payload[:NET_IP_STR_LEN + 1024 - 1]
+    payload = payload[:SENTINEL_HELLO_LEN - 1]
     retval = redisAsyncCommand(ri.link.cc, sentinelPublishReplyCallback, ri, sentinelInstanceMapCommand(ri, b"PUBLISH"),
                                SENTINEL_HELLO_CHANNEL, payload)
     if retval != C_OK:
@@ -674,7 +693,7 @@ def sentinelReceiveIsMasterDownReply(c, reply, privdata):
         else:
             ri.flags &= ~SRI_MASTER_DOWN
         leader = cstr(reply.element[1].str)
-        if leader != b"*":
+        if leader != b"*" and len(leader) <= CONFIG_RUN_ID_SIZE:       # a longer one is nobody's (D-75)
             # It has voted.
             leader_epoch = to_ullong(reply.element[2].integer)
             if ri.leader_epoch != leader_epoch:

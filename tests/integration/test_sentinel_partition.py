@@ -3,6 +3,7 @@
 AEREDIS_SENTINEL_PARTITIONS=all runs every state, healed early and late, alone and with a real Sentinel in the quorum; else one
 state of each kind.
 """
+import contextlib
 import os
 
 import pytest
@@ -32,24 +33,27 @@ class Failover:
         return self.act(self.stopped)
 
     def __enter__(self):
-        self.referee.__enter__()
-        self.s.__enter__()
-        assert self.s.agreed() == ("m", 0)
-        with self.s["m"].resp() as c:
-            assert c.execute("SET", "k", "v") == b"OK" and c.execute("WAIT", 2, 10000) == 2
-        self.s["m"].kill9()
-        # A real Sentinel may be faster than ours now and then; the other two have to come to the state some time.
-        assert wait_until(lambda: self.stopped, 120), self.s.logs()
+        self.stack = contextlib.ExitStack()
+        with self.stack:
+            self.stack.enter_context(self.referee)
+            self.stack.enter_context(self.s)
+            assert self.s.agreed() == ("m", 0)
+            with self.s["m"].resp() as c:
+                assert c.execute("SET", "k", "v") == b"OK" and c.execute("WAIT", 2, 10000) == 2
+            self.s["m"].kill9()
+            assert wait_until(lambda: self.stopped, 120), self.s.logs()
+            self.stack = self.stack.pop_all()
         return self
 
     def __exit__(self, *exc):
-        self.s.__exit__()
-        self.referee.__exit__()
+        self.stack.close()
 
     def ends_well(self, with_old_master=True):
         """All agree, the old master too, which comes back: one master, one leader an epoch, nothing lost, nobody dead."""
         s = self.s
         if with_old_master:
+            # Not before it has a successor, or it may just stay the master.
+            s.wait_agreed(but=("m",), is_not="m")
             s["m"].start()
         but = () if with_old_master else ("m",)
         new, epoch = s.wait_agreed(but)

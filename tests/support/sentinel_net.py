@@ -43,9 +43,11 @@ class SentinelNet:
                 conf["replicaof"] = "%s %d" % (self.net.address("m"), self.doors["m"])
             return ServerProcess((), conf, self.ports[name])
         real = SENTINELS.index(name) >= len(SENTINELS) - self.real
+        # With a referee one of ours has to try first.
+        down_after = self.down_after * (4 if real and self.referee is not None else 1)
         conf["sentinel"] = [
             "monitor mymaster %s %d 2" % (self.net.address("m"), self.doors["m"]),
-            "down-after-milliseconds mymaster %d" % self.down_after, "failover-timeout mymaster %d" % self.failover_timeout,
+            "down-after-milliseconds mymaster %d" % down_after, "failover-timeout mymaster %d" % self.failover_timeout,
             "announce-ip %s" % ip, "announce-port %d" % self.doors[name]]
         if self.referee is not None and not real:
             return ServerProcess(("--sentinel",), conf, self.ports[name], module="tests.support.sentinel_stop", env=self.referee.env)

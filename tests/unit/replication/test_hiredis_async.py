@@ -69,6 +69,37 @@ def test_nothing_is_written_before_the_socket_is_writable(monkeypatch):
     assert link.diary[1:] == [(b"PING", b"PONG"), (b"INFO", b"x")]
 
 
+def test_a_flood_of_replies_leaves_turns_to_others(link, monkeypatch):
+    """D-75: when the time of a turn is used up the rest waits, nothing more is read, and each reply is handed out once."""
+    timers, now = [], [0]
+    monkeypatch.setattr(ha, "aeCreateTimeEvent", lambda *args: timers.append(args))
+    monkeypatch.setattr(ha, "getMonotonicUs", lambda: now[0])
+    said = []
+
+    def slow(ac, reply, privdata):
+        said.append(reply.str if reply is not None else None)
+        now[0] += ha.REDIS_TURN // 2
+
+    for _ in range(7):
+        redisAsyncCommand(link.ac, slow, None, b"PING")
+    link.hear(b"".join(b"+%d\r\n" % i for i in range(5)))
+    assert said == [b"0", b"1", b"2"] and link.conn.read_handler is None
+    link.write()                                   # what is written meanwhile does not make it read
+    assert link.conn.read_handler is None
+    (loop, ms, proc, e, finalizer), = timers
+    assert ms == 0 and proc(loop, 1, e) == ha.AE_NOMORE
+    assert said[3:] == [b"3", b"4"] and link.conn.read_handler is ha.redisAeReadEvent
+    link.hear(b"+5\r\n")
+    assert said[5:] == [b"5"] and len(timers) == 1
+    # It dies while it waits: the timer finds nothing to do.
+    link.wire.incoming.append(b"+6\r\n")
+    now[0] -= ha.REDIS_TURN
+    monkeypatch.setattr(ha, "REDIS_TURN", -1)
+    ha.redisAeReadEvent(link.conn)
+    redisAsyncFree(link.ac)
+    assert said[6:] == [None] and timers[1][2](None, 1, timers[1][3]) == ha.AE_NOMORE
+
+
 def test_partial_writes(link):
     link.wire.room = 5
     link.say(b"PING")

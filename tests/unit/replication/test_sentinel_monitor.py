@@ -7,7 +7,7 @@ import pytest
 from datastructs.dict import dict_entries
 from replication.sentinel import hiredis_async, sentinel_h, sentinel_monitor
 from replication.sentinel.sentinel_h import (
-    SRI_MASTER_DOWN, SRI_SCRIPT_KILL_SENT, SRI_S_DOWN, sentinel,
+    SENTINEL_MAX_INSTANCES, SRI_MASTER_DOWN, SRI_SCRIPT_KILL_SENT, SRI_S_DOWN, sentinel,
 )
 from server.client.connection import connection
 from tests.unit.replication.sentinel_world import World
@@ -237,6 +237,51 @@ def test_hello(w):
     say(b"10.0.0.2,26379,%s,6,m,10.9.9.9,6380,7" % C)
     assert w.said("+switch-master") == ["m 127.0.0.1 7000 10.9.9.9 6380"] and set(w.slaves()) == {b"127.0.0.1:7000"}
     assert list(sentinels(w)) == [C]
+
+
+def test_what_others_can_make_it_know_is_bounded(w):
+    """D-75: replicas, Sentinels, the file that is written for them, texts."""
+    w.add(7000)
+    ri = w.monitor()
+    flushes = w.flushes
+    head = b"run_id:" + A + b"\r\nrole:master\r\n"
+    for n in range(3):
+        refresh(w, head + b"".join(b"slave%d:ip=10.%d.%d.%d,port=1\r\n" % (i, n, i >> 8, i & 255) for i in range(300)))
+    assert len(w.slaves()) == SENTINEL_MAX_INSTANCES and w.flushes == flushes + 2
+    refresh(w, head)                               # nothing new, nothing written
+    assert w.flushes == flushes + 2
+    w.redis("SENTINEL", "RESET", "m")
+    refresh(w, head + b"".join(b"slave%d:ip=10.1.%d.%d,port=1\r\n" % (i, i >> 8, i & 255) for i in range(600)))
+    assert len(w.slaves()) == SENTINEL_MAX_INSTANCES
+
+    for i in range(SENTINEL_MAX_INSTANCES + 50):
+        sentinel_monitor.sentinelProcessHelloMessage(b"10.0.%d.%d,1,%040d,0,m,127.0.0.1,7000,0" % (i >> 8, i & 255, i))
+    assert len(sentinels(w)) == SENTINEL_MAX_INSTANCES
+    # Those that it knows may still move, and tell what is new.
+    sentinel_monitor.sentinelProcessHelloMessage(b"10.9.9.9,1,%040d,77,m,127.0.0.1,7000,5" % 3)
+    assert sentinels(w)[b"%040d" % 3].addr.ip == b"10.9.9.9" and (sentinel.current_epoch, w.master().config_epoch) == (77, 5)
+
+    w.redis("SENTINEL", "RESET", "m")
+    sentinel_monitor.sentinelProcessHelloMessage(b"10.0.0.1,1,%s,0,m,127.0.0.1,7000,0" % (b"x" * 2000))
+    assert not sentinels(w)
+    refresh(w, head + b"x" * 200000 + b"\r\nslave0:ip=10.3.3.3,port=1\r\n")
+    assert len(ri.info) == 65536 and b"10.3.3.3:1" in w.slaves()
+
+
+def test_a_vote_for_nobody(w):
+    """A leader's name that is no run id does not count."""
+    w.add(7000)
+    w.monitor(quorum=2, down_after_milliseconds=2000)
+    there = w.add(8001, "sentinel", down_says=1, vote=b"z" * 41)
+    w.hello(8001)
+    w.run(3000)
+    w.instances[7000].refuses = True
+    w.run(6000)
+    ri = sentinels(w)[there.runid]
+    assert ri.flags & SRI_MASTER_DOWN and ri.leader is None
+    there.vote = b"z" * 40
+    w.run(6000)
+    assert ri.leader == b"z" * 40
 
 
 def test_our_own_hello_comes_back(w):
