@@ -275,7 +275,9 @@ def processTimeEvents(eventLoop):
 
 
 def aeProcessEvents(eventLoop, flags):
-    """One turn of the loop; returns the number of events processed.   HOT   DOC: turn
+    """Run one turn of the loop -> the number of events processed.  HOT
+
+    DOC: turn
 
     AE_FILE_EVENTS, AE_TIME_EVENTS choose what is processed; with AE_DONT_WAIT the poll does not sleep;
     AE_CALL_BEFORE_SLEEP and AE_CALL_AFTER_SLEEP run the two hooks.
@@ -401,7 +403,7 @@ def aeSetAfterSleepProc(eventLoop, aftersleep):
 
 
 def ae_set_exception_proc(eventLoop, exceptionproc):
-    """What an event handler or a sleep hook raises goes to exceptionproc(el, clientData, exc), and the loop goes on (ours).
+    """What an event handler or a sleep hook raises goes to exceptionproc(el, clientData, exc), and the loop goes on.
 
     clientData is None for the hooks.  Without an exceptionproc the exception leaves aeMain.
     """

@@ -74,7 +74,7 @@ def aeApiDelEvent(eventLoop, fd, delmask):
 
 
 def aeApiPoll(eventLoop, tvp):
-    """Wait up to `tvp` seconds (None: for ever) and return the list of (fd, mask) that fired.   HOT
+    """Wait up to `tvp` seconds (None: for ever) and return the list of (fd, mask) that fired.  HOT
 
     C fills eventLoop.fired; the selector has built exactly that list already, so it is handed on as it is.
     """

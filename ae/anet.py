@@ -29,7 +29,7 @@ _UNIX_PATH_MAX = 106           # bytes: sizeof(sun_path) - 2
 
 
 def fileno_sets_blocking():
-    """True where socket.socket(fileno=...) makes a non-blocking descriptor blocking: PyPy, not CPython."""
+    """Tell whether socket.socket(fileno=...) makes a non-blocking descriptor blocking -> True or False: PyPy, not CPython."""
     a, b = socket.socketpair()
     with a, b:
         os.set_blocking(a.fileno(), False)

@@ -395,7 +395,7 @@ def keyHashSlot(key):
 # -----------------------------------------------------------------------------
 
 def cluster_nodes():
-    """Return all nodes, ourselves included, as a list (ours): the loop may add and delete nodes meanwhile."""
+    """Return all nodes, ourselves included, as a list: the loop may add and delete nodes meanwhile."""
     return [de.val for de in dict_entries(server.cluster.nodes)]
 
 
@@ -466,7 +466,7 @@ def clusterNodeFailureReportsCount(node):
 
 
 def clusterNodeRemoveSlave(master, slave):
-    """-> C_OK, or C_ERR where it was none of its slaves."""
+    """Remove a slave from a master -> C_OK, or C_ERR where it was none of its slaves."""
     if slave not in master.slaves:
         return C_ERR
     master.slaves.remove(slave)
@@ -477,7 +477,7 @@ def clusterNodeRemoveSlave(master, slave):
 
 
 def clusterNodeAddSlave(master, slave):
-    """-> C_OK, or C_ERR where it is one already."""
+    """Add a slave to a master -> C_OK, or C_ERR where it is one already."""
     if slave in master.slaves:
         return C_ERR
     master.slaves.append(slave)
@@ -631,7 +631,7 @@ def clusterBlacklistAddNode(node):
 
 
 def clusterBlacklistExists(nodeid):
-    """True if that id may not be added now."""
+    """Tell whether that id may not be added now -> True or False."""
     if dictSize(server.cluster.nodes_black_list) == 0:
         return 0
     clusterBlacklistCleanup()
@@ -648,7 +648,7 @@ _bits_of_byte = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte
 
 
 def bitmap_slots(bitmap):
-    """Return the bits that are set, ascending (ours)."""
+    """Return the bits that are set, ascending."""
     found = []
     for run in _nonzero_bytes(bitmap):
         pos = run.start() << 3
@@ -659,7 +659,7 @@ def bitmap_slots(bitmap):
 
 
 def bitmap_runs(bitmap):
-    """Return the runs of set bits as [(first, last), ...] (ours).
+    """Return the runs of set bits as [(first, last), ...].
 
     A bit of x ^ x << 1 is set where a run starts and behind its end, so the cost is that of the runs, not of the bits.
     """
@@ -669,7 +669,7 @@ def bitmap_runs(bitmap):
 
 
 def bitmap_newer_owner(bitmap, epoch, but=None):
-    """Return the first slot of `bitmap` whose owner has a configEpoch above `epoch`, or -1 (ours).  `but` does not count.
+    """Return the first slot of `bitmap` whose owner has a configEpoch above `epoch`, or -1.  `but` does not count.
 
     C walks the slots; few nodes have a newer epoch, so only their bitmaps are compared.
     """
@@ -683,7 +683,7 @@ def bitmap_newer_owner(bitmap, epoch, but=None):
 
 
 def cluster_open_slots():
-    """Return the slots that are migrating or importing, ascending (ours).
+    """Return the slots that are migrating or importing, ascending.
 
     list.count scans at the speed of C, so only parts that hold one are walked.
     """
@@ -711,7 +711,7 @@ def bitmapClearBit(bitmap, pos):
 
 
 def clusterMastersHaveSlaves():
-    """True if any master has a slave."""
+    """Tell whether any master has a slave -> True or False."""
     slaves = 0
     for node in cluster_nodes():
         if nodeIsSlave(node):
@@ -721,7 +721,7 @@ def clusterMastersHaveSlaves():
 
 
 def clusterNodeSetSlotBit(n, slot):
-    """-> the old value."""
+    """Set the slot's bit -> the old value."""
     old = bitmapTestBit(n.slots, slot)
     bitmapSetBit(n.slots, slot)
     if not old:
@@ -735,7 +735,7 @@ def clusterNodeSetSlotBit(n, slot):
 
 
 def clusterNodeClearSlotBit(n, slot):
-    """-> the old value."""
+    """Clear the slot's bit -> the old value."""
     old = bitmapTestBit(n.slots, slot)
     bitmapClearBit(n.slots, slot)
     if old:
@@ -951,7 +951,7 @@ def cluster_slots_text(node):
 
 
 def cluster_toggle_slot(firsts, lasts, texts, slot):
-    """Add a slot to the runs, or take it away if it is in one; the texts of the runs that change become None (ours)."""
+    """Add a slot to the runs, or take it away if it is in one; the texts of the runs that change become None."""
     i = bisect_right(firsts, slot) - 1              # the run that begins at or before it
     if i >= 0 and lasts[i] >= slot:                 # it is in there
         first, last = firsts[i], lasts[i]

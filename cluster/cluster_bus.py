@@ -179,7 +179,7 @@ def markNodeAsFailingIfNeeded(node):
 
 
 def clearNodeFailureIfNeeded(node):
-    """A node in FAIL has answered: is it well again?"""
+    """Clear FAIL of a node that has answered, if it is well again."""
     now = mstime()
     serverAssert(nodeFailed(node))
 
@@ -200,7 +200,7 @@ def clearNodeFailureIfNeeded(node):
 
 
 def clusterHandshakeInProgress(ip, port, cport):
-    """True if there is a node in handshake with that address."""
+    """Tell whether there is a node in handshake with that address -> True or False."""
     for node in cluster_nodes():
         if not nodeInHandshake(node):
             continue
@@ -467,7 +467,7 @@ def clusterProcessPacket_check(link):
 
 
 def clusterProcessPacket_sender(hdr, sender):
-    """What every packet of a node we know tells -> (its currentEpoch, its configEpoch), (0, 0) of others."""
+    """Read what every packet of a known node tells -> (its currentEpoch, its configEpoch), (0, 0) of others."""
     myself = server.cluster.myself
     now = mstime()
     if sender is None:
@@ -563,7 +563,7 @@ def clusterProcessPacket_config(link, hdr, sender, senderConfigEpoch):
 
 
 def clusterProcessPacket_handshake(link, hdr, sender):
-    """A packet on a link of ours: is it of the node we meant? -> 1, or 0 where the link was freed.
+    """Check that a packet on a link of ours is of the node we meant -> 1, or 0 where the link was freed.
 
     For a node in handshake this is its real name; a node that we knew already is not added a second time.
     """

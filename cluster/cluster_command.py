@@ -82,7 +82,7 @@ def getSlotOrReply(c, o):
 
 
 def client_uses_pport(c):
-    """True if ports for plain clients are to be shown: the cluster talks TLS, this client does not (ours)."""
+    """Tell whether ports for plain clients are to be shown -> True or False: the cluster talks TLS, this client does not."""
     return server.tls_cluster and c.conn is not None and connGetType(c.conn) != CONN_TYPE_TLS
 
 
@@ -402,7 +402,7 @@ def clusterCommand_getkeysinslot(c):
 
 
 def clusterCommand_lookup_or_reply(c):
-    """Return the node whose id is the third argument, or None after an error reply (ours)."""
+    """Return the node whose id is the third argument, or None after an error reply."""
     n = clusterLookupNode(c.argv[2].ptr)
     if n is None:
         addReplyErrorFormat(c, b"Unknown node %s", c.argv[2].ptr)
@@ -624,7 +624,7 @@ def readwriteCommand(c):
 
 
 def getNodeByQuery(c, cmd, argv, argc):
-    """Find the node that serves a command -> (clusterNode, slot, CLUSTER_REDIR_*).   HOT
+    """Find the node that serves a command -> (clusterNode, slot, CLUSTER_REDIR_*).  HOT
 
     Node is myself: serve it, the code is NONE.  Another node: send the client there, by ASK or MOVED.  None: the code is
     an error: CROSS_SLOT (keys of several slots), UNSTABLE (several keys of a slot on its way, and some are missing),

@@ -583,7 +583,7 @@ def clusterCron_check_node(node):
 
 
 def clusterBeforeSleep():
-    """What must be done before the loop sleeps, so that clients and nodes see it done: failover steps, state, nodes.conf.
+    """Do what clients and nodes must see done before the loop sleeps: failover steps, state, nodes.conf.
 
     ORDER: state before save; save before the packets, which leave in the next turn.
     """

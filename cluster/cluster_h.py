@@ -401,7 +401,7 @@ def clusterMsg_unpack(buf):
 
 
 def _msg_ip(field):
-    """An address field up to its NUL, at most 45 bytes: a peer may leave the NUL out."""
+    """Read an address field up to its NUL, at most 45 bytes: a peer may leave the NUL out."""
     return field[:NET_IP_STR_LEN - 1].partition(b"\0")[0]
 
 

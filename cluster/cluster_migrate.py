@@ -54,7 +54,7 @@ def createDumpPayload(payload, o, key):
 
 
 def verifyDumpPayload(p):
-    """Are version and checksum of a payload right? C_OK, C_ERR."""
+    """Check version and checksum of a payload -> C_OK or C_ERR."""
     if len(p) < 10:
         return C_ERR
     if int.from_bytes(p[-10:-8], "little") > RDB_VERSION_READABLE:

@@ -171,7 +171,7 @@ def listRewindTail(l, li):
 
 
 def listNext(iter_):
-    """The next node, or None.  The node returned may be deleted by the caller, no other one."""
+    """Go to the next node -> the node, or None.  The caller may delete this node, and no other one."""
     current = iter_.next
     if current is not None:
         iter_.next = current.next if iter_.direction == AL_START_HEAD else current.prev
@@ -179,7 +179,7 @@ def listNext(iter_):
 
 
 def list_values(l):
-    """Generate the values (ours), head first; the current node may be deleted in the loop body."""
+    """Generate the values, head first; the current node may be deleted in the loop body."""
     node = l.head
     while node is not None:
         next_ = node.next
@@ -188,7 +188,7 @@ def list_values(l):
 
 
 def listDup(orig):
-    """A copy of the list, or None if the dup method failed."""
+    """Copy the list -> the copy, or None if the dup method failed."""
     copy = listCreate()
     copy.dup = orig.dup
     copy.free = orig.free
@@ -207,7 +207,7 @@ def listDup(orig):
 
 
 def listSearchKey(l, key):
-    """The first node whose value matches `key` (the match method, or identity), or None."""
+    """Find the first node whose value matches `key`, by the match method or by identity -> the node, or None."""
     match = l.match
     node = l.head
     while node is not None:

@@ -50,7 +50,7 @@ _folds = tuple((b, (1 << b) - 1, tuple(s for s in range(64) if remainder >> s & 
 
 
 def crc64_walk(crc, s):
-    """The plain loop over the bytes."""
+    """Loop over the bytes."""
     table = crc64_table
     for byte in s:
         crc = table[(crc ^ byte) & 0xff] ^ (crc >> 8)

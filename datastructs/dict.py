@@ -575,7 +575,7 @@ def dictReleaseIterator(iter_):
 
 
 def dict_entries(d):
-    """Generate all entries: an unsafe iterator for plain `for` loops, whose body must not touch `d` (ours)."""
+    """Generate all entries: an unsafe iterator for plain `for` loops, whose body must not touch `d`."""
     fingerprint = dictFingerprint(d)
     for ht in d.ht:
         if ht.used == 0:

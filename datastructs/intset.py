@@ -142,27 +142,27 @@ def intsetRemove(is_, value):
 
 
 def intsetFind(is_, value):
-    """1 if `value` is a member."""
+    """Tell whether `value` is a member -> 1 or 0."""
     if _intsetValueEncoding(value) > is_[0]:
         return 0
     return intsetSearch(is_, value)[0]
 
 
 def intsetRandom(is_):
-    """A random member.  Must not be called for an empty intset."""
+    """Pick a random member.  Must not be called for an empty intset."""
     length = intsetLen(is_)
     return _intsetGet(is_, random.randrange(length))
 
 
 def intsetGet(is_, pos):
-    """Returns (1, value), or (0, 0) when `pos` is beyond the end."""
+    """Return (1, value), or (0, 0) when `pos` is beyond the end."""
     if 0 <= pos < intsetLen(is_):
         return 1, _intsetGet(is_, pos)
     return 0, 0
 
 
 def intset_values(is_):
-    """All members as a tuple, ascending (ours)."""
+    """Return all members as a tuple, ascending."""
     enc, length = _header.unpack_from(is_)
     return struct.unpack_from("<%d%s" % (length, _codes[enc]), is_, INTSET_HEADER)
 
@@ -176,7 +176,7 @@ def intsetBlobLen(is_):
 
 
 def intsetValidateIntegrity(p, size, deep):
-    """1 if the blob of an untrusted source is well formed; deep = 1 checks the order of the numbers too."""
+    """Tell whether the blob of an untrusted source is well formed; deep = 1 checks the order of the numbers too -> 1 or 0."""
     if size < INTSET_HEADER:
         return 0
     enc, count = _header.unpack_from(p)

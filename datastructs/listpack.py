@@ -51,7 +51,7 @@ u16 = Struct("<H")
 
 
 def bad_listpack(cond, p):
-    """What a failed assert of C becomes here: `cond` did not hold at p.  The report shows it as C shows the expression."""
+    """Fail as an assert of C: `cond` did not hold at p.  The bug report shows it as C shows the expression."""
     raise AssertionError("%s [p = %r]" % (cond, p))
 
 

@@ -31,19 +31,19 @@ TRIPLES_MAX = 16384
 
 
 def lzf_compress(in_data, out_len):
-    """The compressed bytes, or b"" (C: 0) if they would take more than `out_len` bytes."""
+    """Compress -> the bytes, or b"" (C: 0) if they would take more than `out_len` bytes."""
     if len(in_data) <= LZF_EXACT_MAX:
         return lzf_compress_exact(bytes(in_data), out_len)
     return lzf_compress_skipping(bytes(in_data), out_len)
 
 
 def triples_repeated(in_data):
-    """How many places of three bytes hold what an earlier place holds."""
+    """Count how many places of three bytes hold what an earlier place holds."""
     return max(0, len(in_data) - 2 - len(set(zip(in_data, in_data[1:], in_data[2:]))))
 
 
 def match_length(in_data, ref, ip, limit):
-    """How many bytes at `ref` and `ip` are equal, at most `limit`; they may overlap."""
+    """Count how many bytes at `ref` and `ip` are equal, at most `limit`; they may overlap."""
     here = in_data[ip:ip + limit]
     there = in_data[ref:ref + limit]
     if here == there:
@@ -181,7 +181,7 @@ def lzf_compress_skipping(in_data, out_len):
 
 
 def lzf_decompress(in_data, out_len):
-    """The original bytes, at most `out_len` of them; b"" (C: 0) if the stream is broken or longer."""
+    """Decompress -> the original bytes, at most `out_len`, or b"" (C: 0) if the stream is broken or longer."""
     in_data = bytes(in_data)
     in_end = len(in_data)
     out = bytearray()

@@ -131,7 +131,7 @@ def raxCompressNode(n, s):
 
 
 def rax_common_prefix(v, s, i):
-    """Ours.  How many bytes of `v` are the same as those of `s` from `i` on.
+    """Count how many bytes of `v` are the same as those of `s` from `i` on.
 
     The highest bit that is set in the XOR of the two, read as big-endian numbers, marks the first difference.
     """
@@ -266,7 +266,7 @@ def raxTryInsert(rt, s, data):
 
 
 def raxFind(rt, s):
-    """-> the value of the key `s`, or raxNotFound."""
+    """Return the value of the key `s`, or raxNotFound."""
     i, h, splitpos = raxLowWalk(rt, s)
     if i != len(s) or splitpos != 0 or not h.iskey:
         return raxNotFound
@@ -612,13 +612,13 @@ def raxSeek(it, op, ele=b""):
 
 
 def raxNext(it):
-    """-> 1 with the next key in it.key, it.data; 0 at the end."""
+    """Go to the next key, in it.key and it.data -> 1, or 0 at the end."""
     raxIteratorNextStep(it, 0)
     return 0 if it.flags & RAX_ITER_EOF else 1
 
 
 def raxPrev(it):
-    """-> 1 with the previous key in it.key, it.data; 0 at the beginning."""
+    """Go to the previous key, in it.key and it.data -> 1, or 0 at the beginning."""
     raxIteratorPrevStep(it, 0)
     return 0 if it.flags & RAX_ITER_EOF else 1
 
@@ -658,7 +658,7 @@ def raxRandomWalk(it, steps):
 
 
 def raxCompare(it, op, key):
-    """-> 1 if the iterator's key stands in the relation `op` (== < <= > >=) to `key`, else 0."""
+    """Compare the iterator's key with `key` by `op` (== < <= > >=) -> 1 or 0."""
     if op in ("=", "=="):
         return int(it.key == key)
     if op == ">":

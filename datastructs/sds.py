@@ -14,7 +14,7 @@ SDS_LLSTR_SIZE = 21
 
 
 def room_is_told():
-    """True where bytearray.__alloc__() tells the spare room: CPython.  PyPy keeps an eighth spare, and says nothing of it (ours)."""
+    """Tell whether bytearray.__alloc__() tells the spare room -> True or False: CPython.  PyPy keeps an eighth spare, and says nothing of it."""
     s = bytearray(16)
     del s[-1:]
     return s.__alloc__() - 1 > len(s)
@@ -53,7 +53,7 @@ def sdsHdrSize(length):
 
 
 def sds_greedy_alloc(newlen):
-    """Tell the room to reserve for a string that grows to `newlen` bytes: double below 1 MB, else 1 MB more (ours)."""
+    """Tell the room to reserve for a string that grows to `newlen` bytes: double below 1 MB, else 1 MB more."""
     if newlen < SDS_MAX_PREALLOC:
         return newlen * 2
     return newlen + SDS_MAX_PREALLOC
@@ -125,7 +125,7 @@ def sdssplitlen(s, sep):
 
 
 def sds_repr_of(byte):
-    """Write one byte as sdscatrepr() does -> bytes (ours)."""
+    """Write one byte as sdscatrepr() does -> bytes."""
     if byte in b'\\"':
         return b"\\" + bytes((byte,))
     found = b"\n\r\t\a\b".find(bytes((byte,)))

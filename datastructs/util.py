@@ -158,7 +158,7 @@ def glob_compile(pattern, nocase):
 
 
 def stringmatchlen(pattern, string, nocase):
-    """1 if the glob `pattern` matches all of `string`, else 0.  Cost: linear in the string for each segment.
+    """Tell whether the glob `pattern` matches all of `string` -> 1 or 0.  Cost: linear in the string for each segment.
 
     An empty string matches the empty pattern only, not even "*": C leaves its loop before it looks at the pattern.
     """
@@ -343,7 +343,7 @@ def memtoll(p):
 
 
 def mempbrk(s, chars):
-    """Offset of the first byte of `s` that is in `chars`, or None."""
+    """Return the offset of the first byte of `s` that is in `chars`, or None."""
     found = re.search(b"[" + b"".join(b"\\x%02x" % c for c in bytes(chars)) + b"]", s) if chars else None
     return found.start() if found is not None else None
 
@@ -370,7 +370,7 @@ def ll2string(svalue):
 
 
 def string2ll(s):
-    """Returns (1, value) if `s` is exactly the way Redis writes a signed 64-bit number, else (0, 0).
+    """Return (1, value) if `s` is exactly the way Redis writes a signed 64-bit number, else (0, 0).
 
     No blanks, no plus, no leading zeros, no "-0": so the bytes can be rebuilt from the number.
     """
@@ -417,7 +417,7 @@ _inf_re = re.compile(rb"([+-]?)inf(?:inity)?\Z", re.IGNORECASE)
 
 
 def string2d(s):
-    """Returns (1, double) if all of `s` is a number for strtod() that is neither NaN nor out of range, else (0, 0.0)."""
+    """Return (1, double) if all of `s` is a number for strtod() that is neither NaN nor out of range, else (0, 0.0)."""
     if s.isdigit() and len(s) < 16:                         # fast lane: neither overflow nor underflow
         return 1, float(s)
     found = _decimal_re.match(s)
@@ -577,7 +577,7 @@ class longdouble:
 
 
 def ld_ratio(x):
-    """A finite long double as an exact signed fraction (num, den)."""
+    """Express a finite long double as an exact signed fraction -> (num, den)."""
     if x.kind != LD_FINITE:
         raise OverflowError("long double infinity or NaN has no integer value")
     mant = -x.mant if x.sign else x.mant
@@ -587,7 +587,7 @@ def ld_ratio(x):
 
 
 def ld_round(sign, num, den):
-    """The long double nearest to num/den (both positive integers, num may be 0), half to even."""
+    """Find the long double nearest to num/den (positive integers, num may be 0), half to even."""
     if num == 0:
         return longdouble(LD_FINITE, sign, 0, 0)
     exp = max(num.bit_length() - den.bit_length() - LDBL_MANT_DIG, LDBL_MIN_UNIT)
@@ -687,7 +687,7 @@ def ldisinf(x):
 
 
 def string2ld(s):
-    """Returns (1, longdouble) if all of `s` is a number for strtold() that is neither NaN nor out of range, else (0, None)."""
+    """Return (1, longdouble) if all of `s` is a number for strtold() that is neither NaN nor out of range, else (0, None)."""
     if len(s) == 0 or len(s) >= MAX_LONG_DOUBLE_CHARS:
         return 0, None
     found = _decimal_re.match(s)

@@ -20,7 +20,7 @@ def zipmapDecodeLength(zm, p):
 
 
 def zipmapRewind(zm):
-    """Position of the first entry."""
+    """Return the position of the first entry."""
     return 1
 
 
@@ -39,7 +39,7 @@ def zipmapNext(zm, p):
 
 
 def zipmapValidateIntegrity(zm, size, deep):
-    """Is this blob of `size` bytes a zipmap? 1 or 0.  Deep: every entry; an empty one or a wrong count is refused."""
+    """Check that this blob of `size` bytes is a zipmap -> 1 or 0.  `deep` checks every entry; an empty one or a wrong count fails."""
     if size < 2 or zm[size - 1] != ZIPMAP_END:
         return 0
     if not deep:

@@ -44,7 +44,7 @@ from server.types.t_string import psetexCommand, setCommand, setexCommand
 # -------------------------------------------------------------------------
 
 def aofFsyncInProgress():
-    """True while a bio thread runs an fsync of the AOF."""
+    """Tell whether a bio thread runs an fsync of the AOF -> True or False."""
     return bioPendingJobsOfType(BIO_AOF_FSYNC) != 0
 
 
@@ -108,7 +108,7 @@ def startAppendOnly():
 
 
 def getcwd():
-    """The working directory for log lines."""
+    """Return the working directory, for log lines."""
     try:
         return os.getcwd()
     except OSError:
@@ -236,7 +236,7 @@ def flushAppendOnlyFile(force):
 
 
 def flushAppendOnlyFile_try_fsync(sync_in_progress):
-    """The tail of flushAppendOnlyFile (C: label try_fsync)."""
+    """Do the tail of flushAppendOnlyFile (C: label try_fsync)."""
     if server.aof_no_fsync_on_rewrite and hasActiveChildProcess():
         return
 
@@ -259,7 +259,7 @@ def flushAppendOnlyFile_try_fsync(sync_in_progress):
 
 
 def catAppendOnlyGenericCommand(dst, argc, argv):
-    """Append the command to the bytearray `dst`, as the protocol spells it; return dst.   HOT"""
+    """Append the command to the bytearray `dst`, as the protocol spells it; return dst.  HOT"""
     dst += b"*%d\r\n" % argc
 
     for o in argv:
@@ -281,7 +281,7 @@ def catAppendOnlyExpireAtCommand(buf, cmd, key, seconds):
 
 
 def feedAppendOnlyFile(cmd, dictid, argv, argc):
-    """Append a command that was executed to the AOF buffer, and to the rewrite buffer if a child rewrites.   HOT"""
+    """Append a command that was executed to the AOF buffer, and to the rewrite buffer if a child rewrites.  HOT"""
     buf = bytearray()
 
     if dictid != server.aof_selected_db:

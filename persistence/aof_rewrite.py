@@ -571,7 +571,7 @@ def rewriteAppendOnlyFile(filename):
 
 
 def rewriteAppendOnlyFile_write(aof, fp):
-    """The writing part; raises OSError where C jumps to werr."""
+    """Write the file; raises OSError where C jumps to werr."""
     if server.aof_use_rdb_preamble:
         retval, error = rdbSaveRio(aof, RDBFLAGS_AOF_PREAMBLE, None)
         if retval == C_ERR:

@@ -68,7 +68,7 @@ def rdbSaveRioWithEOFMark_werr(rdb, error=0):
 
 
 def getcwd():
-    """The working directory for log lines."""
+    """Return the working directory, for log lines."""
     try:
         return os.getcwd()
     except OSError:

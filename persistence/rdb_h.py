@@ -44,7 +44,7 @@ RDB_TYPE_STREAM_LISTPACKS_2 = 19   # version 10
 
 
 def rdbIsObjectType(t, rdbver=10):
-    """Is `t` the type of a value in files of that version?  (C knows one range, since it reads nothing above version 9.)"""
+    """Tell whether `t` is the type of a value in files of that version.  (C knows one range, since it reads nothing above version 9.)"""
     return 0 <= t <= 7 or 9 <= t <= (RDB_TYPE_STREAM_LISTPACKS if rdbver < 10 else RDB_TYPE_STREAM_LISTPACKS_2)
 
 

@@ -338,7 +338,7 @@ def rdbLoadCheckModuleValue(rdb, modulename):
 
 
 def rdb_expand_hint(rdb, n):
-    """Return how many buckets to make for `n` elements, no more than the bytes to come allow (ours)."""
+    """Return how many buckets to make for `n` elements, no more than the bytes to come allow."""
     left = MAX_HINT
     if rdb.fp is not None:
         left = server.loading_total_bytes
@@ -348,7 +348,7 @@ def rdb_expand_hint(rdb, n):
 
 
 def deep_validation():
-    """Whether a value coming in now is checked to its last entry (C: deep_integrity_validation)."""
+    """Tell whether a value that comes in now is checked to its last entry (C: deep_integrity_validation)."""
     if server.sanitize_dump_payload != SANITIZE_DUMP_CLIENTS:
         return 1 if server.sanitize_dump_payload == SANITIZE_DUMP_YES else 0
     # `clients`: neither files, nor the master, nor a user with skip-sanitize-payload.
@@ -718,7 +718,7 @@ def startLoading(size, rdbflags):
 
 
 def startLoadingFile(fp, filename, rdbflags):
-    """The same for a file; its name is kept for the check after an error."""
+    """Begin the load of a file; its name is kept for the check after an error."""
     global rdbFileBeingLoaded
     try:
         size = os.fstat(fp.fileno()).st_size
@@ -743,7 +743,7 @@ def stopLoading(success):
 
 
 def rdbLoadProgressCallback(r, buf):
-    """Sum the data up, and every loading-process-events-interval-bytes serve the clients."""
+    """Sum up the data, and every loading-process-events-interval-bytes serve the clients."""
     if server.rdb_checksum:
         rioGenericUpdateChecksum(r, buf)
     interval = server.loading_process_events_interval_bytes
@@ -1050,5 +1050,5 @@ _rdbLoadRio_errno = 0
 
 
 def rdb_load_errno():
-    """Return the errno of the last rdbLoadRio or rdbLoad that gave C_ERR (ours)."""
+    """Return the errno of the last rdbLoadRio or rdbLoad that gave C_ERR."""
     return _rdbLoadRio_errno

@@ -37,7 +37,7 @@ def byte_at(buf, n):
 
 
 def consumeNewline(buf):
-    """Is this the end of a line? Count it -> 1, 0 with an error set."""
+    """Expect the end of a line, and count it -> 1, or 0 with an error set."""
     if buf[:2] != b"\r\n":
         # C prints two signed chars: a byte above 0x7f comes out as ffffffxx
         signed = [b if b < 128 else b - 256 & 0xffffffff for b in (byte_at(buf, 0), byte_at(buf, 1))]
@@ -130,7 +130,7 @@ def fail(line):
 
 
 def redis_check_aof_main(argv):
-    """The checker's main: exits, 0 if the file is valid or was repaired."""
+    """Run the checker: exits, 0 if the file is valid or was repaired."""
     argc = len(argv)
     fix = 0
     filename = None

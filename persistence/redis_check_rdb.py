@@ -130,7 +130,7 @@ def redis_check_rdb(rdbfilename, fp):
 
 
 def redis_check_rdb_fail(fmt, *args):
-    """An error that is not an early end (C: goto err): report it now."""
+    """Report an error that is not an early end (C: goto err)."""
     rdbCheckError(fmt, *args)
     rdbstate.doing = -1
     return 0
@@ -245,7 +245,7 @@ def redis_check_rdb_read(rdb):
 
 
 def redis_check_rdb_main(argv, fp=None):
-    """The checker's main.  With an open file (the preamble of an AOF) -> C_OK, C_ERR; else it exits, 0 or 1."""
+    """Run the checker.  With an open file (the preamble of an AOF) -> C_OK, C_ERR; else it exits, 0 or 1."""
     if len(argv) != 2 and fp is None:
         sys.stderr.write("Usage: %s <rdb-file-name>\n" % argv[0])
         sys.exit(1)

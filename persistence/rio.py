@@ -129,7 +129,7 @@ def rioFileRead(r, n):
 
 
 def close_after_error(fp):
-    """Close a file whose buffer cannot be written out: as fclose does, and whatever it says (ours)."""
+    """Close a file whose buffer cannot be written out: as fclose does, and whatever it says."""
     try:
         fp.close()
     except OSError:
@@ -349,7 +349,7 @@ def rioClearErrors(r):
 
 
 def rioGenericUpdateChecksum(r, buf):
-    """The update_cksum of files and memory."""
+    """Update the checksum of files and memory (update_cksum)."""
     r.cksum = crc64(r.cksum, buf)
 
 

@@ -71,7 +71,7 @@ def replicationRequestAckFromSlaves():
 
 
 def replicationCountAcksByOffset(offset):
-    """How many replicas have acknowledged the stream up to `offset`."""
+    """Count how many replicas have acknowledged the stream up to `offset`."""
     count = 0
     ln = server.slaves.head
     while ln is not None:
@@ -140,7 +140,7 @@ def processClientsWaitingReplicas():
 
 
 def replicationGetSlaveOffset():
-    """How far a replica has applied its master's stream; 0 if that is not known."""
+    """Return how far a replica has applied its master's stream, 0 if that is not known."""
     offset = 0
     if server.masterhost is not None:
         if server.master is not None:
@@ -270,7 +270,7 @@ def replicationStartPendingFork():
 
 
 def replica_address(replica):
-    """The address by which INFO and ROLE name a replica, or None (ours)."""
+    """Return the address by which INFO and ROLE name a replica, or None."""
     if replica.slave_addr is not None:
         return replica.slave_addr
     ok, ip, _ = connPeerToString(replica.conn)

@@ -63,7 +63,7 @@ RDBGeneratedByReplication = 0
 
 
 def replicationGetSlaveName(c):
-    """The replica as ip:port for the log, with the port it listens on, which is the one an operator knows it by."""
+    """Name the replica as ip:port for the log, with the port it listens on, which is the one an operator knows it by."""
     addr = c.slave_addr
     if addr is None:
         ok, addr, _ = connPeerToString(c.conn)
@@ -125,7 +125,7 @@ def freeReplicationBacklog():
 
 
 def feedReplicationBacklog(p):
-    """Append bytes to the ring, and count them in master_repl_offset: the two never move apart.   HOT
+    """Append bytes to the ring, and count them in master_repl_offset: the two never move apart.  HOT
 
     Only with a backlog.  The oldest bytes are overwritten.
     """
@@ -161,7 +161,7 @@ def feedReplicationBacklogWithObject(o):
 
 
 def canFeedReplicaReplBuffer(replica):
-    """1 if the stream belongs into the replica's buffer now.
+    """Tell whether the stream belongs into the replica's buffer now -> 1 or 0.
 
     Not if it only wants the RDB; and not before its BGSAVE has begun, since what is written until then is in the RDB.
     """
@@ -173,7 +173,7 @@ def canFeedReplicaReplBuffer(replica):
 
 
 def replicationFeedSlaves(slaves, dictid, argv):
-    """Send a write command to the ring and to all replicas, with a SELECT before it if the database changes.   HOT
+    """Send a write command to the ring and to all replicas, with a SELECT before it if the database changes.  HOT
 
     Only the top master makes a stream.  A replica passes on its master's, byte by byte
     (replicationFeedSlavesFromMasterStream), so that all of them share one id and one count of offsets.
@@ -244,7 +244,7 @@ def showLatestBacklog():
 
 
 def replicationFeedSlavesFromMasterStream(slaves, buf, buflen):
-    """A replica hands on the first `buflen` bytes of `buf`, as its master sent them.   HOT"""
+    """A replica hands on the first `buflen` bytes of `buf`, as its master sent them.  HOT"""
     data = buf[:buflen]
     if server.repl_backlog is not None:
         feedReplicationBacklog(data)
@@ -317,7 +317,7 @@ def addReplyReplicationBacklog(c, offset):
 
 
 def getPsyncInitialOffset():
-    """The offset for a full resync.  Right only between the fork and the next command that writes."""
+    """Return the offset for a full resync.  It is right only between the fork and the next command that writes."""
     return server.master_repl_offset
 
 

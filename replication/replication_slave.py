@@ -84,7 +84,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 
 
 def slaveIsInHandshakeState():
-    """1 while we talk with the master before it has answered PSYNC."""
+    """Tell whether we talk with the master before it has answered PSYNC -> 1 or 0."""
     return REPL_STATE_RECEIVE_PING_REPLY <= server.repl_state <= REPL_STATE_RECEIVE_PSYNC_REPLY
 
 
@@ -147,7 +147,7 @@ def restartAOFAfterSYNC():
 
 
 def useDisklessLoad():
-    """True if the RDB is to be parsed from the socket, and not stored in a file first."""
+    """Tell whether the RDB is to be parsed from the socket, and not stored in a file first -> True or False."""
     return (server.repl_diskless_load == REPL_DISKLESS_LOAD_SWAPDB or
             (server.repl_diskless_load == REPL_DISKLESS_LOAD_WHEN_DB_EMPTY and dbTotalServerKeyCount() == 0))
 
@@ -550,7 +550,7 @@ def slaveTryPartialResynchronization(conn, read_reply):
 
 
 def syncWithMaster(conn):
-    """The handshake: one step a call, from CONNECTING to RECEIVE_PSYNC_REPLY (see the picture above).
+    """Do one step of the handshake per call, from CONNECTING to RECEIVE_PSYNC_REPLY (see the picture above).
 
     Connect handler first, read handler afterwards.  Waits for the rest of a line that has begun, but for no new one.
     """

@@ -45,7 +45,7 @@ def lookupCommandOrOriginal(name):
 
 
 def cmdHasMovableKeys(cmd):
-    """True if the positions of the keys depend on the arguments."""
+    """Tell whether the positions of the keys depend on the arguments -> True or False."""
     return cmd.getkeys_proc is not None
 
 

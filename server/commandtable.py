@@ -131,7 +131,7 @@ from server.server_command import commandCommand, echoCommand, monitorCommand, p
 
 
 def redisCommandTable():
-    """All 224 commands of 6.2.14 -> list of redisCommand with zeroed counters."""
+    """Make the table of all 224 commands of 6.2.14 -> list of redisCommand with zeroed counters."""
     return [
         redisCommand(b"module", moduleCommand, -2, "admin no-script",
                      None, 0, 0, 0),

@@ -18,15 +18,15 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 
 
 def dictExpandAllowed(moreMem, usedRatio):
-    """May a keyspace table of `usedRatio` grow by `moreMem` bytes?  Not if that would start an eviction, unless the
-    table is really crowded."""
+    """Tell whether a keyspace table of `usedRatio` may grow by `moreMem` bytes: it must not start an eviction, unless it is
+    overcrowded -> true or false."""
     if usedRatio <= HASHTABLE_MAX_LOAD_FACTOR:
         return not overMaxmemoryAfterAlloc(moreMem)
     return True
 
 
 def dictObjectDestructor(val):
-    """A value leaves the keyspace; None when somebody else frees it (lazy free)."""
+    """Free a value that leaves the keyspace; None: it is freed elsewhere (lazy free)."""
     if val is not None:
         decrRefCount(val)
 

@@ -120,7 +120,7 @@ def serverLogFromHandler(level, msg):
 # ================================= Assertions ==============================
 
 def integrity_failure(exc):
-    """Is `exc` what C's asserts would have found: a failed check, or a read outside of a structure's bytes?
+    """Tell whether an assert of C would have found `exc`: a failed check, or a read outside of a structure's bytes.
 
     Our blobs are bytearrays: where C checks an offset with assert() before it reads, the read itself often raises here.
     """
@@ -167,7 +167,7 @@ def serverPanic(fmt, *args):
 
 
 def _serverAssert(estr, file, line, frame_text):
-    """The report of a failed serverAssert: `estr` is the source line, `frame_text` the traceback as text."""
+    """Report a failed serverAssert: `estr` is the source line, `frame_text` the traceback as text."""
     bugReportStart()
     serverLog(LL_WARNING, "=== ASSERTION FAILED ===")
     serverLog(LL_WARNING, "==> %s:%d '%s' is not true", file, line, estr)

@@ -20,7 +20,7 @@ def getLRUClock():
 
 
 def LRU_CLOCK():
-    """The clock kept by serverCron, if that runs often enough for the resolution; createObject() relies on it."""
+    """Return the clock that serverCron keeps, if that runs often enough for the resolution, or compute it."""
     if 1000 // server.hz <= LRU_CLOCK_RESOLUTION:
         return server.lruclock
     return getLRUClock()
@@ -67,7 +67,7 @@ def LFULogIncr(counter):
 
 
 def LFUDecrAndReturn(o):
-    """The counter of `o` after its decay, one for each lfu-decay-time minutes; `o` is not changed."""
+    """Compute the counter of `o` after its decay, one for each lfu-decay-time minutes; `o` is not changed."""
     ldt = o.lru >> 8
     counter = o.lru & 255
     num_periods = LFUTimeElapsed(ldt) // server.lfu_decay_time if server.lfu_decay_time else 0

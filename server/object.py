@@ -194,7 +194,7 @@ def decrRefCount(o):
 
 
 def checkType(c, o, type_):
-    """1 if it replied WRONGTYPE; None is an empty key and fits any type."""
+    """Reply WRONGTYPE if the object has another type -> 1, or 0: it has not, or the key is empty (None)."""
     if o is not None and o.type != type_:
         addReplyErrorObject(c, shared.wrongtypeerr)
         return 1
@@ -263,7 +263,7 @@ def getDecodedObject(o):
 
 
 def object_get_bytes(o):
-    """The value of a string object in any encoding as bytes (ours)."""
+    """Return the value of a string object in any encoding as bytes."""
     ptr = o.ptr
     if ptr.__class__ is bytes:
         return ptr
@@ -289,7 +289,7 @@ def compareStringObjectsWithFlags(a, b, flags):
 
 
 def collation_text(s):
-    """The str that strcoll() shall see: up to the first zero byte, as a C string (ours)."""
+    """Return what strcoll() sees of `b`: the text up to the first zero byte."""
     end = s.find(b"\0")
     if end != -1:
         s = s[:end]
@@ -321,7 +321,7 @@ def stringObjectLen(o):
 
 
 def getDoubleFromObject(o):
-    """Returns (C_OK, double) or (C_ERR, 0.0); None counts as 0."""
+    """Return (C_OK, double) or (C_ERR, 0.0); None counts as 0."""
     if o is None:
         return C_OK, 0.0
     if o.type != OBJ_STRING:
@@ -340,7 +340,7 @@ def getDoubleFromObjectOrReply(c, o, msg=None):
 
 
 def getLongDoubleFromObject(o):
-    """Returns (C_OK, longdouble) or (C_ERR, None); None counts as 0."""
+    """Return (C_OK, longdouble) or (C_ERR, None); None counts as 0."""
     if o is None:
         return C_OK, ld(0)
     serverAssertWithInfo(None, o, o.type == OBJ_STRING)
@@ -358,7 +358,7 @@ def getLongDoubleFromObjectOrReply(c, o, msg=None):
 
 
 def getLongLongFromObject(o):
-    """Returns (C_OK, n) or (C_ERR, 0); None counts as 0."""
+    """Return (C_OK, n) or (C_ERR, 0); None counts as 0."""
     if o is None:
         return C_OK, 0
     if o.type != OBJ_STRING:

@@ -139,7 +139,7 @@ def setupChildSignalHandlers():
 
 
 def closeChildUnusedResourceAfterFork():
-    """A child must not keep ports, the cluster's lock or the pid file of its parent."""
+    """Close in a child the ports, the lock of the cluster and the pid file of its parent."""
     closeListeningSockets(0)
     if server.cluster_enabled and server.cluster_config_file_lock_fd != -1:
         try:

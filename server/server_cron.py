@@ -96,7 +96,7 @@ def incrementallyRehash(dbid):
 # ======================= Cron: called every 100 ms ========================
 
 def run_with_period(ms):
-    """True in every cron call that should run something of period `ms`."""
+    """Tell whether something of period `ms` is due in this cron call -> True or False."""
     tick = 1000 // server.hz
     return ms <= tick or server.cronloops % (ms // tick) == 0
 
@@ -281,7 +281,7 @@ def cronUpdateMemoryStats():
 
 
 def serverCron(eventLoop, id_, clientData):
-    """The timer, server.hz times a second: everything that is not the answer to a request.  -> ms to the next call"""
+    """Run the timer, server.hz times a second: do what is not the answer to a request.  -> ms to the next call"""
     if server.watchdog_period:
         watchdogScheduleSignal(server.watchdog_period)
 
@@ -414,7 +414,7 @@ def serverCron(eventLoop, id_, clientData):
 
 
 def whileBlockedCron():
-    """The part of serverCron that cannot wait until loading, or a script, has ended."""
+    """Do the part of serverCron that cannot wait until loading, or a script, has ended."""
     serverAssert(server.blocked_last_cron)
     if server.blocked_last_cron >= server.mstime:
         return
@@ -432,7 +432,9 @@ def whileBlockedCron():
 
 
 def beforeSleep(eventLoop):
-    """Everything that must happen before the loop waits for events again.  HOT: once a turn.   DOC: before-sleep
+    """Do what must happen before the loop waits for events again.  HOT
+
+    DOC: before-sleep
 
     Re-entered from processEventsWhileBlocked it only moves bytes, and counts what it did.
     """
@@ -502,4 +504,4 @@ def beforeSleep(eventLoop):
 
 
 def afterSleep(eventLoop):
-    """The loop has woken.  In C modules take their lock here; we have none: a place for a breakpoint."""
+    """Run after the loop has woken.  In C modules take their lock here; we have none: a place for a breakpoint."""

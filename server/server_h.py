@@ -450,7 +450,7 @@ class robj:
 
 
 def new_robj(type_, encoding, ptr, lru=0):
-    """A robj with all fields set."""
+    """Make a robj with all fields set."""
     o = robj()
     o.type = type_
     o.encoding = encoding

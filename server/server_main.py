@@ -325,7 +325,7 @@ def main(argv):
 
 
 def parse_options(argv):
-    """The command line (C: in main): --version and the like, then [conf file] [--directive value ...] [-]."""
+    """Parse the command line (C: in main): --version and the like, then [conf file] [--directive value ...] [-]."""
     if argv[1] in ("-v", "--version"):
         version()
     if argv[1] in ("--help", "-h"):

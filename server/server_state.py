@@ -106,7 +106,7 @@ def blockingOperationEnds():
 # ================================== Role ===================================
 
 def iAmMaster():
-    """True if this node decides itself when keys expire."""
+    """Tell whether this node decides itself when keys expire -> True or False."""
     return ((not server.cluster_enabled and server.masterhost is None)
             or (server.cluster_enabled and server.cluster.myself.flags & CLUSTER_NODE_MASTER))
 
@@ -114,7 +114,7 @@ def iAmMaster():
 # ============================== Statistics =================================
 
 def resetServerStats():
-    """What CONFIG RESETSTAT resets, and what starts at 0."""
+    """Reset what starts at 0, for the start and for CONFIG RESETSTAT."""
     server.stat_numcommands = 0
     server.stat_numconnections = 0
     server.stat_expiredkeys = 0

@@ -16,7 +16,7 @@ ZMALLOC_LIB = "libc"
 
 
 def zmalloc_init():
-    """Take the zero points of the estimate, when the server has loaded its code and has no data yet (ours)."""
+    """Take the zero points of the estimate, when the server has loaded its code and has no data yet."""
     estimate.init_estimate()
 
 
@@ -31,7 +31,7 @@ def zmalloc_get_rss():
 
 
 def zmalloc_sample_rss():
-    """Read the RSS for serverCron, and calibrate the estimate by it (ours)."""
+    """Read the RSS for serverCron, and calibrate the estimate by it."""
     rss = zmalloc_get_rss()
     if estimate.rss_zero:
         estimate.calibrate(rss)
@@ -83,7 +83,7 @@ def zmalloc_get_memory_size():
 
 
 def estimated_size(ptr):
-    """Compute about what sys.getsizeof of CPython says, for an interpreter that has none (ours)."""
+    """Compute about what sys.getsizeof of CPython says, for an interpreter that has none."""
     type_ = type(ptr)
     if type_ is bytes:
         return 33 + len(ptr)

@@ -414,7 +414,7 @@ def __redisGetSubscribeCallback(ac, reply):
 
 
 def redisIsSubscribeReply(reply):
-    """Is this push a message, or the answer to SUBSCRIBE?  As in C a beginning of the word is enough."""
+    """Tell whether this push is a message or the answer to SUBSCRIBE.  As in C a beginning of the word is enough."""
     if (reply.elements < 1 or reply.element[0].type != REDIS_REPLY_STRING
             or len(reply.element[0].str) < len(b"message")):
         return 0

@@ -58,7 +58,7 @@ from server.session.pubsub import pubsubPublishMessage
 
 
 def cstr(s):
-    """Return `s` up to its first NUL: where C goes on with a char * (ours)."""
+    """Return `s` up to its first NUL: where C goes on with a char *."""
     return bytes(s).partition(b"\0")[0]
 
 
@@ -146,12 +146,12 @@ def dupSentinelAddr(src):
 
 
 def sentinelAddrOrHostnameEqual(a, b):
-    """Are the ports equal, and the addresses, or at least the names (both may be unresolved)?"""
+    """Tell whether the ports are equal, and the addresses, or at least the names (both may be unresolved)."""
     return a.port == b.port and (a.ip == b.ip or a.hostname.lower() == b.hostname.lower())
 
 
 def sentinelAddrEqualsHostname(a, hostname):
-    """Is `hostname`, a name or an address, where `a` is?  None is nowhere (C crashes)."""
+    """Tell whether `hostname`, a name or an address, is where `a` is.  None is nowhere (C crashes)."""
     if hostname is None:
         return False
     ok, _, ip = anetResolve(hostname, ANET_NONE if sentinel.resolve_hostnames else ANET_IP_ONLY)
@@ -251,7 +251,7 @@ def sentinelGetScriptListNodeByPid(pid):
 
 
 def exec_script(argv):
-    """In the child: become the script.  Never returns; exit code 2 means that it could not be started (ours)."""
+    """In the child: become the script.  Never returns; exit code 2 means that it could not be started."""
     try:
         tlsCleanup()
         # Python ignores it, and what is ignored stays so across exec.
@@ -755,7 +755,7 @@ def sentinelResetMasterAndChangeAddress(master, hostname, port):
 
 
 def sentinelRedisInstanceNoDownFor(ri, ms):
-    """Was the instance neither S_DOWN nor O_DOWN in the last `ms` milliseconds?"""
+    """Tell whether the instance was neither S_DOWN nor O_DOWN in the last `ms` milliseconds."""
     most_recent = ri.s_down_since_time
     if ri.o_down_since_time > most_recent:
         most_recent = ri.o_down_since_time
@@ -1003,7 +1003,7 @@ def config_word(word):
 
 
 def rewriteConfigSentinelOption(state):
-    """The `sentinel` lines of CONFIG REWRITE: what the user configured, and what must survive a restart."""
+    """Write the `sentinel` lines of CONFIG REWRITE: what the user configured, and what must survive a restart."""
     line = b"sentinel myid %s" % config_word(sentinel.myid)
     rewriteConfigRewriteLine(state, b"sentinel myid", line, 1)
 
@@ -1063,7 +1063,7 @@ def rewriteConfigSentinelOption(state):
 
 
 def rewriteConfigSentinelOption_master(state, master):
-    """The lines of one master."""
+    """Write the lines of one master."""
     name = config_word(master.name)
 
     def rewrite(kind, fmt, *args):

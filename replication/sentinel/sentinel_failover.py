@@ -218,7 +218,7 @@ def sentinelStartFailoverIfNeeded(master):
 
 
 def sentinel_ctime(clock):
-    """Return the time as ctime(3) writes it; a time that no calendar holds as its number (ours)."""
+    """Return the time as ctime(3) writes it; a time that no calendar holds as its number."""
     try:
         return time.ctime(clock)
     except (OverflowError, OSError, ValueError):

@@ -184,7 +184,7 @@ def sentinelReconnectInstance(ri):
 # ======================== Redis instances pinging  ========================
 
 def sentinelMasterLooksSane(master):
-    """Is it a master, and says so, and up, and has it told us its state lately?"""
+    """Tell whether the instance is a master, says so, is up, and has reported its state lately."""
     return (master.flags & SRI_MASTER
             and master.role_reported == SRI_MASTER
             and master.flags & (SRI_S_DOWN | SRI_O_DOWN) == 0
@@ -739,7 +739,7 @@ def sentinelAskMasterStateToOtherSentinels(master, flags):
 # All that a Sentinel does by itself begins here, several times a second; nothing in it waits.
 
 def sentinelHandleRedisInstance(ri):
-    """What is due for one instance."""
+    """Do what is due for one instance."""
     # ========== MONITORING HALF ============
     sentinelReconnectInstance(ri)
     sentinelSendPeriodicCommands(ri)
@@ -803,7 +803,7 @@ def sentinelCheckTiltCondition():
 
 
 def sentinelTimer():
-    """The heart of a Sentinel."""
+    """Run a Sentinel: the timer."""
     sentinelCheckTiltCondition()
     sentinelHandleDictOfRedisInstances(sentinel.masters)
     sentinelRunPendingScripts()

@@ -157,7 +157,7 @@ def rewriteConfigStringOption(state, option, value, defvalue):
 
 
 def rewriteConfigSdsOption(state, option, value, defvalue):
-    """The same for a value in bytes."""
+    """Write a directive whose value is bytes."""
     if value is None:
         rewriteConfigMarkAsProcessed(state, option)
         return

@@ -301,8 +301,8 @@ def boolConfigSet(data, value, update):
 
 
 def common_config_set_apply(data, check, val, update):
-    """Validate `check`, store `val`, run the hook, put the old value back if it fails -> (ok, err).  Ours: the lines
-    that end the set function of every type in C."""
+    """Validate `check`, store `val`, run the hook, put the old value back if it fails -> (ok, err).  These lines
+    end the set function of every type in C."""
     if data.is_valid_fn is not None:
         ok, err = data.is_valid_fn(check)
         if not ok:

@@ -642,7 +642,7 @@ def watchdogSignalHandler(sig, frame):
 
 
 def watchdogScheduleSignal(period):
-    """(Re)start the alarm for `period` ms from now; 0 stops it."""
+    """Start the alarm for `period` ms from now, or restart it; 0 stops it."""
     signal.setitimer(signal.ITIMER_REAL, period / 1000)
 
 

@@ -399,7 +399,7 @@ def genRedisInfoString_replication():
 
 
 def genRedisInfoString_slave():
-    """The part of "# Replication" that only a replica has."""
+    """Make the part of "# Replication" that only a replica has."""
     slave_repl_offset = 1
     slave_read_repl_offset = 1
     master = server.master if server.master is not None else server.cached_master

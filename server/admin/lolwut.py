@@ -54,7 +54,7 @@ def lolwutCommand(c):
 
 
 def lolwut_args(c, argv, limits):
-    """Parse up to len(limits) numbers after the name -> (ok, values); (default, max) each, at least 1.  Ours."""
+    """Parse up to len(limits) numbers after the name -> (ok, values); (default, max) each, at least 1."""
     values = [default for default, _ in limits]
     for j in range(len(limits)):
         if len(argv) > j + 1:

@@ -177,14 +177,14 @@ def connGetType(conn):
 # ------ connection.c ------
 
 def connCreateSocket():
-    """A connection without socket: connConnect makes one."""
+    """Make a connection without socket: connConnect makes one."""
     conn = connection()
     conn.type = CT_Socket
     return conn
 
 
 def connCreateAcceptedSocket(fd):
-    """A connection around an accepted descriptor; no I/O before connAccept has called its handler."""
+    """Make a connection for an accepted descriptor; no I/O before connAccept has called its handler."""
     conn = connCreateSocket()
     conn.fd = fd
     conn.state = CONN_STATE_ACCEPTING
@@ -240,7 +240,7 @@ def connSocketClose(conn):
 
 
 def connSocketWrite(conn, data):
-    """HOT"""
+    """Write what the socket takes -> how many bytes, or -1 with last_errno.  HOT"""
     try:
         return os.write(conn.fd, data)
     except BlockingIOError:
@@ -254,7 +254,7 @@ def connSocketWrite(conn, data):
 
 
 def connSocketRead(conn, buf_len):
-    """HOT"""
+    """Read once -> bytes, empty at the end of the stream, or None with last_errno.  HOT"""
     try:
         data = os.read(conn.fd, buf_len)
     except BlockingIOError:
@@ -314,7 +314,7 @@ def connSocketGetLastError(conn):
 
 
 def connSocketEventHandler(el, fd, conn, mask):
-    """What ae calls for a socket: finish connecting, then the read and the write handler.   HOT"""
+    """Handle the events of a socket: finish connecting, then call the read and the write handler.  HOT"""
     if conn.state == CONN_STATE_CONNECTING and mask & AE_WRITABLE and conn.conn_handler is not None:
         conn_error = connGetSocketError(conn)
         if conn_error:
@@ -463,5 +463,5 @@ def connGetState(conn):
 
 
 def connGetInfo(conn):
-    """The connection in a few words, for CLIENT LIST."""
+    """Describe the connection in a few words, for CLIENT LIST."""
     return "fd=%d" % (-1 if conn is None else conn.fd)

@@ -93,12 +93,12 @@ LIST_ITEM_SIZE = 5 * int(ZMALLOC_BLOCK_BYTES) + 24
 
 
 def sdsZmallocSize(s):
-    """Bytes that a string takes, with everything around it."""
+    """Return the bytes that a string takes, with everything around it."""
     return zmalloc_size(s)
 
 
 def getStringObjectSdsUsedMemory(o):
-    """Bytes that the string of a string object takes; 0 for an integer."""
+    """Return the bytes that the string of a string object takes; 0 for an integer."""
     serverAssertWithInfo(None, o, o.type == OBJ_STRING)
     if o.encoding == OBJ_ENCODING_RAW or o.encoding == OBJ_ENCODING_EMBSTR:
         return zmalloc_size(o.ptr)
@@ -106,7 +106,7 @@ def getStringObjectSdsUsedMemory(o):
 
 
 def getStringObjectLen(o):
-    """Bytes in a string object; 0 for an integer."""
+    """Return the bytes in a string object; 0 for an integer."""
     if o.type != OBJ_STRING:
         serverAssertWithInfo(None, o, o.type == OBJ_STRING)
     if o.encoding == OBJ_ENCODING_RAW or o.encoding == OBJ_ENCODING_EMBSTR:
@@ -124,7 +124,7 @@ def dupClientReplyValue(o):
 
 
 def freeClientReplyValue(o):
-    """A node of client.reply dies: nothing to do here, C frees the block."""
+    """Do nothing: C frees the block of a node of client.reply."""
 
 
 def listMatchObjects(a, b):
@@ -147,7 +147,7 @@ def clientSetDefaultAuth(c):
 
 
 def authRequired(c):
-    """1 if the client has to authenticate first."""
+    """Tell whether the client has to authenticate first -> true or false."""
     return ((not DefaultUser.flags & USER_FLAG_NOPASS or DefaultUser.flags & USER_FLAG_DISABLED)
             and not c.authenticated)
 
@@ -193,7 +193,7 @@ def createClient(conn):
 
 
 def clientHasPendingReplies(c):
-    """True if there is something to write to the socket."""
+    """Tell whether there is something to write to the socket -> True or False."""
     return c.bufpos or c.reply.len
 
 
@@ -346,7 +346,7 @@ def disconnectSlaves():
 
 
 def anyOtherSlaveWaitRdb(except_me):
-    """1 if a replica other than this one waits for the RDB being made."""
+    """Tell whether a replica other than this one waits for the RDB being made -> 1 or 0."""
     ln = server.slaves.head
     while ln is not None:
         slave = ln.value
@@ -542,13 +542,13 @@ def lookupClientByID(id):
 
 
 def write_from(conn, buf, sentlen):
-    """connWrite() of what follows the first `sentlen` bytes of `buf`, without a copy of it.   HOT"""
+    """connWrite() of what follows the first `sentlen` bytes of `buf`, without a copy of it.  HOT"""
     with memoryview(buf) as view, view[sentlen:] as rest:
         return connWrite(conn, rest)
 
 
 def writeToClient(c, handler_installed):
-    """Send from the output buffers what the socket takes -> C_OK, or C_ERR: freed, or about to be.   HOT
+    """Send from the output buffers what the socket takes -> C_OK, or C_ERR: freed, or about to be.  HOT
 
     handler_installed: the write handler called us; it is removed when all is sent.  IO threads call this, too, always
     with 0: everything on that path must be thread safe.
@@ -626,7 +626,7 @@ def sendReplyToClient(conn):
 
 
 def handleClientsWithPendingWrites():
-    """Send the replies of this turn; returns the number of clients.   HOT
+    """Send the replies of this turn; returns the number of clients.  HOT
 
     Most replies fit into the socket's buffer, and cost no epoll_ctl and no extra turn this way.
     """
@@ -669,7 +669,7 @@ def handleClientsWithPendingWrites():
 
 
 def resetClient(c):
-    """Make the client ready for its next command.   HOT"""
+    """Make the client ready for its next command.  HOT"""
     prevcmd = c.cmd.proc if c.cmd is not None else None
 
     freeClientArgv(c)
@@ -799,7 +799,7 @@ def setProtocolError(errstr, c):
 
 
 def processMultibulkBuffer(c):
-    """Parse one command in RESP into argv -> C_OK; C_ERR: not all here yet, or protocol error.   HOT
+    """Parse one command in RESP into argv -> C_OK; C_ERR: not all here yet, or protocol error.  HOT
 
     Resumes where it stopped: multibulklen arguments are missing, bulklen is the length of the one being read.
     Cost: no byte is looked at twice, but for a header that was cut.
@@ -938,7 +938,7 @@ def commandProcessed(c):
 
 
 def processCommandAndResetClient(c):
-    """Execute the command in argv -> C_OK; C_ERR: the client has been freed by it.   HOT
+    """Execute the command in argv -> C_OK; C_ERR: the client has been freed by it.  HOT
 
     The one place where an exception of a command ends: see command_raised.
     """
@@ -971,7 +971,7 @@ def processPendingCommandsAndResetClient(c):
 
 
 def processInputBuffer(c):
-    """Execute the commands in the query buffer, as far as they are complete.   HOT
+    """Execute the commands in the query buffer, as far as they are complete.  HOT
 
     Called after a read, and for a client that was blocked and may have more in its buffer.
     """
@@ -1219,12 +1219,12 @@ def rewriteClientCommandArgument(c, i, newval):
 
 
 def getClientOutputBufferMemoryUsage(c):
-    """Bytes of replies that wait beyond the fixed buffer: what the output limits are about."""
+    """Return the bytes of replies that wait beyond the fixed buffer: what the output limits are about."""
     return c.reply_bytes + LIST_ITEM_SIZE * c.reply.len
 
 
 def getClientType(c):
-    """The class of a client for limits and statistics: CLIENT_TYPE_*."""
+    """Return the class of a client for limits and statistics: CLIENT_TYPE_*."""
     flags = c.flags
     if flags & CLIENT_MASTER:
         return CLIENT_TYPE_MASTER
@@ -1264,7 +1264,7 @@ REPLY_BUFFER_SIZE_UNAUTHENTICATED_CLIENT = 1024     # bytes; c.buf is not counte
 
 
 def checkClientOutputBufferLimits(c):
-    """True if the client is over the hard limit, or has been over the soft one for too long."""
+    """Tell whether the client is over the hard limit, or has been over the soft one for too long -> True or False."""
     used_mem = getClientOutputBufferMemoryUsage(c)
     # As Redis 6.2.18: who has no right to ask for anything does not get memory by leaving the refusals unread (D-38).
     if used_mem > REPLY_BUFFER_SIZE_UNAUTHENTICATED_CLIENT and authRequired(c):

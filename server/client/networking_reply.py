@@ -47,7 +47,7 @@ def clientInstallWriteHandler(c):
 
 
 def prepareClientToWrite(c):
-    """May a reply be queued for this client?  C_OK, and it will be sent; C_ERR: add nothing.   HOT
+    """Check that a reply may be queued, and queue the client -> C_OK, and it will be sent; C_ERR: add nothing.  HOT
 
     C_ERR for a client that is being closed, silenced by CLIENT REPLY, our master, or without connection.
     """
@@ -81,7 +81,7 @@ def prepareClientToWrite(c):
 # -----------------------------------------------------------------------------
 
 def _addReplyToBuffer(c, s):
-    """Append to c.buf -> C_OK; C_ERR when it is full or replies wait in c.reply already.   HOT"""
+    """Append to c.buf -> C_OK; C_ERR when it is full or replies wait in c.reply already.  HOT"""
     available = PROTO_REPLY_CHUNK_BYTES - c.bufpos
 
     if c.flags & CLIENT_CLOSE_AFTER_REPLY:
@@ -99,7 +99,7 @@ def _addReplyToBuffer(c, s):
 
 
 def _addReplyProtoToList(c, s):
-    """Append to the last block of c.reply, and what does not fit there to a new one.   HOT
+    """Append to the last block of c.reply, and what does not fit there to a new one.  HOT
 
     AddReplyFromClient does the same checks on its own way: keep both in step.
     """
@@ -144,7 +144,7 @@ def _addReplyProtoToList(c, s):
 # -----------------------------------------------------------------------------
 
 def addReply(c, obj):
-    """Add a string object as it is, mostly one of `shared`.   HOT"""
+    """Add a string object as it is, mostly one of `shared`.  HOT"""
     if prepareClientToWrite(c) != C_OK:
         return
 
@@ -168,7 +168,7 @@ def addReplySds(c, s):
 
 
 def addReplyProto(c, s):
-    """Add raw protocol.   HOT"""
+    """Add raw protocol.  HOT"""
     if prepareClientToWrite(c) != C_OK:
         return
     if _addReplyToBuffer(c, s) != C_OK:
@@ -386,7 +386,7 @@ def addReplyHumanLongDouble(c, d):
 
 
 def addReplyLongLongWithPrefix(c, ll, prefix):
-    """<prefix><number><line end>; `prefix` is bytes.   HOT"""
+    """Add a number with a one-byte prefix, as `:` of an integer or `*` of an array.  HOT"""
     # The small headers are made once, by createSharedObjects.
     if 0 <= ll < OBJ_SHARED_BULKHDR_LEN:
         if prefix == b"*":
@@ -405,7 +405,7 @@ def addReplyLongLongWithPrefix(c, ll, prefix):
 
 
 def addReplyLongLong(c, ll):
-    """HOT"""
+    """Add an integer.  HOT"""
     if ll == 0:
         addReply(c, shared.czero)
     elif ll == 1:
@@ -473,14 +473,14 @@ def addReplyBulkLen(c, obj):
 
 
 def addReplyBulk(c, obj):
-    """Add a string object as bulk.   HOT"""
+    """Add a string object as bulk.  HOT"""
     addReplyBulkLen(c, obj)
     addReply(c, obj)
     addReply(c, shared.crlf)
 
 
 def addReplyBulkCBuffer(c, p):
-    """Add bytes as bulk.   HOT"""
+    """Add bytes as bulk.  HOT"""
     addReplyLongLongWithPrefix(c, len(p), b"$")
     addReplyProto(c, p)
     addReply(c, shared.crlf)

@@ -174,7 +174,7 @@ def stopThreadedIO():
 
 
 def stopThreadedIOIfNeeded():
-    """1 if this turn is better done without threads: less than two clients to write to for each of them."""
+    """Tell whether this turn is better done without threads -> 1 or 0: less than two clients to write to for each of them."""
     if server.io_threads_num == 1:
         return 1
     if server.clients_pending_write.len < server.io_threads_num * 2:
@@ -185,7 +185,7 @@ def stopThreadedIOIfNeeded():
 
 
 def io_threads_to_use(clients):
-    """How many lists to spread `clients` over, at least two (ours; C always takes all: its threads run in parallel)."""
+    """Count how many lists to spread `clients` over, at least two (C always takes all: its threads run in parallel)."""
     return min(server.io_threads_num, max(2, clients // IO_THREADS_MIN_CLIENTS))
 
 
@@ -262,7 +262,7 @@ def handleClientsWithPendingWritesUsingThreads():
 
 
 def postponeClientRead(c):
-    """1 if the read was put off for the threads: the client is in clients_pending_read then."""
+    """Tell whether the read was put off for the threads -> 1 or 0: the client is in clients_pending_read then."""
     if (server.io_threads_active and server.io_threads_do_reads and not networking.ProcessingEventsWhileBlocked and
             not c.flags & (CLIENT_MASTER | CLIENT_SLAVE | CLIENT_PENDING_READ | CLIENT_BLOCKED) and
             connGetType(c.conn) != CONN_TYPE_TLS):

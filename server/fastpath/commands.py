@@ -102,7 +102,7 @@ def entry_of(db, key):
 
 
 def is_expired(db, key):
-    """True if the time of `key` is over: the text must delete it."""
+    """Tell whether the time of `key` is over -> True or False: the text must delete it."""
     de = dictFind(db.expires, key)
     return de is not None and server.mstime > de.val
 

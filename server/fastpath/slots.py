@@ -87,6 +87,6 @@ def is_ours(key):
 
 
 def keys_in(db):
-    """How many keys a db has (dictSize)."""
+    """Count how many keys a db has (dictSize)."""
     ht0, ht1 = db.dict.ht
     return ht0.used + ht1.used

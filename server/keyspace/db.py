@@ -367,8 +367,7 @@ def dbTotalServerKeyCount():
 # ---------------------------------------------------------------------------
 
 def signalModifiedKey(c, db, key):
-    """A key was changed, by client `c` or by no client (None): marks WATCHing clients dirty, invalidates client-side
-    caches.  HOT"""
+    """Mark WATCHing clients dirty and invalidate client-side caches: client `c`, or none (None), has changed a key.  HOT"""
     touchWatchedKey(db, key)
     trackingInvalidateKey(c, key, 1)
 

@@ -124,7 +124,7 @@ def evictionPoolPopulate(dbid, sampledict, keydict, pool):
 # ----------------------------------------------------------------------------
 
 def freeMemoryGetNotCountedMemory():
-    """Bytes in the AOF buffers and the output buffers of replicas.
+    """Return the bytes in the AOF buffers and the output buffers of replicas.
 
     Evicting keys writes to both: if they counted, eviction would feed on itself until the dataset is empty.
     """
@@ -142,7 +142,7 @@ def freeMemoryGetNotCountedMemory():
 
 
 def getMaxmemoryState(want_level=0):
-    """Is memory below maxmemory?  Returns (C_OK or C_ERR, total, logical, tofree, level).
+    """Compare memory with maxmemory -> (C_OK or C_ERR, total, logical, tofree, level).
 
     total    bytes in use
     logical  total without the buffers that do not count; 0 with C_OK
@@ -178,7 +178,7 @@ def getMaxmemoryState(want_level=0):
 
 
 def overMaxmemoryAfterAlloc(moremem):
-    """1 if `moremem` bytes more would break the limit."""
+    """Tell whether `moremem` bytes more would break the limit -> 1 or 0."""
     if not server.maxmemory:
         return 0
     mem_used = zmalloc_used_memory()
@@ -209,7 +209,7 @@ def start_eviction_time_proc():
 
 
 def isSafeToPerformEvictions():
-    """0 while a script has timed out, data are loading, on a replica (it follows its master), or in a pause."""
+    """Tell whether keys may be evicted now -> 0 after a script's timeout, while loading, on a replica, or in a pause; else 1."""
     if server.lua_timedout or server.loading:
         return 0
     if server.masterhost is not None and server.repl_slave_ignore_maxmemory:
@@ -352,7 +352,7 @@ def performEvictions():
 
 
 def evicted_size(db, keyobj):
-    """(bytes in small blocks, bytes of malloc) that deleting the key will free at once (ours)."""
+    """Compute what deleting the key will free at once -> (bytes in small blocks, bytes of malloc)."""
     de = dictFind(db.dict, keyobj.ptr)
     if de is None:
         return 0, 0

@@ -269,7 +269,7 @@ def flushSlaveKeysWithExpireList():
 
 
 def checkAlreadyExpired(when):
-    """Is an expire time (ms) in the past, so that setting it means to delete the key?
+    """Tell whether an expire time (ms) is in the past, so that setting it means to delete the key.
 
     Never on a replica, nor while the AOF is loaded: there the key is kept until an explicit DEL comes.
     """

@@ -36,7 +36,7 @@ lazyfree_mutex = threading.Lock()  # C: both are atomic
 
 
 def lazyfree_count(pending, freed):
-    """Add to both counters (ours)."""
+    """Add to both counters."""
     global lazyfree_objects, lazyfreed_objects
     with lazyfree_mutex:
         lazyfree_objects += pending
@@ -48,7 +48,7 @@ def lazyfree_count(pending, freed):
 # ----------------------------------------------------------------------------
 
 def free_dict_in_slices(d):
-    """Release a dict of plain values bucket range by bucket range (ours)."""
+    """Release a dict of plain values bucket range by bucket range."""
     for ht in d.ht:
         table = ht.table
         if table is None:
@@ -69,7 +69,7 @@ def free_dict_in_slices(d):
 
 
 def free_object_in_slices(o):
-    """Release a big value (ours).  What this does not know how to cut dies in one piece when `o` does."""
+    """Release a big value.  What this does not know how to cut dies in one piece when `o` does."""
     if (o.type == OBJ_SET or o.type == OBJ_HASH) and o.encoding == OBJ_ENCODING_HT:
         free_dict_in_slices(o.ptr)
     elif o.type == OBJ_ZSET and o.encoding == OBJ_ENCODING_SKIPLIST:
@@ -154,7 +154,7 @@ def lazyfreeGetFreedObjectsCount():
 
 
 def lazyfreeGetFreeEffort(key, obj):
-    """How much work freeing `obj` is: about the number of its allocations; 1 for strings and blobs."""
+    """Estimate the work of freeing `obj` -> about the number of its allocations; 1 for strings and blobs."""
     type_ = obj.type
     encoding = obj.encoding
     if type_ == OBJ_LIST:
@@ -220,7 +220,7 @@ def emptyDbAsync(db):
 
 
 def slots_map_size(slots_to_keys):
-    """Return how many keys are in a map from slots to keys (ours)."""
+    """Return how many keys are in a map from slots to keys."""
     return sum(map(len, filter(None, slots_to_keys)))
 
 

@@ -65,7 +65,7 @@ OBJ_COMPUTE_SIZE_DEF_SAMPLES = 5   # elements looked at
 
 
 def objectComputeSize(o, sample_size):
-    """Bytes that the value takes.  Big aggregates are judged by their first `sample_size` elements."""
+    """Return the bytes that the value takes.  Big aggregates are judged by their first `sample_size` elements."""
     asize = SIZEOF_ROBJ
     elesize = samples = 0
     type_ = o.type
@@ -158,7 +158,7 @@ def objectComputeSize(o, sample_size):
 
 
 def stream_listpacks_size(rax, sample_size):
-    """Bytes of the listpacks of a stream: the first ones give the average, the last one is often half full (ours)."""
+    """Return the bytes of the listpacks of a stream: the first ones give the average, the last one is often half full."""
     lpsize = samples = 0
     ri = raxIterator()
     raxStart(ri, rax)
@@ -178,7 +178,7 @@ def stream_listpacks_size(rax, sample_size):
 
 
 def float_of(num, den=1):
-    """num / den as C computes it in a `float`: 24 bits of mantissa, and no exception for a zero (ours)."""
+    """Divide as C does in a `float`: 24 bits of mantissa, and no exception for a zero."""
     if den == 0:
         return float("nan") if num == 0 else float("inf") if num > 0 else float("-inf")
     return struct.unpack("f", struct.pack("f", num / den))[0]

@@ -110,7 +110,7 @@ class RedisServer:
 
     @property
     def running(self):
-        """Whether the process is alive.  Asks the system, since a forked child cannot wait for its sibling."""
+        """Tell whether the process is alive.  Asks the system, since a forked child cannot wait for its sibling."""
         if self.process is None:
             return False
         if self._owner == os.getpid():

@@ -119,7 +119,7 @@ def bit_bxor(*args):
 
 
 def two_args(args, fname):
-    """-> (error or None, bits, shift 0..31)"""
+    """Read the arguments of a shift -> (error or None, bits, shift 0..31)"""
     ok, b = barg(args, 1)
     if not ok:
         return typerror(args, 1, fname, b"number"), 0, 0

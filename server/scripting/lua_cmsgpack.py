@@ -9,7 +9,7 @@ from struct import pack, unpack
 
 
 def mp_encode_double(d):
-    """-> bytes: as float if nothing is lost."""
+    """Encode a number, as a float if that loses nothing -> bytes."""
     d = float(d)
     try:
         f = pack(">f", d)
@@ -21,7 +21,7 @@ def mp_encode_double(d):
 
 
 def mp_decode_double(s):
-    """4 or 8 bytes -> float"""
+    """Decode 4 or 8 bytes -> float"""
     return unpack(">f" if len(s) == 4 else ">d", s)[0]
 
 

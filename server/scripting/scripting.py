@@ -176,7 +176,7 @@ def scriptingReset(async_):
 
 
 def lua_memory_usage():
-    """Bytes in use by the Lua interpreter, without the prelude; 0 while there is none.
+    """Return the bytes in use by the Lua interpreter, without the prelude; 0 while there is none.
 
     C: lua_gc(server.lua, LUA_GCCOUNT, 0) * 1024.  Here the allocator counts, so that it can be asked in a running script.
     """

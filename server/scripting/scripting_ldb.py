@@ -208,7 +208,7 @@ def ldbIsBreakpoint(line):
 
 
 def ldbAddBreakpoint(line):
-    """-> 1, or 0: no such line, or too many"""
+    """Set a breakpoint -> 1, or 0: no such line, or too many"""
     if line <= 0 or line > len(ldb.src):
         return 0
     if line not in ldb.bp and len(ldb.bp) != LDB_BREAKPOINTS_MAX:

@@ -50,7 +50,7 @@ pushed_args = ()
 
 
 def sha1hex(script):
-    """-> 40 hex digits, bytes"""
+    """Compute the SHA-1 -> 40 hex digits, bytes"""
     return sha1(script).hexdigest().encode()
 
 
@@ -92,7 +92,7 @@ def take_pushed_args():
 
 
 def luaRedisGenericCommand(*args):
-    """redis.call(command, ...), redis.pcall(command, ...) -> value, or (value, REPLY_*)   HOT
+    """redis.call(command, ...), redis.pcall(command, ...) -> value, or (value, REPLY_*)  HOT
 
     Executes the command as server.lua_client, with the rules that hold inside of scripts, and takes the reply out of that
     client's buffers.

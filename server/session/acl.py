@@ -112,17 +112,17 @@ ALL_COMMAND_BITS = (1 << USER_COMMAND_BITS_COUNT) - 1
 # ---------------------------------------------------------------------------
 
 def time_independent_strcmp(a, b):
-    """-> 0 if equal.  The time taken does not tell how much of the two is equal."""
+    """Compare two strings in a time that does not depend on where they differ -> 0 if they are equal."""
     return 0 if hmac.compare_digest(a, b) else 1
 
 
 def ACLHashPassword(cleartext):
-    """-> the SHA-256 of the password, 64 hex digits."""
+    """Return the SHA-256 of the password, 64 hex digits."""
     return hashlib.sha256(cleartext).hexdigest().encode()
 
 
 def ACLCheckPasswordHash(hash_):
-    """-> C_OK if this is what ACLHashPassword() could have returned."""
+    """Return C_OK if this is what ACLHashPassword() could have returned."""
     if len(hash_) != HASH_PASSWORD_LEN or hash_.translate(None, b"0123456789abcdef"):
         return C_ERR
     return C_OK
@@ -133,12 +133,12 @@ def ACLCheckPasswordHash(hash_):
 # ---------------------------------------------------------------------------
 
 def ACLStringHasSpaces(s):
-    """-> 1 if there are blanks or NULs: not wanted in names and patterns, which are written unquoted."""
+    """Return 1 if there are blanks or NULs: not wanted in names and patterns, which are written unquoted."""
     return 1 if len(s.translate(None, b" \t\n\v\f\r\0")) != len(s) else 0
 
 
 def ACLGetCommandCategoryFlagByName(name):
-    """-> CMD_CATEGORY_*, 0 if unknown."""
+    """Return CMD_CATEGORY_*, 0 if unknown."""
     name = name.lower()
     for catname, flag in ACLCommandCategories:
         if catname == name:
@@ -165,7 +165,7 @@ def init_user(u, name):
 
 
 def ACLCreateUser(name):
-    """-> a new user, already in Users; None if the name is taken."""
+    """Create a user and add it to Users -> the user, or None if the name is taken."""
     if raxFind(Users, name) is not raxNotFound:
         return None
     u = user()
@@ -175,7 +175,7 @@ def ACLCreateUser(name):
 
 
 def ACLCreateUnlinkedUser():
-    """-> a user that is not in Users, to try rules on.  To be released with ACLFreeUser()."""
+    """Create a user that is not in Users, to try rules on.  To be released with ACLFreeUser()."""
     u = user()
     init_user(u, b"__fakeuser:0__")
     return u
@@ -231,14 +231,14 @@ def ACLFreeUsersSet(users):
 
 
 def ACLGetUserCommandBit(u, id_):
-    """-> 1 if the bit is set.  USER_FLAG_ALLCOMMANDS is not looked at."""
+    """Return 1 if the bit is set.  USER_FLAG_ALLCOMMANDS is not looked at."""
     if id_ >= USER_COMMAND_BITS_COUNT:
         return 0
     return u.allowed_commands >> id_ & 1
 
 
 def ACLUserCanExecuteFutureCommands(u):
-    """-> 1 if the rules began with +@all: the last bit belongs to no command and only +@all sets it."""
+    """Return 1 if the rules began with +@all: the last bit belongs to no command and only +@all sets it."""
     return ACLGetUserCommandBit(u, USER_COMMAND_BITS_COUNT - 1)
 
 
@@ -254,7 +254,7 @@ def ACLSetUserCommandBit(u, id_, value):
 
 
 def category_bits(cflag):
-    """Ours.  -> the bitmap of the commands in a category."""
+    """Return the bitmap of the commands in a category."""
     bits = 0
     for de in dict_entries(server.orig_commands):
         if de.val.flags & cflag:
@@ -281,7 +281,7 @@ def ACLSetUserCommandBitsForCategory(u, category, value):
 
 
 def ACLDescribeUserCommandRules(u):
-    """-> the rules that make the command bitmap of the user, such as b"-@all +@read +config|get".
+    """Return the rules that make the command bitmap of the user, such as b"-@all +@read +config|get".
 
     The rules are applied to a fake user while they are found, so that the difference still to be described is known:
     start with +@all or -@all; then, again and again, the category that fits best: more commands in common with what
@@ -346,7 +346,7 @@ def ACLDescribeUserCommandRules(u):
 
 
 def ACLDescribeUser(u):
-    """-> all rules of the user, as the config, the ACL file and ACL LIST show them."""
+    """Return all rules of the user, as the config, the ACL file and ACL LIST show them."""
     res = []
     for name, flag in ACLUserFlags:
         if flag in (USER_FLAG_ALLKEYS, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS):
@@ -375,7 +375,7 @@ def ACLDescribeUser(u):
 
 
 def ACLLookupCommand(name):
-    """-> the command by its original name: rename-command has no influence on ACLs."""
+    """Return the command by its original name: rename-command has no influence on ACLs."""
     return dictFetchValue(server.orig_commands, name)
 
 
@@ -550,7 +550,7 @@ def ACLSetUser(u, op):
 
 
 def ACLSetUserStringError():
-    """-> the text for acl_errno."""
+    """Return the text for acl_errno."""
     if acl_errno == ENOENT:
         return b"Unknown command or category name in ACL"
     if acl_errno == EINVAL:
@@ -585,7 +585,7 @@ def ACLInit():
 
 
 def ACLCheckUserCredentials(username, password):
-    """-> C_OK if this user may log in with this password (both robj); else C_ERR with acl_errno EINVAL, or ENOENT if
+    """Check user and password (both robj) -> C_OK if the user may log in; else C_ERR with acl_errno EINVAL, or ENOENT if
     there is no such user."""
     global acl_errno
     u = ACLGetUserByName(username.ptr)
@@ -616,7 +616,7 @@ def ACLAuthenticateUser(c, username, password):
 
 
 def ACLGetCommandID(cmdname):
-    """-> the bit of this command in user.allowed_commands; a name never seen gets the next free one."""
+    """Return the bit of this command in user.allowed_commands; a new name gets the next free one."""
     global nextid
     lowername = cmdname.lower()
     id_ = raxFind(commandId, lowername)
@@ -639,13 +639,13 @@ def ACLClearCommandID():
 
 
 def ACLGetUserByName(name):
-    """-> the user, or None."""
+    """Return the user, or None."""
     myuser = raxFind(Users, name)
     return None if myuser is raxNotFound else myuser
 
 
 def ACLCheckCommandPerm(c):
-    """May the client run c.cmd with c.argv?  -> (ACL_OK, ACL_DENIED_CMD or ACL_DENIED_KEY, argv index of the key)."""
+    """Check that the client may run c.cmd with c.argv -> (ACL_OK, ACL_DENIED_CMD or ACL_DENIED_KEY, argv index of the key)."""
     u = c.user
     if u is None:
         return ACL_OK, 0
@@ -677,7 +677,7 @@ def ACLCheckCommandPerm(c):
 
 
 def ACLCheckPubsubChannelPerm(channel, allowed, literal):
-    """-> ACL_OK if the channel is in the list `allowed` (literal: as the very same pattern), or ACL_DENIED_CHANNEL."""
+    """Return ACL_OK if the channel is in the list `allowed` (literal: as the very same pattern), or ACL_DENIED_CHANNEL."""
     for pattern in list_values(allowed):
         if pattern == channel if literal else stringmatchlen(pattern, channel, 0):
             return ACL_OK
@@ -720,7 +720,7 @@ def ACLKillPubsubClientsIfNeeded(u, upcoming):
 
 
 def ACLCheckPubsubPerm(c, idx, count, literal):
-    """May the client use the channels argv[idx:idx + count]?  -> (ACL_OK or ACL_DENIED_CHANNEL, argv index)."""
+    """Check that the client may use the channels argv[idx:idx + count] -> (ACL_OK or ACL_DENIED_CHANNEL, argv index)."""
     u = c.user
     if u is None:
         return ACL_OK, 0
@@ -736,7 +736,7 @@ _acl_ok = (ACL_OK, 0)
 
 
 def ACLCheckAllPerm(c):
-    """HOT: May the client run c.cmd with c.argv?  -> (ACL_OK or ACL_DENIED_*, argv index of the key or channel).
+    """Check that the client may run c.cmd with c.argv -> (ACL_OK or ACL_DENIED_*, argv index of the key or channel).  HOT
 
     Command, keys, then channels.  A user without any restriction passes on its flags alone.
     """
@@ -868,14 +868,14 @@ def ACLLoadFromFile(filename):
 
 
 def swap_users(other):
-    """Ours.  Exchange the contents of the trees Users and `other`."""
+    """Exchange the contents of the trees Users and `other`."""
     Users.head, other.head = other.head, Users.head
     Users.numele, other.numele = other.numele, Users.numele
     Users.numnodes, other.numnodes = other.numnodes, Users.numnodes
 
 
 def user_lines():
-    """Ours.  -> the users as list of config lines, "user <name> <rules>", in the order of their names."""
+    """Return the users as list of config lines, "user <name> <rules>", in the order of their names."""
     lines = []
     ri = raxIterator()
     raxStart(ri, Users)
@@ -961,7 +961,7 @@ class ACLLogEntry:
 
 
 def ACLLogMatchEntry(a, b):
-    """-> 1 if the two are so alike that one entry with a counter will do."""
+    """Return 1 if the two are so alike that one entry with a counter will do."""
     if a.reason != b.reason:
         return 0
     if a.context != b.context:

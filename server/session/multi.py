@@ -248,7 +248,7 @@ def unwatchAllKeys(c):
 
 
 def isWatchedKeyExpired(c):
-    """-> 1 if a watched key is logically gone, though nobody has deleted (touched) it yet."""
+    """Return 1 if a watched key is logically gone, though nobody has deleted (touched) it yet."""
     if listLength(c.watched_keys) == 0:
         return 0
     for wk in list_values(c.watched_keys):

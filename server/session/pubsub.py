@@ -139,12 +139,12 @@ def addReplyPubsubPatUnsubscribed(c, pattern):
 # ---------------------------------------------------------------------------
 
 def clientSubscriptionsCount(c):
-    """-> channels + patterns"""
+    """Return channels + patterns"""
     return dictSize(c.pubsub_channels) + listLength(c.pubsub_patterns)
 
 
 def pubsubSubscribeChannel(c, channel):
-    """-> 1, or 0 if the client was subscribed already; it is told in both cases."""
+    """Subscribe the client and confirm it -> 1, or 0 if it was subscribed already."""
     retval = 0
     if dictAdd(c.pubsub_channels, channel, None) == DICT_OK:
         retval = 1
@@ -160,7 +160,7 @@ def pubsubSubscribeChannel(c, channel):
 
 
 def pubsubUnsubscribeChannel(c, channel, notify):
-    """-> 1, or 0 if the client was not subscribed; it is told if `notify`."""
+    """Unsubscribe the client, and confirm it if `notify` -> 1, or 0 if it was not subscribed."""
     retval = 0
     if dictDelete(c.pubsub_channels, channel) == DICT_OK:
         retval = 1
@@ -178,7 +178,7 @@ def pubsubUnsubscribeChannel(c, channel, notify):
 
 
 def pubsubSubscribePattern(c, pattern):
-    """-> 1, or 0 if the client was subscribed already; it is told in both cases."""
+    """Subscribe the client and confirm it -> 1, or 0 if it was subscribed already."""
     retval = 0
     if listSearchKey(c.pubsub_patterns, pattern) is None:
         retval = 1
@@ -195,7 +195,7 @@ def pubsubSubscribePattern(c, pattern):
 
 
 def pubsubUnsubscribePattern(c, pattern, notify):
-    """-> 1, or 0 if the client was not subscribed; it is told if `notify`."""
+    """Unsubscribe the client, and confirm it if `notify` -> 1, or 0 if it was not subscribed."""
     retval = 0
     ln = listSearchKey(c.pubsub_patterns, pattern)
     if ln is not None:
@@ -215,7 +215,7 @@ def pubsubUnsubscribePattern(c, pattern, notify):
 
 
 def pubsubUnsubscribeAllChannels(c, notify):
-    """-> the number of channels the client was subscribed to."""
+    """Unsubscribe from all channels -> their number."""
     count = 0
     if dictSize(c.pubsub_channels) > 0:
         di = dictGetSafeIterator(c.pubsub_channels)
@@ -230,7 +230,7 @@ def pubsubUnsubscribeAllChannels(c, notify):
 
 
 def pubsubUnsubscribeAllPatterns(c, notify):
-    """-> the number of patterns the client was subscribed to."""
+    """Unsubscribe from all patterns -> their number."""
     count = 0
     for pattern in list_values(c.pubsub_patterns):
         count += pubsubUnsubscribePattern(c, pattern, notify)

@@ -61,12 +61,12 @@ CLIENT_ST_KEYLEN = 16                # bytes: the deadline, the client id
 
 
 def encodeTimeoutKey(timeout, c):
-    """-> the key.  Big-endian, so that the order of the keys is the order in time."""
+    """Return the key.  Big-endian, so that the order of the keys is the order in time."""
     return pack(">QQ", timeout & ULLONG_MAX, c.id)
 
 
 def decodeTimeoutKey(key):
-    """-> the deadline, ms.  (The client is the value of the key.)"""
+    """Return the deadline, ms.  (The client is the value of the key.)"""
     return unpack_from(">Q", key)[0]
 
 

@@ -72,7 +72,7 @@ def disableTracking(c):
 
 
 def stringCheckPrefix(s1, s2):
-    """-> true if one of the two begins with the other."""
+    """Return true if one of the two begins with the other."""
     return s1.startswith(s2) or s2.startswith(s1)
 
 
@@ -328,7 +328,7 @@ def trackingLimitUsedSlots():
 
 
 def trackingBuildBroadcastReply(c, keys):
-    """-> the protocol for the array of the `keys` (rax), without those whose last change was made by `c`, if given;
+    """Return the protocol for the array of the `keys` (rax), without those whose last change was made by `c`, if given;
     None if none is left then."""
     bulks = []
     ri = raxIterator()

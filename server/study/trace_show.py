@@ -188,7 +188,7 @@ def after_the_call(found, events, call, replicas, aof, row):
 
 
 def complete(found, replicas, aof, has_replicas):
-    """True when nothing more is to be expected."""
+    """Tell whether nothing more is to be expected -> True or False."""
     if found.replied is None:
         return False
     if found.call is None or not found.call["args"].get("dirty"):

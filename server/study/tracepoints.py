@@ -74,7 +74,7 @@ hooks = traceHooks()
 
 
 def calls_the_system(builtin):
-    """True for a built-in function that is a system call, more or less."""
+    """Tell whether a built-in function is a system call, or close to one."""
     module = getattr(builtin, "__module__", None)
     if module == "posix":
         return builtin.__name__ not in NO_CALLS
@@ -348,7 +348,7 @@ def sentinel_cron_after(args, seen, result):
 # ------ cluster ------
 
 def node_states():
-    """What is known of each node: {node: (role, failing)}"""
+    """Return what is known of each node: {node: (role, failing)}"""
     return {node.name: node.flags & (CLUSTER_NODE_MASTER | CLUSTER_NODE_SLAVE | CLUSTER_NODE_PFAIL | CLUSTER_NODE_FAIL)
             for node in cluster.cluster_nodes()}
 

@@ -104,13 +104,13 @@ BFOVERFLOW_FAIL = 2      # handled by BITFIELD
 
 
 def _int64(n):
-    """What a C int64_t holds after n was computed modulo 2^64."""
+    """Return what a C int64_t holds after n was computed modulo 2^64."""
     n &= UINT64_MASK
     return n - (1 << 64) if n > INT64_MAX else n
 
 
 def checkUnsignedBitfieldOverflow(value, incr, bits, owtype):
-    """Does value + incr fit into `bits` unsigned bits?  -> (0, None), or (1 or -1 for over- or underflow, limit).
+    """Check that value + incr fits into `bits` unsigned bits -> (0, None), or (1 or -1 for over- or underflow, limit).
 
     `limit` is what to store instead: the bound for SAT, the remainder for WRAP, None for FAIL.
     """
@@ -127,7 +127,7 @@ def checkUnsignedBitfieldOverflow(value, incr, bits, owtype):
 
 
 def checkSignedBitfieldOverflow(value, incr, bits, owtype):
-    """The same for signed fields.
+    """Check that value + incr fits into a signed field of `bits` bits -> as checkUnsignedBitfieldOverflow.
 
     C: maxincr wraps around when `value` is far below the field's minimum (a SET of an int64 into a small field);
     that is kept, since SAT then gives the maximum.
@@ -163,7 +163,7 @@ BITFIELDOP_INCRBY = 2
 
 
 def getBitOffsetFromArgument(c, o, hash_, bits):
-    """A bit offset -> (C_OK, offset), or (C_ERR, 0) after an error reply.
+    """Read a bit offset -> (C_OK, offset), or (C_ERR, 0) after an error reply.
 
     With hash_, "#n" means n fields of `bits` bits. The byte must lie within proto-max-bulk-len.
     """
@@ -183,7 +183,7 @@ def getBitOffsetFromArgument(c, o, hash_, bits):
 
 
 def getBitfieldTypeFromArgument(c, o):
-    """A field type, "i1".."i64" or "u1".."u63" -> (C_OK, sign, bits), or C_ERR after an error reply."""
+    """Read a field type, "i1".."i64" or "u1".."u63" -> (C_OK, sign, bits), or C_ERR after an error reply."""
     err = b"Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
     p = o.ptr
     if p[:1] == b"i":
@@ -201,7 +201,7 @@ def getBitfieldTypeFromArgument(c, o):
 
 
 def lookupStringForBitCommand(c, maxbit):
-    """The string at argv[1], created or padded so that bit `maxbit` exists -> robj; None when WRONGTYPE was replied."""
+    """Look up the string at argv[1], created or padded so that bit `maxbit` exists -> robj; None when WRONGTYPE was replied."""
     byte = maxbit >> 3
     o = lookupKeyWrite(c.db, c.argv[1])
     if checkType(c, o, OBJ_STRING):
@@ -217,7 +217,7 @@ def lookupStringForBitCommand(c, maxbit):
 
 
 def getObjectReadOnlyString(o):
-    """The bytes of a string object, for reading; b"" for None."""
+    """Return the bytes of a string object, for reading; b"" for None."""
     if o is None:
         return b""
     serverAssert(o.type == OBJ_STRING)

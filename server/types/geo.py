@@ -346,7 +346,7 @@ def georadiusGeneric_options(c, a, zobj, base_args, flags):
 
 
 def georadiusGeneric(c, srcKeyIndex, flags):
-    """All six search commands; flags are RADIUS_*, GEOSEARCH, GEOSEARCHSTORE."""
+    """Execute all six search commands; flags are RADIUS_*, GEOSEARCH, GEOSEARCHSTORE."""
     a = georadius_args()
     shape = a.shape
     zobj = lookupKeyRead(c.db, c.argv[srcKeyIndex])

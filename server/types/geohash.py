@@ -226,7 +226,7 @@ def geohashBoundingBox(shape):
 
 
 def c_cos(x):
-    """cos() as in C: NaN for an infinite angle (ours)."""
+    """Compute cos() as in C: NaN for an infinite angle."""
     return math.cos(x) if math.isfinite(x) else math.nan
 
 

@@ -90,7 +90,7 @@ def dense_unpack(registers):
 
 
 def dense_pack(regs):
-    """The way back: 16384 registers, one a byte, to 12288 bytes."""
+    """Pack 16384 registers of one byte each into 12288 bytes."""
     r0, r1, r2, r3 = regs[0::4], regs[1::4], regs[2::4], regs[3::4]
     out = bytearray(HLL_DENSE_SIZE - HLL_HDR_SIZE)
     out[0::3] = or_bytes(r0, r1.translate(UP6))
@@ -139,12 +139,12 @@ def HLL_SPARSE_XZERO_LEN(p, i, end):
 
 
 def HLL_SPARSE_VAL_SET(val, len_):
-    """The VAL opcode (C: writes it to p)."""
+    """Return the VAL opcode (C: writes it to p)."""
     return (val - 1) << 2 | len_ - 1 | HLL_SPARSE_VAL_BIT
 
 
 def sparse_zeros(len_):
-    """The shortest opcode for len_ zero registers."""
+    """Return the shortest opcode for len_ zero registers."""
     if len_ > HLL_SPARSE_ZERO_MAX_LEN:
         len_ -= 1
         return bytes((len_ >> 8 | HLL_SPARSE_XZERO_BIT, len_ & 0xff))
@@ -208,7 +208,7 @@ def hllDenseRegHisto(hdr, reghisto):
 # ---------------------------------------------------------------------------
 
 def sparse_unpack(sparse):
-    """The registers of a sparse value, one a byte; None if its opcodes do not cover 16384 of them."""
+    """Unpack the registers of a sparse value, one per byte -> None if its opcodes do not cover 16384 of them."""
     regs = bytearray(HLL_REGISTERS)
     idx = 0
     p = HLL_HDR_SIZE
@@ -360,7 +360,7 @@ HINT_DISTANCE = 100                # bytes a search may walk before it leaves a 
 
 
 def sparse_hint():
-    """A hint for hllSparseSet: offsets of opcodes, and the first register of each, both ascending."""
+    """Make a hint for hllSparseSet: offsets of opcodes, and the first register of each, both ascending."""
     return [HLL_HDR_SIZE], [0]
 
 
@@ -407,7 +407,7 @@ def hllSparseRegHisto(hdr, reghisto):
 # ---------------------------------------------------------------------------
 
 def hllRawRegHisto(registers, reghisto):
-    """The histogram of registers that take a byte each."""
+    """Make the histogram of registers that take a byte each."""
     left = len(registers)
     for value in range(64):
         n = registers.count(value)
@@ -502,7 +502,7 @@ def hllMerge(max_, hll):
 # ---------------------------------------------------------------------------
 
 def createHLLObject():
-    """A new value, in sparse form: one XZERO over all registers."""
+    """Make a new value in sparse form: one XZERO over all registers."""
     s = bytearray(b"HYLL\x01\0\0\0" + bytes(8))
     s += sparse_zeros(HLL_REGISTERS)
     return createObject(OBJ_STRING, s)
@@ -712,7 +712,7 @@ def pfselftestCommand_error():
 
 
 def pfselftestCommand_checkpoint(hdr, checkpoint, relerr):
-    """Is the estimate for `checkpoint` elements within six standard errors? An error text or None."""
+    """Check that the estimate for `checkpoint` elements is within six standard errors -> error text or None."""
     abserr = abs(checkpoint - hllCount(hdr)[0])
     maxerr = math.ceil(relerr * 6 * checkpoint)
     # With ten elements one collision is already a large error.

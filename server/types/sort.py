@@ -59,7 +59,7 @@ def createSortOperation(type_, pattern):
 
 
 def lookupKeyByPattern(db, pattern, subst, writeflag):
-    """The string that `pattern` leads to for the element `subst` -> robj or None.
+    """Look up the string that `pattern` leads to for the element `subst` -> robj or None.
 
     The first "*" is replaced by the element; "key->field" names a hash field; "#" is the element itself. A pattern
     without "*" leads nowhere.
@@ -130,7 +130,7 @@ def numeric_sort_key(so):
 
 
 def sort_score(o):
-    """The weight in a string object -> (1, float), or (0, 0.0) when it is no number.
+    """Read the weight in a string object -> (1, float), or (0, 0.0) when it is no number.
 
     C: strtod() to the end of the string: blanks may come first, and the empty string is 0.
     """

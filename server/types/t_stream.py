@@ -930,7 +930,7 @@ class listpack_walk:
 
 
 def streamValidateListpackIntegrity(lp, size, deep):
-    """Is this a sound listpack of stream entries: 1 or 0.  deep: every entry, field counts and lp-count included."""
+    """Check a listpack of stream entries -> 1 or 0.  `deep` checks every entry, field counts and lp-count included."""
     if not lpValidateIntegrity(lp, size, 0):
         return 0
     if not deep:

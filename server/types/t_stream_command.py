@@ -231,7 +231,7 @@ def streamRewriteTrimArgument(c, s, trim_strategy, idx):
 # ---------------------------------------------------------------------------
 
 def xaddCommand(c):
-    """XADD key [NOMKSTREAM] [MAXLEN|MINID [~|=] threshold [LIMIT n]] *|id field value [...] -> ID   [write, denyoom, random, fast]   HOT"""
+    """XADD key [NOMKSTREAM] [MAXLEN|MINID [~|=] threshold [LIMIT n]] *|id field value [...] -> ID   [write, denyoom, random, fast]  HOT"""
     args = streamAddTrimArgs()
     idpos = streamParseAddOrTrimArgsOrReply(c, args, 1)
     if idpos < 0:

@@ -550,7 +550,7 @@ UINT32_MAX = 0xffffffff
 
 
 def lcs_bit_rows(a, b, keep):
-    """The LCS table of two byte strings, one big integer a row.
+    """Compute the LCS table of two byte strings, one big integer per row.
 
     C fills a table of uint32 cell by cell, which is too slow here. Hyyro's bit-vector recurrence gives a whole row in
     a few big-int operations: bit j of row[i] is 0 where LCS(i, j+1) is one more than LCS(i, j), so a cell is the

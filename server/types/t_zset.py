@@ -172,7 +172,7 @@ def zzlPrev(zl, eptr, sptr):
 
 
 def zzlIsInRange(zl, range_):
-    """Does any element lie in the interval?"""
+    """Tell whether any element lies in the interval."""
     if range_.min > range_.max or (range_.min == range_.max and (range_.minex or range_.maxex)):
         return 0
     p = ziplistIndex(zl, -1)                # last score
@@ -578,7 +578,7 @@ def zset_validate_entry(zl, p, data):
 
 
 def zsetZiplistValidateIntegrity(zl, size, deep):
-    """Is this blob a sound sorted set: 1 or 0.  deep: check every entry, and that no member comes twice."""
+    """Check a blob that is to be a sorted set -> 1 or 0.  `deep` checks every entry, and that no member comes twice."""
     if not deep:
         return ziplistValidateIntegrity(zl, size, 0)
     data = zset_integrity()

@@ -393,7 +393,7 @@ def zunionInterDiffGenericCommand_options(c, j, setnum, src, dstkey, op):
 
 
 def zunionInterDiffGenericCommand(c, dstkey, numkeysIndex, op):
-    """All six commands; dstkey is None for those that reply the result.  `op` is SET_OP_*."""
+    """Execute all six commands; dstkey is None for those that reply the result.  `op` is SET_OP_*."""
     ok, setnum = getLongFromObjectOrReply(c, c.argv[numkeysIndex], None)
     if ok != C_OK:
         return

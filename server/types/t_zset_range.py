@@ -382,7 +382,7 @@ def zrevrangebylexCommand(c):
 
 
 def zrangeGenericCommand(handler, argc_start, store, rangetype, direction):
-    """The whole ZRANGE family.  argv[argc_start] is the source key; AUTO lets the options choose type and direction."""
+    """Execute the whole ZRANGE family.  argv[argc_start] is the source key; AUTO lets the options choose type and direction."""
     c = handler.client
     key = c.argv[argc_start]
     minidx = argc_start + 1
