@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.genlink import ROOT
 from tests.support.resp import RespClient
-from tests.support.server import free_port
+from tests.support.server import free_port, start_server
 
 
 def wait_for(path, text, timeout=30):
@@ -161,3 +161,52 @@ def test_the_editors_configurations_start(configuration, tmp_path):
     finally:
         p.kill()
         p.wait()
+
+
+def test_a_sentinel_stops_where_its_page_says(tmp_path):
+    """The timer as a phase; the other functions that reading.md names, each reached by what it is for."""
+    port = free_port()
+    conf = tmp_path / "sentinel.conf"
+    with start_server() as master:
+        conf.write_text("port %d\nsentinel monitor m 127.0.0.1 %d 1\n" % (port, master.port))
+        out = str(tmp_path / "out")
+        with open(out, "w", encoding="utf-8") as f:
+            p = subprocess.Popen([sys.executable, "-m", "tests.support.debug", str(conf), "--sentinel", "--break", "sentinel"],
+                                 stdin=subprocess.PIPE, stdout=f, stderr=f, text=True, cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT))
+
+        def say(command):
+            p.stdin.write(command + "\n")
+            p.stdin.flush()
+
+        try:
+            wait_for(out, "aeMain()")
+            say("c")
+            wait_for(out, "sentinelTimer()\n")
+            say("w")
+            say("p 'epoch', sentinel.current_epoch")
+            wait_for(out, "('epoch', 0)")
+            with open(out, encoding="utf-8") as f:
+                stack = re.findall(r"#\d+ +(\w+) \(", f.read())
+            assert stack[:4] == ["sentinelTimer", "serverCron", "processTimeEvents", "aeProcessEvents"]
+            say("phase sentinel")
+            say("b sentinelRefreshInstanceInfo")
+            say("c")
+            wait_for(out, "sentinelRefreshInstanceInfo()\n")
+            say("p 'info of', ri.name, ri.addr.port")
+            wait_for(out, "('info of', b'm', %d)" % master.port)
+            for n, (name, show, shown, command) in enumerate((
+                    ("sentinelProcessHelloMessage", "hello", "b'1,2,3'", ("PUBLISH", "__sentinel__:hello", "1,2,3")),
+                    ("sentinelVoteLeader", "req_epoch", "7", ("SENTINEL", "IS-MASTER-DOWN-BY-ADDR", "127.0.0.1", master.port, 7, "x" * 40)),
+                    ("sentinelFailoverStateMachine", "ri.name", "b'm'", ("PING",)))):
+                say("b " + name)
+                say("c")
+                c = RespClient(port, timeout=30)
+                c.send(*command)
+                wait_for(out, name + "()\n")
+                say("p 'seen %d', %s" % (n, show))
+                wait_for(out, "('seen %d', %s)" % (n, shown))
+            say("q")
+            assert p.wait(10) == 0
+        finally:
+            p.kill()
+            p.wait()

@@ -27,6 +27,7 @@ import types                                                  # noqa: E402
 from server import link                                       # noqa: E402,F401
 from ae.ae import aeMain                                      # noqa: E402
 from persistence.aof import flushAppendOnlyFile               # noqa: E402
+from replication.sentinel.sentinel_monitor import sentinelTimer    # noqa: E402
 from server import server_main                                # noqa: E402
 from server.client.networking import (                        # noqa: E402
     acceptTcpHandler, processMultibulkBuffer, readQueryFromClient, writeToClient,
@@ -42,6 +43,10 @@ def no_aof():
     return "not reached: the append-only file is off (start with --appendonly yes)" if server.aof_state == AOF_OFF else None
 
 
+def no_sentinel():
+    return None if server.sentinel_mode else "not reached: this is no Sentinel (start with a conf and --sentinel)"
+
+
 # name, functions (None: the command's own, from the command table), condition, what to print there, why it is not reached
 PHASES = [
     ("accept", [acceptTcpHandler], None, "fd", None),
@@ -53,6 +58,7 @@ PHASES = [
     ("flush", [flushAppendOnlyFile], "server.aof_buf", "server.aof_buf, server.aof_fsync", no_aof),
     ("reply", [writeToClient], None, "c.buf, c.bufpos, c.reply", None),
     ("cron", [serverCron], None, "server.cronloops, server.hz", None),
+    ("sentinel", [sentinelTimer], None, "sentinel.masters, sentinel.current_epoch, sentinel.tilt", no_sentinel),
 ]
 NAMES = [phase[0] for phase in PHASES]
 QUIET = ["--fast-path", "no", "--timeout", "0", "--repl-timeout", "86400", "--cluster-node-timeout", "86400000"]
