@@ -11,7 +11,7 @@ reads it by one rioRead afterwards.  So bytes, checksums, errors and progress ar
 import sys
 
 from ae.monotonic import mstime
-from datastructs.dict import dictExpand, dictSize, dict_entries
+from datastructs.dict import dictEntry, dictExpand, dictSize, dict_entries
 from datastructs.lzf import lzf_compress
 from datastructs.quicklist import quicklistGetLzf, quicklistNodeIsCompressed
 from datastructs.util import to_llong
@@ -597,6 +597,11 @@ def load_strings(w, db, cluster_enabled):
     limit = len(buf) - 200                              # two strings under 64 bytes and their lengths always fit
     lru = initial_lru()
     dict_ = db.dict
+    ht0 = dict_.ht[0]
+    table = ht0.table
+    sizemask = ht0.sizemask
+    # How many keys the table takes before dictAddRaw has to look whether it grows.
+    room = ht0.size - ht0.used if dict_.rehashidx == -1 and dict_.type.hashFunction is None and dict_.type.keyDup is None else 0
     keys_loaded = 0
     while pos < limit and buf[pos] == RDB_TYPE_STRING:
         n = buf[pos + 1]
@@ -606,14 +611,14 @@ def load_strings(w, db, cluster_enabled):
         end = start + n
         n = buf[end]
         if n < 128:
-            if n < 64:
-                first = end + 1
-            else:                                       # RDB_14BITLEN
-                n = (n & 0x3f) << 8 | buf[end + 1]
-                first = end + 2
+            first = end + 1
             end_val = first + n
-            if end_val > limit:
-                break
+            if n >= 64:                                 # RDB_14BITLEN
+                n = (n & 0x3f) << 8 | buf[first]
+                first += 1
+                end_val = first + n
+                if end_val > limit:
+                    break
             s = buf[first:end_val]
             val = robj()                                # new_robj
             val.type = OBJ_STRING
@@ -628,9 +633,21 @@ def load_strings(w, db, cluster_enabled):
             val = createStringObjectFromLongLongForValue(int.from_bytes(buf[end + 1:end_val], "little", signed=True))
         else:
             break
-        de, _ = dictAddRaw(dict_, buf[start:end])       # dbAddRDBLoad
-        if de is None:
-            break                                       # there already: the long way decides
+        key = buf[start:end]                            # dbAddRDBLoad
+        if room > 0:
+            idx = hash(key) & sizemask
+            head = he = table[idx]
+            while he is not None and he.key != key:
+                he = he.next
+            if he is not None:
+                break                                   # there already: the long way decides
+            table[idx] = de = dictEntry(key, head)
+            ht0.used += 1
+            room -= 1
+        else:
+            de, _ = dictAddRaw(dict_, key)
+            if de is None:
+                break
         de.val = val
         if cluster_enabled:
             slotToKeyAdd(de.key)
