@@ -19,6 +19,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MAIN = os.path.join(ROOT, "server", "__main__.py")
 CHECKOUT = os.path.exists(os.path.join(ROOT, "setup.cfg"))
 NO_TRACER = "this server has no tracer: is it aeredis?"
 
@@ -211,6 +212,8 @@ class Lab:
         self.options = list(options)
 
     def __enter__(self):
+        if not os.path.exists(MAIN):
+            raise Refused("--start cannot start a server out of a zip file: pip install aeredis, or name a server with -p")
         try:
             self.start(self.ports[0], "master", "--appendonly", "yes", "--repl-diskless-sync-delay", "0", *self.options)
             self.start(self.ports[1], "replica", "--replicaof", "127.0.0.1", str(self.ports[0]))
@@ -229,7 +232,7 @@ class Lab:
         except OSError as error:
             raise Refused("cannot write to %s: %s" % (self.dir, error.strerror)) from None
         log = os.path.join(folder, "log")
-        command = [sys.executable, os.path.join(ROOT, "server", "__main__.py"), "--port", str(port), "--bind", "127.0.0.1", "--dir", folder,
+        command = [sys.executable, MAIN, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder,
                    "--save", "", *options]
         with open(log, "ab") as out:
             process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=folder, start_new_session=True)

@@ -133,7 +133,8 @@ def inner_row(e, row):
     """Something that the command did."""
     args, name = e["args"], e["name"]
     if name == "feedAppendOnlyFile":
-        row(e, name, "aof_buf %s, %s %s" % (bytes_of(args["bytes"]), tr("offset"), "{:,}".format(args["offset"])))
+        row(e, name, "%saof_buf %s, %s %s" % ("SELECT; " if args.get("select") else "", bytes_of(args["bytes"]), tr("offset"),
+                                              "{:,}".format(args["offset"])))
     elif name == "replicationFeedSlaves":
         row(e, name, "ring, %s, %s %s" % (plural(args["replicas"], "replica"), tr("offset"), "{:,}".format(args["offset"])))
     elif name == "dictExpand":
@@ -429,7 +430,7 @@ def not_ours(args, ports, error, out):
 
 def main(argv=None):
     args = arguments(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))       # the tracer is to be switched off, and the lab to be ended
 
     def out(text):
         print(text, flush=args.follow)
@@ -450,6 +451,8 @@ def main(argv=None):
         pass
     except BrokenPipeError:                            # a pager that was left
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

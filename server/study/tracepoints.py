@@ -241,11 +241,14 @@ def client_after(args, seen, result):
 # ------ 3 persistence ------
 
 def feed_aof_before(args):
-    return len(server.aof_buf)
+    return len(server.aof_buf), args[1] != server.aof_selected_db
 
 
 def feed_aof_after(args, seen, result):
-    return len(server.aof_buf) - seen, len(server.aof_buf), server.aof_current_size + len(server.aof_buf)
+    start, select_ = seen
+    end = len(server.aof_buf)
+    text = bytes(server.aof_buf[start:start + SHOWN]) if options.detail else None
+    return end - start, end, server.aof_current_size + end, int(select_) or None, text
 
 
 def aof_write_after(args, seen, result):
@@ -290,7 +293,8 @@ def feed_slaves_before(args):
 
 
 def feed_slaves_after(args, seen, result):
-    return (server.master_repl_offset - seen, server.slaves.len, server.master_repl_offset) if server.master_repl_offset != seen else None
+    offset = server.master_repl_offset
+    return (offset - seen, server.slaves.len, offset) if offset != seen else None
 
 
 def psync_after(args, seen, result):
@@ -477,7 +481,7 @@ def all_points():
         p("blockForKeys", "2 request", [blocked.blockForKeys], None, block_after, "client keys"),
         p("unblockClient", "2 request", [blocked.unblockClient], None, client_after, "client"),
 
-        p("feedAppendOnlyFile", "3 persistence", [aof.feedAppendOnlyFile], feed_aof_before, feed_aof_after, "bytes aof_buf offset"),
+        p("feedAppendOnlyFile", "3 persistence", [aof.feedAppendOnlyFile], feed_aof_before, feed_aof_after, "bytes aof_buf offset select text"),
         p("aofWrite", "3 persistence", [aof.aofWrite], None, aof_write_after, "fd bytes written size"),
         p("flushAppendOnlyFile_try_fsync", "3 persistence", [aof.flushAppendOnlyFile_try_fsync], fsync_before, fsync_after, "fd synced"),
         p("bio_process_job", "3 persistence", [bio.bio_process_job], job_before, job_after, "job fd synced"),

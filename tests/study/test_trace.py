@@ -273,6 +273,8 @@ def test_detail_and_secrets(running):
         _, _, lines = c.execute("DEBUG", "TRACE", "READ", 0)
         c.execute("DEBUG", "TRACE", "OFF")
     assert b"hush" not in b"".join(lines)
+    feed = next(json.loads(line)["args"] for line in lines if b'"feedAppendOnlyFile"' in line)
+    assert feed["text"].startswith("*") and "SET\r\n$3\r\nkey" in feed["text"]
     calls = [json.loads(line)["args"] for line in lines if json.loads(line)["name"] == "call"]
     argv = next(args["argv"] for args in calls if args["command"] == "set")
     assert argv[:2] == ["SET", "key"] and argv[2] == "\\xff" * 194

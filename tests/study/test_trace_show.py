@@ -51,7 +51,7 @@ def test_the_table_of_a_set(pair, capsys):
     text = "\n".join(lines)
     assert code is None and lines[0].startswith("SET user:1001 'zhang san': AOF everysec, 1 replica")
     for pattern in (r"2 request +main +readQueryFromClient +\d+ bytes +read\(\d+\) = \d+", r"processMultibulkBuffer +argc 3",
-                    r"call set +dict: 1 new key; dirty 1", r"3 persistence +feedAppendOnlyFile +aof_buf \d+ bytes, offset [\d,]+",
+                    r"call set +dict: 1 new key; dirty 1", r"3 persistence +feedAppendOnlyFile +(SELECT; )?aof_buf \d+ bytes, offset [\d,]+",
                     r"4 replication +replicationFeedSlaves +ring, 1 replica, offset [\d,]+",
                     r"aofWrite +safe from kill -9 +write\(\d+\) = \d+", r"writeToClient replica +out +write\(\d+\) = \d+",
                     r"bio_aof_fsync +bio job +safe from a power cut +fdatasync\(\d+\)", r"writeToClient +\+OK +write\(\d+\) = 5",
