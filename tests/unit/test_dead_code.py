@@ -18,6 +18,9 @@ NO_CALLER = {
     "C calls them before the memory test of a crash report, which we leave out (D-5); the tests end their threads with them": {
         "bioKillThreads", "killIOThreads",
     },
+    "macros of dict.h that the functions of dict.c write out, with their name in a comment": {
+        "dictCompareKeys", "dictHashKey", "dictSetKey",
+    },
     "parts of rdb.c and rio.c that only modules use, or nobody, as in C": {
         "rdbCheckSetError", "rdbSaveBinaryFloatValue", "rdbSaveDoubleValue", "rdbSaveSingleModuleAux", "rioClearErrors", "rioGetWriteError",
         "rioTell",
@@ -96,7 +99,7 @@ def test_what_is_allowed_to_have_no_caller_has_none():
 
 
 def test_the_docs_cite_no_function_without_a_caller():
-    dead = without_caller(NO_CALLER[USERS])
+    dead = ALLOWED - NO_CALLER[USERS]
     cited = []
     for folder, _, names in os.walk(os.path.join(ROOT, "docs")):
         for name in names:
