@@ -5,6 +5,8 @@ state of each kind.
 """
 import contextlib
 import os
+import signal
+import time
 
 import pytest
 
@@ -106,3 +108,46 @@ def test_the_leader_is_killed(state, back, real):
             f.s.wait_agreed(but=("m", f.stopped), is_not="m")
         f.s[f.stopped].start()
         f.ends_well()
+
+
+@pytest.mark.skipif(not ALL, reason="AEREDIS_SENTINEL_PARTITIONS=all runs it")
+def test_a_master_that_only_the_sentinels_have_lost():
+    """They promote a replica though the master serves the others; healed, it becomes a replica itself."""
+    with SentinelNet() as s:
+        s.net.block({("m", name) for name in SENTINELS})
+        new, _ = s.wait_agreed(but=("m",), is_not="m")
+        assert s.ask("m", "ROLE")[0] == b"master"
+        s.net.heal()
+        # A machine that stands still may have seen another failover meanwhile.
+        new, epoch = s.wait_agreed()
+        assert new is not None and str(epoch) in s.check_epochs()
+
+
+@pytest.mark.skipif(not ALL, reason="AEREDIS_SENTINEL_PARTITIONS=all runs it")
+def test_a_minority_does_nothing():
+    """Two of three Sentinels are cut off, each alone, and the master is dead: nobody is elected until one comes back."""
+    with SentinelNet() as s:
+        s.net.block({(a, b) for a in SENTINELS for b in SENTINELS if a < b})
+        s["m"].kill9()
+        assert wait_until(lambda: all("+sdown master" in s[name].log() for name in SENTINELS), 60), s.logs()
+        time.sleep(8)
+        for name in SENTINELS:
+            assert "+elected-leader" not in s[name].log() and "+odown" not in s[name].log(), s.logs()
+        s.net.heal()
+        new, epoch = s.wait_agreed(but=("m",), is_not="m")
+        assert new in ("r1", "r2") and str(epoch) in s.check_epochs()
+
+
+@pytest.mark.skipif(not ALL, reason="AEREDIS_SENTINEL_PARTITIONS=all runs it")
+def test_a_sentinel_that_stood_still_doubts_the_clock():
+    """SIGSTOP for 4 s: TILT, no verdict over anybody; the other two fail over meanwhile, and it follows."""
+    with SentinelNet() as s:
+        s["s1"].process.send_signal(signal.SIGSTOP)
+        time.sleep(4)
+        s["s1"].process.send_signal(signal.SIGCONT)
+        assert wait_until(lambda: "+tilt" in s["s1"].log(), 20), s.logs()
+        s["m"].kill9()
+        s.wait_agreed(but=("m",), is_not="m")
+        after = s["s1"].log().partition("+tilt")[2].partition("-tilt")[0]
+        assert "+sdown" not in after and "+try-failover" not in after, s.logs()
+        s.check_epochs()
