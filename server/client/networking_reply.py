@@ -99,10 +99,7 @@ def _addReplyToBuffer(c, s):
 
 
 def _addReplyProtoToList(c, s):
-    """Append to the last block of c.reply, and what does not fit there to a new one.  HOT
-
-    AddReplyFromClient does the same checks on its own way: keep both in step.
-    """
+    """Append to the last block of c.reply, and what does not fit there to a new one.  HOT"""
     if c.flags & CLIENT_CLOSE_AFTER_REPLY:
         return
     ln = c.reply.tail
@@ -118,7 +115,8 @@ def _addReplyProtoToList(c, s):
             tail.buf += s[:avail]
             s = s[avail:]
             length -= avail
-        # Growing left spare room in the buffer.  It is memory in use: count it and fill it.
+        # The bytearray has grown beyond the block's size.  Its spare room is memory in use: count it, and fill it first.
+        # (C takes over the allocator's rest when it makes the block.)
         spare = tail.buf.__alloc__() - 1 - tail.size
         if spare > 0:
             tail.size += spare
