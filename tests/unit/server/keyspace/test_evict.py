@@ -35,7 +35,7 @@ def redis(monkeypatch):
             assert small + large > 0
             r.used -= 100
             return 100
-        monkeypatch.setattr(evict, "zmalloc_note_freed", note_freed)
+        monkeypatch.setattr(evict, "note_freed", note_freed)
         monkeypatch.setattr(evict, "propagateExpire", lambda *args: None)
         monkeypatch.setattr(server, "maxmemory", 10000)
         yield r
