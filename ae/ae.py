@@ -156,7 +156,7 @@ def aeDeleteFileEvent(eventLoop, fd, mask):
     if fe.mask == AE_NONE:
         return
 
-    # A barrier means nothing without the write handler.
+    # AE_BARRIER has no effect without the write handler, so remove it too.
     if mask & AE_WRITABLE:
         mask |= AE_BARRIER
 
@@ -232,7 +232,7 @@ def processTimeEvents(eventLoop):
     while te is not None:
         if te.id == AE_DELETED_EVENT_ID:
             next_te = te.next
-            if te.refcount:             # its timeProc runs further up the stack
+            if te.refcount:             # its timeProc is running, further up the stack
                 te = next_te
                 continue
             if te.prev is not None:
@@ -248,7 +248,7 @@ def processTimeEvents(eventLoop):
             te = next_te
             continue
 
-        # A timer that another timer made in this very round waits for the next one.
+        # Skip timers that were created in this call: they run in the next one.
         if te.id > maxId:
             te = te.next
             continue
@@ -287,10 +287,10 @@ def aeProcessEvents(eventLoop, flags):
     if not flags & AE_ALL_EVENTS:
         return 0
 
-    # Without descriptors we poll all the same, if only to sleep until the next timer.
+    # Poll even without descriptors, to sleep until the next timer.
     if eventLoop.maxfd != -1 or (flags & AE_TIME_EVENTS and not flags & AE_DONT_WAIT):
         # --- how long may we sleep
-        # ORDER: before the hook, which may use up the time or ask not to wait (aeSetDontWait): the next turn sees that.
+        # ORDER: before the hook; if the hook takes long or calls aeSetDontWait, this has an effect only in the next turn.
         if flags & AE_DONT_WAIT:
             tvp = 0
         else:
@@ -329,8 +329,8 @@ def aeProcessEvents(eventLoop, flags):
             fe = events[fd]
             nfired = 0                  # of this descriptor (C: fired)
             try:
-                # First read, then write, so that an answer may leave in the turn that brought the question.
-                # AE_BARRIER turns this round: what is read now is answered in a later turn, after beforesleep.
+                # First read, then write, so that a reply may be sent in the turn that read the query.
+                # AE_BARRIER inverts the order: a query read now is answered in a later turn, after beforesleep.
                 # fe.mask is tested each time: a handler that ran earlier may have removed the event.
                 invert = fe.mask & AE_BARRIER
                 if not invert and fe.mask & mask & AE_READABLE:

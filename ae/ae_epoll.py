@@ -9,11 +9,11 @@ Departures   the selector keeps its own table of descriptors beside eventLoop.ev
 import select
 from selectors import EVENT_READ, EVENT_WRITE, EpollSelector
 
-# The selector's bits are ae's own (AE_READABLE == EVENT_READ == 1, AE_WRITABLE == EVENT_WRITE == 2): no table needed.
+# The selector's bits equal ae's (AE_READABLE == EVENT_READ == 1, AE_WRITABLE == EVENT_WRITE == 2), so no table is needed.
 _RW = EVENT_READ | EVENT_WRITE
 
 # What the kernel reports -> mask, for every combination of the bits it can report.  As in C an error or a hang-up shows as
-# readable and writable; ae drops what nobody waits for.
+# readable and writable; ae ignores events for which no handler is installed.
 _MASK = {}
 for _event in range(32):
     _MASK[_event] = ((EVENT_READ if _event & select.EPOLLIN else 0) | (EVENT_WRITE if _event & select.EPOLLOUT else 0) |

@@ -323,7 +323,7 @@ def anetGenericAccept(s, family):
 
 def anetTcpAccept(s):
     """Return (fd, err, ip, port)."""
-    # AF_INET6 makes room for either kind of address; the result says which one it was.
+    # Asking for AF_INET6 leaves room for either kind of address; the length of the result says which one it was.
     fd, err, address = anetGenericAccept(s, socket.AF_INET6)
     if fd == ANET_ERR:
         return ANET_ERR, err, "", 0

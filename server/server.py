@@ -79,11 +79,11 @@ def propagate(cmd, dbid, argv, flags):
     if not server.replication_allowed:
         return
 
-    # The first write of a transaction brings its MULTI with it.
+    # The first write of a transaction also propagates its MULTI.
     if server.in_exec and not server.propagate_in_transaction:
         execCommandPropagateMulti(dbid)
 
-    # INVARIANT: nothing changes the data set while clients are paused, or a failover would lose it.
+    # INVARIANT: the data set does not change while clients are paused, since a failover would lose the change.
     not (areClientsPaused() and not server.client_pause_in_transaction) or serverAssert(0)
 
     if server.aof_state != AOF_OFF and flags & PROPAGATE_AOF:
@@ -94,10 +94,10 @@ def propagate(cmd, dbid, argv, flags):
 
 def slowlogPushCurrentCommand(c, cmd, duration):
     """Offer the command that `c` has executed to the slowlog.  UNIT: us."""
-    # AUTH and the like carry secrets.
+    # AUTH and other CMD_SKIP_MONITOR commands contain passwords.
     if cmd.flags & CMD_SKIP_SLOWLOG:
         return
-    # Show what the client sent, not what the command was rewritten to.
+    # Log the arguments that the client sent, not the rewritten ones.
     argv = c.argv if c.original_argv is None else c.original_argv
     slowlogPushEntryIfNeeded(c, argv, len(argv), duration)
 
@@ -123,7 +123,7 @@ def call(c, flags):
 
     call_timer = ustime()
 
-    # Keys expire by one clock through a whole script or transaction: only the outermost call moves it.
+    # Keys of a script or transaction all expire by the same clock: only the outermost call updates it.
     if server.fixed_time_expire == 0:
         updateCachedTimeWithUs(0, call_timer)
     server.fixed_time_expire += 1
@@ -138,7 +138,7 @@ def call(c, flags):
     if dirty < 0:
         dirty = 0
 
-    # A nested call() has moved the mark past its own errors, so that each error is counted once.
+    # A nested call() has updated _call_prev_err_count after its own errors, so that each error is counted once.
     if server.stat_total_error_replies - _call_prev_err_count > 0:
         real_cmd.failed_calls += 1
 
@@ -146,11 +146,11 @@ def call(c, flags):
         c.flags &= ~CLIENT_CLOSE_AFTER_COMMAND
         c.flags |= CLIENT_CLOSE_AFTER_REPLY
 
-    # Scripts replayed from the AOF are no news for the statistics.
+    # Do not count scripts that are replayed from the AOF in the statistics.
     if server.loading and c.flags & CLIENT_LUA:
         flags &= ~(CMD_CALL_SLOWLOG | CMD_CALL_STATS)
 
-    # A forced propagation inside of a script forces the EVAL.
+    # If a command in a script forces its propagation, force that of the EVAL.
     if c.flags & CLIENT_LUA and server.lua_caller is not None:
         if c.flags & CLIENT_FORCE_REPL:
             server.lua_caller.flags |= CLIENT_FORCE_REPL
@@ -162,11 +162,11 @@ def call(c, flags):
         if server.latency_monitor_threshold and duration // 1000 >= server.latency_monitor_threshold:
             latencyAddSample(latency_event, duration // 1000)               # latencyAddSampleIfNeeded
 
-    # A blocked command is not finished: it is logged when it is unblocked.
+    # A blocked command is not finished: it is logged when the client is unblocked.
     if flags & CMD_CALL_SLOWLOG and not c.flags & CLIENT_BLOCKED:
         slowlogPushCurrentCommand(c, real_cmd, duration)
 
-    # Administrative commands may show too much.
+    # Do not send administrative commands to monitors: they may contain secrets.
     if not c.cmd.flags & (CMD_SKIP_MONITOR | CMD_ADMIN):
         argv = c.original_argv if c.original_argv is not None else c.argv
         replicationFeedMonitors(c, server.monitors, c.db.id, argv)
@@ -189,7 +189,7 @@ def call(c, flags):
         if c.flags & CLIENT_FORCE_AOF:
             propagate_flags |= PROPAGATE_AOF
 
-        # The proc, and our caller, have the last word.
+        # Both the command's proc and the caller's flags can prevent the propagation.
         if c.flags & CLIENT_PREVENT_REPL_PROP or not flags & CMD_CALL_PROPAGATE_REPL:
             propagate_flags &= ~PROPAGATE_REPL
         if c.flags & CLIENT_PREVENT_AOF_PROP or not flags & CMD_CALL_PROPAGATE_AOF:
@@ -198,13 +198,13 @@ def call(c, flags):
         if propagate_flags != PROPAGATE_NONE:
             propagate(c.cmd, c.db.id, c.argv, propagate_flags)
 
-    # call() nests: our caller's flags come back.
+    # call() can be nested: restore the flags of the outer call.
     c.flags = c.flags & ~_call_propagation_flags | client_old_flags & _call_propagation_flags
 
     if server.also_propagate.numops:
         if flags & CMD_CALL_PROPAGATE:
             multi_emitted = 0
-            # One command is atomic by itself, and inside of MULTI there is a MULTI already.
+            # A single command is atomic without MULTI, and inside of MULTI one has been propagated already.
             if (server.also_propagate.numops > 1 and not c.flags & CLIENT_MULTI
                     and not flags & CMD_CALL_NOWRAP):
                 execCommandPropagateMulti(c.db.id)
@@ -225,7 +225,7 @@ def call(c, flags):
     server.also_propagate.ops = prev_ops
     server.also_propagate.numops = prev_numops
 
-    # ORDER: after everything is propagated.
+    # ORDER: after all commands have been propagated.
     if not server.in_exec and server.client_pause_in_transaction:
         server.client_pause_in_transaction = 0
 
@@ -258,7 +258,7 @@ def rejectCommandFormat(c, fmt, *args):
         c.cmd.rejected_calls += 1
     flagTransaction(c)
     s = fmt % args if args else fmt
-    # The text may quote the client; a line break would end the error reply.
+    # The text may contain the client's arguments; a line break would end the error reply.
     s = s.replace(b"\r", b" ").replace(b"\n", b" ")
     if c.cmd is not None and c.cmd.proc is execCommand:
         execCommandAbort(c, s)
@@ -279,12 +279,12 @@ def processCommand(c):
     two errors a client sees.
     """
     if not server.lua_timedout:
-        # Only a timed out script lets other clients in while it runs.
+        # Other clients are served during a script only after it has timed out.
         not server.propagate_in_transaction or serverAssert(0)
         not server.in_exec or serverAssert(0)
         not server.in_eval or serverAssert(0)
 
-    # QUIT is no command: it must work whatever state the client or the server is in.
+    # QUIT is not in the command table: it must work in every state of the client and the server.
     if c.argv[0].ptr[:5].lower() in (b"quit", b"quit\0"):                   # strcasecmp: a NUL ends the name
         addReply(c, shared.ok)
         c.flags |= CLIENT_CLOSE_AFTER_REPLY
@@ -303,7 +303,7 @@ def processCommand(c):
         rejectCommandFormat(c, b"wrong number of arguments for '%s' command", cmd.name)
         return C_OK
 
-    # EXEC is what it has queued, too.
+    # EXEC also has the flags of the commands it has queued.
     proc = cmd.proc
     cmd_flags = cmd.flags
     is_exec = proc is execCommand
@@ -316,7 +316,7 @@ def processCommand(c):
                                 or (is_exec and c.mstate.cmd_flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
 
     if authRequired(c):
-        # AUTH, HELLO and RESET are for clients that are not authenticated yet.
+        # A client that is not authenticated may call only AUTH, HELLO and RESET.
         if not cmd.flags & CMD_NO_AUTH:
             rejectCommand(c, shared.noautherr)
             return C_OK
@@ -336,7 +336,7 @@ def processCommand(c):
             rejectCommandFormat(c, b"no permission")
         return C_OK
 
-    # Cluster: send the client to the node that has the keys, unless our master speaks, or there are no keys.
+    # Cluster: redirect the client to the node that has the keys, unless our master sent the command, or it has no keys.
     if (server.cluster_enabled
             and not c.flags & CLIENT_MASTER
             and not (c.flags & CLIENT_LUA and server.lua_caller.flags & CLIENT_MASTER)
@@ -351,20 +351,20 @@ def processCommand(c):
             cmd.rejected_calls += 1
             return C_OK
 
-    # maxmemory: make room, or refuse what needs room.  Not while a script is stuck: its effects and these DELs would
-    # be mixed up.
+    # maxmemory: evict keys, or refuse commands that need memory.  Not while a script has timed out: the DELs would be
+    # propagated among the effects of the script.
     if server.maxmemory and not server.lua_timedout:
         out_of_memory = performEvictions() == EVICT_FAIL
 
-        # Invalidations of evicted keys must not arrive after what this command does to the same key.
+        # Send the invalidations of evicted keys before this command can change the same keys.
         trackingHandlePendingKeyInvalidations()
 
-        # Eviction may close a replica whose buffer is full, and that may be this client.
+        # Eviction may close a replica whose output buffer is over the limit, and that may be this client.
         if server.current_client is None:
             return C_ERR
 
         reject_cmd_on_oom = is_denyoom_command
-        # Queueing needs memory too, without limit; leaving a transaction gives it back.
+        # Queued commands also need memory, without limit; EXEC and DISCARD free it.
         if (c.flags & CLIENT_MULTI and proc is not execCommand and proc is not discardCommand
                 and proc is not resetCommand):
             reject_cmd_on_oom = 1
@@ -373,14 +373,14 @@ def processCommand(c):
             rejectCommand(c, shared.oomerr)
             return C_OK
 
-        # A script must not stumble over the memory it takes itself.
+        # Save the result: a script must not fail because of the memory that it allocates itself.
         if proc is evalCommand or proc is evalShaCommand:
             server.lua_oom = out_of_memory
 
     if server.tracking_clients:
         trackingLimitUsedSlots()
 
-    # A master that cannot persist takes no writes.
+    # A master that cannot persist refuses writes.
     deny_write_type = writeCommandsDeniedByDiskError()
     if (deny_write_type != DISK_ERROR_TYPE_NONE and server.masterhost is None
             and (is_write_command or proc is pingCommand)):
@@ -391,18 +391,18 @@ def processCommand(c):
                                 os.strerror(server.aof_last_write_errno).encode())
         return C_OK
 
-    # Too few replicas that keep up.
+    # Refuse writes if fewer than min-replicas-to-write replicas have an acceptable lag.
     if (server.masterhost is None and server.repl_min_slaves_to_write and server.repl_min_slaves_max_lag
             and is_write_command and server.repl_good_slaves_count < server.repl_min_slaves_to_write):
         rejectCommand(c, shared.noreplicaserr)
         return C_OK
 
-    # A read-only replica is written to by its master only.
+    # A read-only replica accepts writes only from its master.
     if server.masterhost is not None and server.repl_slave_ro and not c.flags & CLIENT_MASTER and is_write_command:
         rejectCommand(c, shared.roslaveerr)
         return C_OK
 
-    # RESP2 cannot tell messages from replies, so a subscriber may only do what cannot be confused.
+    # In RESP2 a client cannot tell messages from replies, so a subscriber may call only these commands.
     if (c.flags & CLIENT_PUBSUB and c.resp == 2
             and proc is not pingCommand and proc is not subscribeCommand and proc is not unsubscribeCommand
             and proc is not psubscribeCommand and proc is not punsubscribeCommand and proc is not resetCommand):
@@ -410,7 +410,7 @@ def processCommand(c):
                                b"allowed in this context", cmd.name)
         return C_OK
 
-    # A replica that has lost its master serves what may be stale only if it is allowed to.
+    # A replica without a link to its master may have stale data: it serves them only with replica-serve-stale-data yes.
     if (server.masterhost is not None and server.repl_state != REPL_STATE_CONNECTED
             and server.repl_serve_stale_data == 0 and is_denystale_command):
         rejectCommand(c, shared.masterdownerr)
@@ -420,8 +420,8 @@ def processCommand(c):
         rejectCommand(c, shared.loadingerr)
         return C_OK
 
-    # A script runs too long.  Transactions may still be opened and closed: a pipelined MULTI whose first commands were
-    # refused must not execute the rest.
+    # A script has timed out.  MULTI and DISCARD stay allowed: a pipelined transaction whose first commands were refused
+    # must not execute the others outside of MULTI.
     if (server.lua_timedout
             and proc is not authCommand and proc is not helloCommand and proc is not replconfCommand
             and proc is not multiCommand and proc is not discardCommand and proc is not watchCommand
@@ -431,12 +431,12 @@ def processCommand(c):
         rejectCommand(c, shared.slowscripterr)
         return C_OK
 
-    # Replicas are never paused, so they must not reach the keyspace at all.
+    # Replicas are never paused, so they must not access the keyspace at all.
     if c.flags & CLIENT_SLAVE and (is_may_replicate_command or is_write_command or is_read_command):
         rejectCommandFormat(c, b"Replica can't interract with the keyspace")
         return C_OK
 
-    # Paused: the client waits until the pause has ended.
+    # Clients are paused: block this one until the pause ends.
     if (not c.flags & CLIENT_SLAVE
             and (server.client_pause_type == CLIENT_PAUSE_ALL
                  or (server.client_pause_type == CLIENT_PAUSE_WRITE and is_may_replicate_command))):
@@ -470,7 +470,7 @@ def prepareForShutdown(flags):
 
     On C_ERR the server goes on: better a running server than lost data.
     """
-    # Half loaded data must not replace the file it comes from; Sentinel has no data.
+    # Do not overwrite the file with a partially loaded data set; Sentinel has no data set.
     if server.loading or server.sentinel_mode:
         flags = flags & ~SHUTDOWN_SAVE | SHUTDOWN_NOSAVE
 
@@ -483,16 +483,16 @@ def prepareForShutdown(flags):
 
     ldbKillForkedSessions()
 
-    # A saving child could overwrite the file that we are about to write.
+    # A saving child could overwrite the file that we write below.
     if server.child_type == CHILD_TYPE_RDB:
         serverLog(LL_WARNING, "There is a child saving an .rdb. Killing it!")
         killRDBChild()
-        # Nobody will run backgroundSaveDoneHandler for it any more.
+        # backgroundSaveDoneHandler will not be called for this child, so remove its file here.
         rdbRemoveTempFile(server.child_pid, 0)
 
     if server.aof_state != AOF_OFF:
         if server.child_type == CHILD_TYPE_AOF:
-            # The first AOF is being written: without it the data set would be gone.
+            # The first AOF is being written: without it the data set would be lost.
             if server.aof_state == AOF_WAIT_REWRITE:
                 serverLog(LL_WARNING, "Writing initial AOF, can't exit.")
                 return C_ERR
@@ -510,7 +510,7 @@ def prepareForShutdown(flags):
         if server.supervised_mode == SUPERVISED_SYSTEMD:
             redisCommunicateSystemd("STATUS=Saving the final RDB snapshot\n")
         if rdbSave(server.rdb_filename, rdbPopulateSaveInfo(rdbSaveInfo())) != C_OK:
-            # What a killed background save leaves to do, serverCron will see to.
+            # serverCron cleans up after the killed background save.
             serverLog(LL_WARNING, "Error trying to save the DB, can't exit.")
             if server.supervised_mode == SUPERVISED_SYSTEMD:
                 redisCommunicateSystemd("STATUS=Error trying to save the DB, can't exit.\n")
@@ -523,10 +523,10 @@ def prepareForShutdown(flags):
         except (OSError, TypeError):
             pass
 
-    # Replicas get what is left in their buffers, as far as the sockets take it.
+    # Flush the output buffers of the replicas, as far as their sockets accept the data.
     flushSlavesOutputBuffers()
 
-    # Closed ports make a fast restart possible.
+    # Close the listening ports, so that a fast restart can bind them.
     closeListeningSockets(1)
     serverLog(LL_WARNING, "%s is now ready to exit, bye bye...", "Sentinel" if server.sentinel_mode else "Redis")
     return C_OK

@@ -126,10 +126,10 @@ def clientsCronResizeQueryBuffer(c):
     if querybuf_size > PROTO_MBULK_BIG_ARG and (querybuf_size / (c.querybuf_peak + 1) > 2 or idletime > 2):
         if sdsavail(c.querybuf) > BIG_ARG_SLACK:
             c.querybuf = sdsRemoveFreeSpace(c.querybuf)
-    # The peak of the next period starts here.
+    # Restart the peak for the next period.
     c.querybuf_peak = 0
 
-    # The link to our master has a second buffer, for what is read and not yet applied.
+    # The link to our master has a second buffer, for data that was read and is not yet applied.
     if c.flags & CLIENT_MASTER and c.pending_querybuf is not None:
         pending_querybuf_size = sdsAllocSize(c.pending_querybuf)
         if pending_querybuf_size > LIMIT_PENDING_QUERYBUF and len(c.pending_querybuf) < pending_querybuf_size // 2:
@@ -179,14 +179,14 @@ def clientsCron():
         iterations = min(numclients, CLIENTS_CRON_MIN_ITERATIONS)
 
     curr_peak_mem_usage_slot = server.unixtime % CLIENTS_PEAK_MEM_USAGE_SLOTS
-    # The slot of the next second is emptied one second ahead, so that it starts clean.
+    # Zero the slot of the next second in advance, so that it starts at zero.
     zeroidx = (curr_peak_mem_usage_slot + 1) % CLIENTS_PEAK_MEM_USAGE_SLOTS
     ClientsPeakMemInput[zeroidx] = 0
     ClientsPeakMemOutput[zeroidx] = 0
 
     while server.clients.len and iterations:
         iterations -= 1
-        # Rotate first: a client that is freed below is then the head, found in O(1).
+        # Rotate first: a client that is freed below is then the head, and removed in O(1).
         listRotateTailToHead(server.clients)
         c = server.clients.head.value
         if clientsCronHandleTimeout(c, now):
@@ -219,7 +219,7 @@ def databasesCron():
         if server.activerehashing:
             for _ in range(dbs_per_call):
                 if incrementallyRehash(_databasesCron_rehash_db):
-                    break                  # its millisecond is used up; go on here next time
+                    break                  # the millisecond is used up; continue here next time
                 _databasesCron_rehash_db = (_databasesCron_rehash_db + 1) % server.dbnum
 
 
@@ -235,7 +235,7 @@ def checkChildrenDone():
 
     exitcode = os.WEXITSTATUS(statloc) if os.WIFEXITED(statloc) else -1
     bysignal = os.WTERMSIG(statloc) if os.WIFSIGNALED(statloc) else 0
-    # A child that we stopped on purpose says so by its exit code; that is no failed save.
+    # A child that we killed on purpose exits with this code, which must not count as a failed save.
     if exitcode == SERVER_CHILD_NOERROR_RETVAL:
         bysignal = signal.SIGUSR1
         exitcode = 1
@@ -256,7 +256,7 @@ def checkChildrenDone():
     elif not ldbRemoveChild(pid):
         serverLog(LL_WARNING, "Warning, detected child with unmatched pid: %d", pid)
 
-    # Somebody may have waited for this child to end.
+    # A replica may be waiting for this child to end.
     replicationStartPendingFork()
 
 
@@ -272,7 +272,7 @@ def cronUpdateMemoryStats():
         stats.zmalloc_used = zmalloc_used_memory()
         stats.allocator_allocated, stats.allocator_active, stats.allocator_resident = zmalloc_get_allocator_info()[-3:]
         if not stats.allocator_resident:
-            # Lua's memory is in the RSS, and not in zmalloc_used.
+            # Lua's memory is part of the RSS, but not of zmalloc_used.
             stats.allocator_resident = stats.process_rss - lua_memory_usage()
         if not stats.allocator_active:
             stats.allocator_active = stats.allocator_resident
@@ -288,7 +288,7 @@ def serverCron(eventLoop, id_, clientData):
     updateCachedTime(1)
 
     server.hz = server.config_hz
-    # Many clients need more turns of clientsCron.
+    # With many clients, raise hz so that clientsCron is called more often.
     if server.dynamic_hz:
         while server.clients.len // server.hz > MAX_CLIENTS_PER_CLOCK_TICK:
             server.hz *= 2
@@ -308,7 +308,7 @@ def serverCron(eventLoop, id_, clientData):
 
     cronUpdateMemoryStats()
 
-    # SIGTERM only left a mark: here nothing is half done.
+    # The SIGTERM handler only sets this flag: here no operation is in progress.
     if server.shutdown_asap:
         try:
             if prepareForShutdown(SHUTDOWN_NOFLAGS) == C_OK:
@@ -316,7 +316,7 @@ def serverCron(eventLoop, id_, clientData):
             serverLog(LL_WARNING, "SIGTERM received but errors trying to shut down the server, check the logs for more "
                                   "information")
         finally:
-            server.shutdown_asap = 0                # an exception, too, is reported once and not at every tick
+            server.shutdown_asap = 0                # also after an exception, which is then reported once and not at every tick
 
     if server.verbosity <= LL_VERBOSE:
         if run_with_period(5000):
@@ -336,7 +336,7 @@ def serverCron(eventLoop, id_, clientData):
 
     databasesCron()
 
-    # An AOF rewrite that had to wait for a BGSAVE.
+    # Start an AOF rewrite that was scheduled while a BGSAVE was running.
     if not hasActiveChildProcess() and server.aof_rewrite_scheduled:
         rewriteAppendOnlyFileBackground()
 
@@ -368,7 +368,7 @@ def serverCron(eventLoop, id_, clientData):
 
     updateDictResizePolicy()
 
-    # A flush that was put off behind a running fsync.
+    # Retry a flush that was postponed because of a running fsync.
     if server.aof_state == AOF_ON and server.aof_flush_postponed_start:
         flushAppendOnlyFile(0)
 
@@ -379,7 +379,7 @@ def serverCron(eventLoop, id_, clientData):
 
     checkClientPauseTimeoutAndReturnIfPaused()
 
-    # A failover should not wait a second for each step of its handshake.
+    # During a failover run it every 100 ms, so that each step of the handshake does not take a second.
     if server.failover_state != NO_FAILOVER:
         if run_with_period(100):
             replicationCron()
@@ -398,7 +398,7 @@ def serverCron(eventLoop, id_, clientData):
 
     stopThreadedIOIfNeeded()
 
-    # Also here, for an idle server whose tracking-table-max-keys was lowered.
+    # Also called here, because tracking-table-max-keys may be lowered while no command runs.
     if server.tracking_clients:
         trackingLimitUsedSlots()
 
@@ -448,58 +448,58 @@ def beforeSleep(eventLoop):
         srv.events_processed_while_blocked += processed
         return
 
-    # Deadlines of blocked clients, to the millisecond.
+    # Unblock clients whose timeout has passed, with millisecond precision.
     handleBlockedClientsTimeout()
 
-    # ORDER: reads first, so that what they cause is flushed, replied and freed in this turn.
+    # ORDER: reads first, so that the AOF writes, replies and closed clients they cause are handled in this turn.
     handleClientsWithPendingReadsUsingThreads()
 
     # ORDER: before flushAppendOnlyFile, since this may execute commands.
     tlsProcessPendingData()
-    aeSetDontWait(srv.el, tlsHasPendingData())      # what is pending still wakes no poll
+    aeSetDontWait(srv.el, tlsHasPendingData())      # epoll does not report pending TLS data
 
-    # ORDER: may turn the cluster ok or fail; before unblocked clients are served.
+    # ORDER: may change the cluster state to ok or fail, so it runs before unblocked clients are served.
     if srv.cluster_enabled:
         clusterBeforeSleep()
 
     if srv.active_expire_enabled and srv.masterhost is None:
         activeExpireCycle(ACTIVE_EXPIRE_CYCLE_FAST)
 
-    # Clients in WAIT whose replicas have answered.
+    # Unblock clients in WAIT whose replicas have acknowledged.
     if srv.clients_waiting_acks.len:
         processClientsWaitingReplicas()
 
-    # Pipelined commands of clients that were just unblocked.
+    # Execute the pipelined commands of clients that were just unblocked.
     if srv.unblocked_clients.len:
         processUnblockedClients()
 
-    # ORDER: after processUnblockedClients: a pipelined WAIT that blocked again just now is covered by this GETACK.
+    # ORDER: after processUnblockedClients, so that this GETACK also serves a pipelined WAIT that has just blocked again.
     # Not while paused: GETACK moves the replication offset.
     if srv.get_ack_from_slaves and not checkClientPauseTimeoutAndReturnIfPaused():
         replicationFeedSlaves(srv.slaves, srv.slaveseldb, [shared.replconf, shared.getack, shared.special_asterick])
         srv.get_ack_from_slaves = 0
 
-    # ORDER: not where the ACK is read, since a failover disconnects clients.
+    # ORDER: not called where the ACK is processed, since a failover disconnects clients.
     if srv.failover_state != NO_FAILOVER:
         updateFailoverStatus()
 
-    # INVARIANT: invalidations are sent with the command that caused them; none may be left here.
+    # INVARIANT: invalidations are sent with the command that caused them; none is pending here.
     serverAssert(srv.tracking_pending_keys.len == 0)
 
     if srv.tracking_clients:
         trackingBroadcastInvalidationMessages()
 
-    # ORDER: before the replies: with appendfsync always, what a client has been told is on disk.
+    # ORDER: before the replies, so that with appendfsync always a write is on disk before its reply is sent.
     if srv.aof_state == AOF_ON:
         flushAppendOnlyFile(0)
 
     handleClientsWithPendingWritesUsingThreads()
 
-    # ORDER: after the writes, which may have failed.
+    # ORDER: after the writes, since a failed write schedules its client to be freed.
     if srv.clients_to_close.len:
         freeClientsInAsyncFreeQueue()
 
-    # Keys that became ready outside of a command.
+    # Serve clients blocked on keys that became ready outside of a command.
     handleClientsBlockedOnKeys()
 
 

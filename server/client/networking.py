@@ -86,9 +86,9 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 
 ProcessingEventsWhileBlocked = 0       # 1 inside processEventsWhileBlocked
 
-# What a block of c.reply takes beside its bytes: listNode, clientReplyBlock, bytearray, its storage and an int, as zmalloc's
+# Memory of a block of c.reply besides its bytes: listNode, clientReplyBlock, bytearray, its storage and an int, as zmalloc's
 # gauge of small blocks counts them, and the rest of malloc (measured: 12 to 43 bytes).  Eviction subtracts the output
-# buffers of replicas from used_memory, so this must be true.
+# buffers of replicas from used_memory, so this figure must be right.
 LIST_ITEM_SIZE = 5 * int(ZMALLOC_BLOCK_BYTES) + 24
 
 
@@ -163,7 +163,7 @@ def createClient(conn):
         connSetReadHandler(conn, readQueryFromClient)
         connSetPrivateData(conn, c)
 
-    # What is not set here has its start value from the struct.
+    # Fields that are not set here have their initial value from the struct.
     selectDb(c, 0)
     c.id = server.next_client_id
     server.next_client_id += 1
@@ -229,7 +229,7 @@ def clientAcceptHandler(conn):
         freeClientAsync(c)
         return
 
-    # Protected mode: no password, no chosen interface, and a caller from outside.  Tell him what to do.
+    # Protected mode: no password, no bind directive, and a client from another host.  Refuse it with an explanation.
     if (server.protected_mode and server.bindaddr_count == 0 and DefaultUser.flags & USER_FLAG_NOPASS and
             not c.flags & CLIENT_UNIX_SOCKET):
         _, cip, _ = connPeerToString(conn)
@@ -243,7 +243,7 @@ def clientAcceptHandler(conn):
 
 
 MAX_ACCEPTS_PER_CALL = 1000
-# accept(2) reports an error of the connection, not of the socket that listens: the next one may be good (D-39).
+# accept(2) reports an error of the connection, not of the listening socket: the next connection may be good (D-39).
 ACCEPT_RETRY_ERRNOS = frozenset((errno.ENETDOWN, errno.EPROTO, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET, errno.EHOSTUNREACH,
                                  errno.EOPNOTSUPP, errno.ENETUNREACH, errno.ECONNABORTED))
 
@@ -256,21 +256,21 @@ def acceptCommonHandler(conn, flags, ip):
         connClose(conn)
         return
 
-    # ORDER: before createClient and connAccept: who is rejected costs neither a client nor a TLS handshake.
+    # ORDER: before createClient and connAccept, so that a rejected connection needs neither a client nor a TLS handshake.
     if server.clients.len + getClusterConnectionsCount() >= server.maxclients:
         if server.cluster_enabled:
             err = b"-ERR max number of clients + cluster connections reached\r\n"
         else:
             err = b"-ERR max number of clients reached\r\n"
-        connWrite(conn, err)                        # best effort; over TLS nothing can be said yet
+        connWrite(conn, err)                        # best effort; before the TLS handshake it cannot be sent
         server.stat_rejected_conn += 1
         connClose(conn)
         return
 
     c = createClient(conn)
-    c.flags |= flags            # last chance: connAccept may free the client
+    c.flags |= flags            # set now, since connAccept may free the client
 
-    # clientAcceptHandler runs now or later.  ORDER: so nothing may follow.
+    # clientAcceptHandler runs now or later.  ORDER: nothing may follow, since it may free the client.
     if connAccept(conn, clientAcceptHandler) == C_ERR:
         if connGetState(conn) == CONN_STATE_ERROR:
             serverLog(LL_WARNING, "Error accepting a client connection: %s (conn: %s)",
@@ -364,14 +364,14 @@ def unlinkClient(c):
     if server.current_client is c:
         server.current_client = None
 
-    # A fake client has no connection, nor has one that was unlinked before.
+    # A fake client, or one that was unlinked before, has no connection.
     if c.conn is not None:
         if c.client_list_node is not None:
             raxRemove(server.clients_index, c.id.to_bytes(8, "big"))
             listDelNode(server.clients, c.client_list_node)
             c.client_list_node = None
 
-        # A replica in the middle of a diskless transfer.
+        # The client is a replica in the middle of a diskless transfer.
         if (c.flags & CLIENT_SLAVE and c.replstate == SLAVE_STATE_WAIT_BGSAVE_END and
                 server.rdb_pipe_conns is not None):
             for i in range(server.rdb_pipe_numconns):
@@ -392,7 +392,7 @@ def unlinkClient(c):
         listDelNode(server.clients_pending_read, ln)
         c.flags &= ~CLIENT_PENDING_READ
 
-    # Just unblocked, and about to be looked at by processUnblockedClients.
+    # The client was just unblocked, and processUnblockedClients has not processed it yet.
     if c.flags & CLIENT_UNBLOCKED:
         ln = listSearchKey(server.unblocked_clients, c)
         serverAssert(ln is not None)
@@ -412,13 +412,13 @@ def freeClient(c):
         freeClientAsync(c)
         return
 
-    # ORDER: before replicationCacheMaster, which must not find it in the queue.
+    # ORDER: before replicationCacheMaster: a cached master must not be in this queue.
     if c.flags & CLIENT_CLOSE_ASAP:
         ln = listSearchKey(server.clients_to_close, c)
         serverAssert(ln is not None)
         listDelNode(server.clients_to_close, ln)
 
-    # Our master is lost: keep its state, in case the same place in its stream can be found again.
+    # The link to our master is lost: cache its state, so that a partial resync is possible.
     if server.master is not None and c.flags & CLIENT_MASTER:
         serverLog(LL_WARNING, "Connection with master lost.")
         if not c.flags & (CLIENT_PROTOCOL_ERROR | CLIENT_BLOCKED):
@@ -445,7 +445,7 @@ def freeClient(c):
     listRelease(c.pubsub_patterns)
 
     if c.reply.len > 1:
-        forget_estimate()                   # or eviction pays for what is gone
+        forget_estimate()                   # or eviction would still count this client
     listRelease(c.reply)
     freeClientArgv(c)
     freeClientOriginalArgv(c)
@@ -453,13 +453,13 @@ def freeClient(c):
         listRelease(c.deferred_reply_errors)
         c.deferred_reply_errors = None
 
-    # Closes the socket, too.
+    # unlinkClient also closes the socket.
     unlinkClient(c)
 
     # Master/slave cleanup, case 1: a replica, or a monitor, is gone.
     if c.flags & CLIENT_SLAVE:
-        # Nobody else waits for the RDB that the child makes, and no `save` point wants it either: stop the child,
-        # and the next full resync can start at once.
+        # If no other replica waits for the RDB of the child, and no `save` point needs it either, stop the child,
+        # so that the next full resync can start at once.
         if (server.saveparamslen == 0 and c.replstate == SLAVE_STATE_WAIT_BGSAVE_END and
                 server.child_type == CHILD_TYPE_RDB and server.rdb_child_type == RDB_CHILD_TYPE_DISK and
                 anyOtherSlaveWaitRdb(c) == 0):
@@ -473,12 +473,12 @@ def freeClient(c):
         ln = listSearchKey(l, c)
         serverAssert(ln is not None)
         listDelNode(l, ln)
-        # Without replicas for a while, the backlog is dropped: remember since when.
+        # The backlog is freed after some time without replicas: remember when that time began.
         if getClientType(c) == CLIENT_TYPE_SLAVE and server.slaves.len == 0:
             server.repl_no_slaves_since = server.unixtime
         refreshGoodSlavesCount()
 
-    # Case 2: our master is gone.
+    # Case 2: the link to our master is lost.
     if c.flags & CLIENT_MASTER:
         replicationHandleMasterDisconnection()
 
@@ -489,7 +489,7 @@ def freeClient(c):
     c.peerid = None
     c.sockname = None
     c.slave_addr = None
-    # C frees the struct.  Here references to it may go on for a while: leave it empty.
+    # C frees the struct.  Here references to it may remain for a while: empty it.
     c.buf = bytearray()
     c.bufpos = 0
     c.clients_pending_write_node = None             # they refer to each other
@@ -565,7 +565,7 @@ def writeToClient(c, handler_installed):
             c.sentlen += nwritten
             totwritten += nwritten
 
-            # All of the buffer is sent: go on with the list.
+            # All of the buffer is sent: continue with the list.
             if c.sentlen == c.bufpos:
                 c.buf = bytearray()
                 c.bufpos = 0
@@ -585,15 +585,15 @@ def writeToClient(c, handler_installed):
             c.sentlen += nwritten
             totwritten += nwritten
 
-            # All of the block is sent: go on with the next one.
+            # All of the block is sent: continue with the next one.
             if c.sentlen == objlen:
                 c.reply_bytes -= o.size
                 listDelNode(c.reply, c.reply.head)
                 c.sentlen = 0
                 if c.reply.len == 0:
                     serverAssert(c.reply_bytes == 0)
-        # A fast reader of a huge reply must not keep the others waiting; unless memory is short and the reply is
-        # better sent than kept.  Replicas and monitors are always served in full: their buffers would only grow.
+        # Limit what one client gets per turn, so that a fast reader of a huge reply does not delay the others.  Over maxmemory
+        # there is no limit, since sending frees memory.  Nor for replicas and monitors, whose buffers would only grow.
         if (totwritten > NET_MAX_WRITES_PER_EVENT and
                 (server.maxmemory == 0 or zmalloc_used_memory() < server.maxmemory) and
                 not c.flags & CLIENT_SLAVE):
@@ -606,7 +606,7 @@ def writeToClient(c, handler_installed):
             freeClientAsync(c)
             return C_ERR
     if totwritten > 0:
-        # To the master we write REPLCONF ACK all the time; only what it says shows that it lives.
+        # We send REPLCONF ACK to the master all the time, so a write does not prove that it is alive; only its data do.
         if not c.flags & CLIENT_MASTER:
             c.lastinteraction = server.unixtime
     if not c.bufpos and not c.reply.len:                        # clientHasPendingReplies
@@ -632,7 +632,7 @@ def handleClientsWithPendingWrites():
     """
     pending = server.clients_pending_write
     processed = pending.len
-    # C deletes node by node.  Nothing below adds to the list or looks into it, so it is emptied in one go.
+    # C deletes node by node.  No code below adds to the list or reads it, so it is emptied at once.
     ln = pending.head
     pending.head = pending.tail = None
     pending.len = 0
@@ -647,7 +647,7 @@ def handleClientsWithPendingWrites():
                 c.flags = 0
             else:
                 c.flags = flags = flags & ~CLIENT_PENDING_WRITE
-                # Protected: its handlers were taken away, and must not come back here.  Closing: not worth it.
+                # Do not write to protected clients, since their handlers must not be reinstalled here, nor to clients that are closing.
                 if flags & (CLIENT_PROTECTED | CLIENT_CLOSE_ASAP):
                     continue
 
@@ -655,13 +655,13 @@ def handleClientsWithPendingWrites():
                 continue
 
             if c.bufpos or c.reply.len:
-                # appendfsync always: no answer may leave before beforeSleep has synced what it acknowledges; so this
+                # With appendfsync always no reply may be sent before beforeSleep has synced the write it acknowledges, so this
                 # client must not be read and written in one turn.
                 ae_barrier = int(server.aof_state == AOF_ON and server.aof_fsync == AOF_FSYNC_ALWAYS)
                 if connSetWriteHandlerWithBarrier(c.conn, sendReplyToClient, ae_barrier) == C_ERR:
                     freeClientAsync(c)
     finally:
-        while ln is not None:                           # writeToClient has raised: the others wait for the next turn
+        while ln is not None:                           # writeToClient has raised: put the others back for the next turn
             next_ = ln.next
             list_link_node_head(pending, ln)
             ln = next_
@@ -682,13 +682,13 @@ def resetClient(c):
         c.deferred_reply_errors = None
 
     flags = c.flags
-    # ASKING holds for one command, or one transaction; CLIENT CACHING likewise.
+    # ASKING is valid for one command or one transaction; so is CLIENT CACHING.
     if not flags & CLIENT_MULTI and prevcmd is not askingCommand:
         flags &= ~CLIENT_ASKING
     if not flags & CLIENT_MULTI and prevcmd is not clientCommand:
         flags &= ~CLIENT_TRACKING_CACHING
 
-    # CLIENT REPLY SKIP silences the command that comes after it.
+    # CLIENT REPLY SKIP suppresses the reply of the next command.
     flags &= ~CLIENT_REPLY_SKIP
     if flags & CLIENT_REPLY_SKIP_NEXT:
         flags |= CLIENT_REPLY_SKIP
@@ -747,11 +747,11 @@ def processInlineBuffer(c):
         setProtocolError("unbalanced quotes in inline request", c)
         return C_ERR
 
-    # An empty line is how a replica that loads a big RDB says it is alive.
+    # A replica that loads a big RDB sends empty lines to show that it is alive.
     if querylen == 0 and getClientType(c) == CLIENT_TYPE_SLAVE:
         c.repl_ack_time = server.unixtime
 
-    # A master sends RESP, or an empty line to keep the link alive.  Text means that we have lost our place.
+    # A master sends RESP, or an empty line to keep the link alive.  An inline command means that the stream is corrupt.
     if querylen != 0 and c.flags & CLIENT_MASTER:
         serverLog(LL_WARNING, "WARNING: Receiving inline protocol from master, master stream corruption? "
                               "Closing the master connection and discarding the cached master.")
@@ -774,7 +774,7 @@ def processInlineBuffer(c):
 
 PROTO_DUMP_LEN = 128
 
-# What isprint() refuses becomes a dot.
+# A byte for which isprint() is false becomes a dot.
 _PRINTABLE = bytes(ch if 32 <= ch < 127 else 46 for ch in range(256))
 
 
@@ -842,7 +842,7 @@ def processMultibulkBuffer(c):
 
     c.multibulklen > 0 or serverAssertWithInfo(c, None, 0)
     argv = c.argv
-    qb_pos = c.qb_pos                                           # stored wherever the function ends
+    qb_pos = c.qb_pos                                           # stored again at every return
     while c.multibulklen:
         # The length of the argument, if it is not known yet.
         if c.bulklen == -1:
@@ -879,20 +879,20 @@ def processMultibulkBuffer(c):
 
             qb_pos = newline + 2
             if ll >= PROTO_MBULK_BIG_ARG:
-                # The rest of the buffer belongs to this argument, and what is missing is going to be appended: from
+                # The rest of the buffer belongs to this argument, and the missing bytes will be appended: from
                 # here on the buffer is a bytearray, which grows in place, and holds nothing else.  (If more than this
-                # argument is here, nothing is to be gained.)
+                # argument is here, this gains nothing.)
                 if qblen - qb_pos <= ll + 2:
                     c.querybuf = buf = bytearray(memoryview(buf)[qb_pos:])
                     qb_pos = 0
                     qblen = len(buf)
             c.bulklen = ll
 
-        # The argument itself; +2: the line end.
+        # The argument itself; +2 for the CRLF.
         bulklen = c.bulklen
         if qblen - qb_pos < bulklen + 2:
             break
-        # If the buffer holds just this argument, it becomes the argument.
+        # If the buffer holds only this argument, use it as the argument without a copy.
         if qb_pos == 0 and bulklen >= PROTO_MBULK_BIG_ARG and qblen == bulklen + 2:
             argv.append(createObject(OBJ_STRING, bytes(memoryview(buf)[:-2])))
             c.querybuf = buf = b""
@@ -908,7 +908,7 @@ def processMultibulkBuffer(c):
         c.multibulklen -= 1
 
     c.qb_pos = qb_pos
-    # All arguments are here.
+    # All arguments have been read.
     if c.multibulklen == 0:
         return C_OK
 
@@ -929,7 +929,7 @@ def commandProcessed(c):
     if c.flags & CLIENT_MASTER and not c.flags & CLIENT_MULTI:
         c.reploff = to_llong(c.read_reploff - len(c.querybuf) + c.qb_pos)
 
-    # What was applied goes on, byte by byte as it came, to the replicas of this replica and to the backlog.
+    # Append the applied part of the stream, unchanged, to the backlog and to the buffers of our own replicas.
     if c.flags & CLIENT_MASTER:
         applied = to_llong(c.reploff - prev_offset)
         if applied:
@@ -950,13 +950,13 @@ def processCommandAndResetClient(c):
         if processCommand(c) == C_OK:
             commandProcessed(c)
     except Exception as exc:
-        # A child must die of it, never go on as a second server.  A failed assert ends the server, as in C.
+        # In a child the exception must end the process, so that it never continues as a second server.  A failed assert ends the server, as in C.
         if server.in_fork_child or integrity_failure(exc):
             raise
         command_raised(c, exc, old_client, bufpos)
     if server.current_client is None:
         deadclient = 1
-    # A slow script serves events while it runs, and so comes here a second time: its own client must stay current.
+    # A slow script processes events while it runs, so this function may be called again inside it: restore the script's client.
     server.current_client = old_client
     return C_ERR if deadclient else C_OK
 
@@ -976,19 +976,19 @@ def processInputBuffer(c):
     Called after a read, and for a client that was blocked and may have more in its buffer.
     """
     while c.qb_pos < len(c.querybuf):
-        # In the middle of something.
+        # A blocked client must finish its current command first.
         if c.flags & CLIENT_BLOCKED:
             break
 
-        # An IO thread has parsed a command, which waits in argv.
+        # An IO thread has parsed a command into argv, which is not executed yet.
         if c.flags & CLIENT_PENDING_COMMAND:
             break
 
-        # A busy script: the master's stream is collected, and applied later (others get -BUSY).
+        # While a script is busy, collect the master's stream and apply it later (other clients get -BUSY).
         if server.lua_timedout and c.flags & CLIENT_MASTER:
             break
 
-        # Closing: the reply must not grow.
+        # The client is closing: add nothing to its reply.
         if c.flags & (CLIENT_CLOSE_AFTER_REPLY | CLIENT_CLOSE_ASAP):
             break
 
@@ -1001,7 +1001,7 @@ def processInputBuffer(c):
         if c.reqtype == PROTO_REQ_INLINE:
             if processInlineBuffer(c) != C_OK:
                 break
-            # Gopher: one argument that starts with a slash, or none.
+            # A Gopher request: one argument that starts with a slash, or none.
             if (server.gopher_enabled and not server.io_threads_do_reads and
                     ((c.argc == 1 and c.argv[0].ptr.startswith(b"/")) or c.argc == 0)):
                 processGopherRequest(c)
@@ -1036,17 +1036,17 @@ def readQueryFromClient(conn):
     """Read handler of a client: read once, then execute what is complete.  HOT"""
     c = conn.private_data
 
-    # With IO threads, the read may be left to them.
+    # Leave the read to the IO threads if they are used.
     if postponeClientRead(c):
         return
 
     server.stat_total_reads_processed += 1
 
-    # A big argument: read up to its end and no further, so that the buffer will hold nothing else.
+    # For a big argument, read up to its end and no further, so that the buffer holds nothing else.
     readlen = PROTO_IOBUF_LEN
     if c.bulklen >= PROTO_MBULK_BIG_ARG and c.reqtype == PROTO_REQ_MULTIBULK and c.multibulklen:
         remaining = c.bulklen + 2 - len(c.querybuf)
-        # Can be 0, e.g. for a client that was paused.
+        # This can be 0, for example for a client that was paused.
         if 0 < remaining < readlen:
             readlen = remaining
 
@@ -1073,7 +1073,7 @@ def readQueryFromClient(conn):
         c.querybuf[qblen:] = data
     c.lastinteraction = server.unixtime
     if c.flags & CLIENT_MASTER:
-        # A copy of what is not applied yet, for our own replicas: see commandProcessed.
+        # Keep a copy of the stream that is not applied yet, for our own replicas: see commandProcessed.
         c.pending_querybuf += data
         c.read_reploff = to_llong(c.read_reploff + nread)
     server.stat_net_input_bytes += nread
@@ -1132,7 +1132,7 @@ def catClientInfoString(s, client):
     obufmem = getClientOutputBufferMemoryUsage(client)
     querybuf = client.querybuf
     qbuf_free = querybuf.__alloc__() - len(querybuf) - 1 if isinstance(querybuf, bytearray) and querybuf else 0
-    # Of the arguments only the bytes are counted: keeping exact books of them would cost too much.
+    # Only the bytes of the arguments are counted: exact accounting would cost too much.
     total_mem = (obufmem + zmalloc_size(client) + zmalloc_size(client.buf) + sdsZmallocSize(querybuf) +
                  client.argv_len_sum + (zmalloc_size(client.argv) if client.argv else 0))
 
@@ -1145,7 +1145,7 @@ def catClientInfoString(s, client):
             dictSize(client.pubsub_channels), client.pubsub_patterns.len,
             client.mstate.count if client_flags & CLIENT_MULTI else -1,
             len(querybuf), qbuf_free, client.argv_len_sum, client.bufpos, client.reply.len,
-            obufmem,                                # without client.buf: 0 for who only gets small replies
+            obufmem,                                # without client.buf: 0 for a client that gets only small replies
             total_mem, events, client.lastcmd.name if client.lastcmd is not None else b"NULL",
             client.user.name if client.user is not None else b"(superuser)",
             client.client_tracking_redirection if client_flags & CLIENT_TRACKING else -1))
@@ -1228,7 +1228,7 @@ def getClientType(c):
     flags = c.flags
     if flags & CLIENT_MASTER:
         return CLIENT_TYPE_MASTER
-    # A monitor is marked as a replica, but to the outside it is a normal client.
+    # A monitor has CLIENT_SLAVE set, but is reported as a normal client.
     if flags & CLIENT_SLAVE and not flags & CLIENT_MONITOR:
         return CLIENT_TYPE_SLAVE
     if flags & CLIENT_PUBSUB:
@@ -1266,7 +1266,7 @@ REPLY_BUFFER_SIZE_UNAUTHENTICATED_CLIENT = 1024     # bytes; c.buf is not counte
 def checkClientOutputBufferLimits(c):
     """Tell whether the client is over the hard limit, or has been over the soft one for too long -> True or False."""
     used_mem = getClientOutputBufferMemoryUsage(c)
-    # As Redis 6.2.18: who has no right to ask for anything does not get memory by leaving the refusals unread (D-38).
+    # As in Redis 6.2.18: an unauthenticated client must not use up memory by not reading its error replies (D-38).
     if used_mem > REPLY_BUFFER_SIZE_UNAUTHENTICATED_CLIENT and authRequired(c):
         return 1
     class_ = getClientType(c)
@@ -1280,7 +1280,7 @@ def checkClientOutputBufferLimits(c):
     if soft:
         if c.obuf_soft_limit_reached_time == 0:
             c.obuf_soft_limit_reached_time = server.unixtime
-            soft = 0                                # seen for the first time
+            soft = 0                                # over the limit for the first time
         elif server.unixtime - c.obuf_soft_limit_reached_time <= limits.soft_limit_seconds:
             soft = 0
     else:
@@ -1318,7 +1318,7 @@ def flushSlavesOutputBuffers():
         next_ = ln.next
         slave = ln.value
         can_receive_writes = connHasWriteHandler(slave.conn) or slave.flags & CLIENT_PENDING_WRITE
-        # Without either, or before it is online, the replica is not ready for the stream.
+        # Without either, or before it is online, the replica cannot receive the stream.
         if (slave.replstate == SLAVE_STATE_ONLINE and can_receive_writes and not slave.repl_put_online_on_ack and
                 clientHasPendingReplies(slave)):
             writeToClient(slave, 0)
@@ -1335,7 +1335,7 @@ def pauseClients(end, type):
     if end > server.client_pause_end_time:
         server.client_pause_end_time = end
 
-    # Inside EXEC, what the transaction still writes is propagated all the same.
+    # Inside EXEC, the rest of the transaction is still propagated.
     if server.in_exec:
         server.client_pause_in_transaction = 1
 
@@ -1372,7 +1372,7 @@ def processEventsWhileBlocked():
     """
     global ProcessingEventsWhileBlocked
 
-    # Interaction times of clients are taken from the cached clock.
+    # Update the cached clock, from which c.lastinteraction is taken.
     updateCachedTime(0)
 
     # While this is set, reads are not handed to IO threads.
@@ -1381,7 +1381,7 @@ def processEventsWhileBlocked():
         startval = server.events_processed_while_blocked
         ae_events = aeProcessEvents(server.el, AE_FILE_EVENTS | AE_DONT_WAIT |
                                     AE_CALL_BEFORE_SLEEP | AE_CALL_AFTER_SLEEP)
-        # Handlers that run a nested loop count there, too.
+        # Nested calls of this function, made by handlers, also add to this counter.
         server.events_processed_while_blocked += ae_events
         if server.events_processed_while_blocked == startval:
             break

@@ -40,7 +40,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.session.tracking import checkPrefixCollisionsOrReply, disableTracking, enableTracking
 
 
-# What a name must not contain: anything but '!'..'~', or the fields of CLIENT LIST could not be told apart.
+# A name must contain only '!'..'~', because CLIENT LIST separates its fields by spaces.
 _NAME_CHARS = bytes(range(0x21, 0x7f))
 
 
@@ -229,7 +229,7 @@ def clientCommand_kill(c):
 
     if c.argc == 3:
         addr = c.argv[2].ptr
-        skipme = 0                      # in the old form you can kill yourself
+        skipme = 0                      # with the old syntax a client can kill itself
     elif c.argc > 3:
         i = 2
         while i < c.argc:
@@ -371,7 +371,7 @@ def clientCommand_tracking(c):
             ok, redir = getLongLongFromObjectOrReply(c, c.argv[j], None)
             if ok != C_OK:
                 return
-            # It may be gone later; but that it exists now is a check worth making.
+            # The client may disconnect later, but checking that it exists now finds most errors.
             if lookupClientByID(redir) is None:
                 addReplyError(c, b"The client ID you want redirect to does not exist")
                 return
@@ -393,7 +393,7 @@ def clientCommand_tracking(c):
 
     mode = c.argv[2].ptr.lower()
     if mode == b"on":
-        # The options must fit together, and fit to the mode the client is in.
+        # Check that the options are compatible with each other and with the mode that the client is in.
         if not options & CLIENT_TRACKING_BCAST and prefix:
             addReplyError(c, b"PREFIX option requires BCAST mode to be enabled")
             return
@@ -551,7 +551,7 @@ def helloCommand(c):
                          b"select the RESP protocol version at the same time")
         return
 
-    # The reply is in the new protocol already.
+    # The reply already uses the new protocol.
     if ver:
         c.resp = ver
     addReplyMapLen(c, 6 + (not server.sentinel_mode))

@@ -52,7 +52,7 @@ def prepareClientToWrite(c):
     C_ERR for a client that is being closed, silenced by CLIENT REPLY, our master, or without connection.
     """
     flags = c.flags
-    # The script's client keeps its reply; nothing is sent.
+    # A script's client collects its reply, which is not sent.
     if flags & (CLIENT_LUA | CLIENT_MODULE):
         return C_OK
 
@@ -68,7 +68,7 @@ def prepareClientToWrite(c):
     if c.conn is None:
         return C_ERR                    # a fake client
 
-    # With replies waiting already, the client is queued.  With CLIENT_PENDING_READ we may be in an IO thread, which must
+    # A client with pending replies is queued already.  With CLIENT_PENDING_READ we may be in an IO thread, which must
     # not touch the queue: handleClientsWithPendingReadsUsingThreads does it afterwards.
     if not (c.bufpos or c.reply.len) and not flags & CLIENT_PENDING_READ:       # clientHasPendingReplies
         clientInstallWriteHandler(c)
@@ -103,7 +103,7 @@ def _addReplyProtoToList(c, s):
     if c.flags & CLIENT_CLOSE_AFTER_REPLY:
         return
     ln = c.reply.tail
-    tail = ln.value if ln is not None else None     # None also for a length still to come
+    tail = ln.value if ln is not None else None     # also None for a deferred length
     length = len(s)
     if tail is not None:
         avail = tail.size - tail.used
@@ -115,8 +115,8 @@ def _addReplyProtoToList(c, s):
             tail.buf += s[:avail]
             s = s[avail:]
             length -= avail
-        # The bytearray has grown beyond the block's size.  Its spare room is memory in use: count it, and fill it first.
-        # (C takes over the allocator's rest when it makes the block.)
+        # The bytearray has grown beyond the block's size.  Its spare room is used memory: count it, and fill it first.
+        # (C sets the block's size to the usable size of the allocation.)
         spare = tail.buf.__alloc__() - 1 - tail.size
         if spare > 0:
             tail.size += spare
@@ -183,7 +183,7 @@ def addReplyErrorLength(c, s):
 
 def afterErrorReply(c, s):
     """Count the error, and log it where no error should be: on a replication link or while loading the AOF."""
-    # Only module clients hold errors back; without modules the flag is never set, the path is C's.
+    # Only module clients defer errors; without modules the flag is never set, but the code follows C.
     if c.flags & CLIENT_MODULE:
         if c.deferred_reply_errors is None:
             c.deferred_reply_errors = listCreate()
@@ -200,8 +200,8 @@ def afterErrorReply(c, s):
         else:
             incrementErrorCount(b"ERR")
 
-    # A replica drops its answers to the master, so an error there would go unseen; yet it hints at a script that
-    # failed half-way, or at a bug.
+    # A replica does not send its replies to the master, so an error would go unnoticed; but it indicates a script that
+    # failed half-way, or a bug.
     ctype = getClientType(c)
     if ctype == CLIENT_TYPE_MASTER or ctype == CLIENT_TYPE_SLAVE or c.id == CLIENT_ID_AOF:
         if c.id == CLIENT_ID_AOF:
@@ -313,7 +313,7 @@ def setDeferredReply(c, node, s):
     length = len(s)
     next_ = ln.next.value if ln.next is not None else None
     if (next_ is not None and next_.size - next_.used >= length and
-            next_.used < PROTO_REPLY_CHUNK_BYTES * 4):          # else the bytes to be moved are too many
+            next_.used < PROTO_REPLY_CHUNK_BYTES * 4):          # else moving the bytes costs too much
         next_.buf[0:0] = s
         next_.used += length
         listDelNode(c.reply, ln)
@@ -354,7 +354,7 @@ def setDeferredSetLen(c, node, length):
 def addReplyDouble(c, d):
     """Add a double: as bulk in RESP2, as double in RESP3."""
     if isinf(d):
-        # libc's spelling is not the same everywhere.
+        # Different libcs spell inf and nan differently.
         if c.resp == 2:
             addReplyBulkCString(c, b"inf" if d > 0 else b"-inf")
         else:
@@ -385,7 +385,7 @@ def addReplyHumanLongDouble(c, d):
 
 def addReplyLongLongWithPrefix(c, ll, prefix):
     """Add a number with a one-byte prefix, as `:` of an integer or `*` of an array.  HOT"""
-    # The small headers are made once, by createSharedObjects.
+    # createSharedObjects has made the headers of small lengths.
     if 0 <= ll < OBJ_SHARED_BULKHDR_LEN:
         if prefix == b"*":
             addReplyProto(c, shared.mbulkhdr[ll].ptr)

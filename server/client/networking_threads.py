@@ -37,10 +37,10 @@ IO_THREADS_OP_READ = 0
 IO_THREADS_OP_WRITE = 1
 IO_THREADS_OP_EXIT = 2                 # ours: C cancels its threads
 GIL_ENABLED = getattr(sys, "_is_gil_enabled", lambda: True)()
-# How often a thread looks for work before it waits on its mutex.  C: a million times; each round costs the others the GIL here.
+# Number of times a thread polls for work before it waits on its mutex.  C: a million; here each round takes the GIL from the others.
 IO_THREADS_SPIN = 20 if GIL_ENABLED else 1000000
 
-IO_THREADS_MIN_CLIENTS = 64            # ours, measured: under the GIL a woken thread pays off only with this many
+IO_THREADS_MIN_CLIENTS = 64            # ours, measured: under the GIL waking a thread is worth it only for this many clients
 
 io_threads = [None] * IO_THREADS_MAX_NUM
 io_threads_mutex = [None] * IO_THREADS_MAX_NUM   # locked while the threads are not active
@@ -60,7 +60,7 @@ def setIOPendingCount(i, count):
 def IOThreadMain(id):
     """Body of IO thread `id` (1 ... io_threads_num-1)."""
     try:
-        # The name that ps -L and top -H show.
+        # Set the name that ps -L and top -H show.
         with open("/proc/self/task/%d/comm" % threading.get_native_id(), "w", encoding="ascii") as f:
             f.write("io_thd_%d" % id)
     except OSError:
@@ -86,7 +86,7 @@ def IOThreadMain(id):
 
         serverAssert(getIOPendingCount(id) != 0)
 
-        # The main thread does not touch the list before the pending count is 0.
+        # The main thread does not access the list before the pending count is 0.
         try:
             process_io_thread_list(io_threads_list[id], io_threads_op)
         finally:
@@ -128,7 +128,7 @@ def initThreadedIO():
         io_threads_mutex[i] = threading.Lock()
         setIOPendingCount(i, 0)
         io_threads_mutex[i].acquire()
-        # daemon: a thread asleep must not keep the process from ending.
+        # daemon: a waiting thread must not keep the process from ending.
         tid = threading.Thread(target=IOThreadMain, args=(i,), name="io_thd_%d" % i, daemon=True)
         try:
             tid.start()
@@ -200,7 +200,7 @@ def run_io_threads(op):
     for j in range(1, server.io_threads_num):
         setIOPendingCount(j, io_threads_list[j].len)
 
-    # The main thread processes a slice of the clients, too.
+    # The main thread also processes its list of clients.
     process_io_thread_list(io_threads_list[0], op)
     listEmpty(io_threads_list[0])
 
@@ -220,7 +220,7 @@ def handleClientsWithPendingWritesUsingThreads():
     processed = server.clients_pending_write.len
     if processed == 0:
         if server.io_threads_active:
-            stopThreadedIO()                        # ours: C's threads spin on through an idle time
+            stopThreadedIO()                        # ours: C's threads keep spinning while the server is idle
         return 0
 
     if server.io_threads_num == 1 or stopThreadedIOIfNeeded():
@@ -229,7 +229,7 @@ def handleClientsWithPendingWritesUsingThreads():
     if not server.io_threads_active:
         startThreadedIO()
 
-    # Hand the clients out in turn.
+    # Distribute the clients over the lists, round robin.
     spread = io_threads_to_use(processed)
     ln = server.clients_pending_write.head
     item_id = 0
@@ -248,7 +248,7 @@ def handleClientsWithPendingWritesUsingThreads():
 
     run_io_threads(IO_THREADS_OP_WRITE)
 
-    # What could not be sent in full gets a write handler: ae is for the main thread alone.
+    # Install a write handler for clients with replies left: only the main thread may call ae.
     ln = server.clients_pending_write.head
     while ln is not None:
         c = ln.value
