@@ -323,7 +323,7 @@ def anetGenericAccept(s, family):
 
 def anetTcpAccept(s):
     """Return (fd, err, ip, port)."""
-    # Asking for AF_INET6 leaves room for either kind of address; the length of the result says which one it was.
+    # AF_INET6 stands for C's sockaddr_storage: the address of the peer may be of either family.
     fd, err, address = anetGenericAccept(s, socket.AF_INET6)
     if fd == ANET_ERR:
         return ANET_ERR, err, "", 0

@@ -27,7 +27,7 @@ DICT_HT_INITIAL_SIZE = 4
 LONG_MAX = 0x7fffffffffffffff
 ULONG_MASK = 0xffffffffffffffff
 
-#: AVOID while a child process lives: every moved bucket would be a page copied.
+#: AVOID while a child process exists: moving a bucket would copy the page it is on.
 dict_can_resize = DICT_RESIZE_ENABLE
 #: Above this many elements a bucket the table grows even under AVOID.
 dict_force_resize_ratio = 5
@@ -56,7 +56,7 @@ class dictType:
         self.keyDestructor = keyDestructor    # f(key)
         self.valDestructor = valDestructor    # f(val)
         self.expandAllowed = expandAllowed    # f(bytes of the new table, used/size) -> true if it may grow
-        self.builtin = hashFunction is None and keyCompare is None          # keys hash and compare by themselves (ours)
+        self.builtin = hashFunction is None and keyCompare is None          # keys use the builtin hash and == (ours)
 
 
 class dictht:
@@ -111,7 +111,7 @@ def dictGenCaseHashFunction(key):
     return hash(key.lower())
 
 
-# C: the functions and dictTypes below stand in server.c; here they are at hand for the lower layers too.
+# C: the functions and dictTypes below are in server.c; here the lower layers need them too.
 
 def dictSdsCaseHash(key):
     return dictGenCaseHashFunction(key)
@@ -472,7 +472,7 @@ def _dictClear(d, ht, callback):
             if callback is not None and (i & 65535) == 0:
                 callback(None)
             he = ht.table[i]
-            ht.table[i] = None                              # the entries of a bucket die here, not all at the end
+            ht.table[i] = None                              # free the entries bucket by bucket, not all at the end
             while he is not None:
                 nextHe = he.next
                 dictFreeKey(d, he)
@@ -599,7 +599,7 @@ def dictGetRandomKey(d):
     he = None
     if dictIsRehashing(d):
         while he is None:
-            h = d.rehashidx + randomULong() % (dictSlots(d) - d.rehashidx)      # below rehashidx there is nothing
+            h = d.rehashidx + randomULong() % (dictSlots(d) - d.rehashidx)      # the buckets below rehashidx are empty
             he = ht1.table[h - ht0.size] if h >= ht0.size else ht0.table[h]
     else:
         while he is None:
@@ -641,13 +641,13 @@ def dictGetSomeKeys(d, count):
         maxsizemask = d.ht[1].sizemask
 
     des = []
-    i = randomULong() & maxsizemask                         # a random place in the larger table
+    i = randomULong() & maxsizemask                         # a random index in the larger table
     emptylen = 0                                            # empty buckets in a row
     while len(des) < count and maxsteps:
         maxsteps -= 1
         for j in range(tables):
             if tables == 2 and j == 0 and i < d.rehashidx:
-                # Nothing below rehashidx in ht[0]; beyond the end of a smaller ht[1] neither, so jump.
+                # The buckets of ht[0] below rehashidx are empty.  If i is also beyond the end of a smaller ht[1], skip to rehashidx.
                 if i >= d.ht[1].size:
                     i = d.rehashidx
                 else:
@@ -678,7 +678,7 @@ GETFAIR_NUM_ENTRIES = 15
 def dictGetFairRandomKey(d):
     """Draw an entry with a better distribution than dictGetRandomKey(): among the entries of a range of buckets -> entry or None."""
     entries = dictGetSomeKeys(d, GETFAIR_NUM_ENTRIES)
-    # dictGetSomeKeys may come back with nothing even if the dict is not empty.
+    # dictGetSomeKeys may return no entry even if the dict is not empty.
     if not entries:
         return dictGetRandomKey(d)
     idx = randomULong() % len(entries)

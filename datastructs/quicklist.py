@@ -19,7 +19,7 @@ from datastructs.ziplist import (
 
 optimization_level = (4096, 8192, 16384, 32768, 65536)   # bytes per node, for fill -1 .. -5
 SIZE_SAFETY_LIMIT = 8192           # bytes of a node with more than one element, whatever its fill
-MIN_COMPRESS_BYTES = 48            # smaller ziplists are not worth a try
+MIN_COMPRESS_BYTES = 48            # do not compress smaller ziplists
 MIN_COMPRESS_IMPROVE = 8           # bytes that compression must save
 
 QUICKLIST_HEAD = 0
@@ -223,7 +223,7 @@ def __quicklistCompress(ql, node):
         quicklistDecompressNode(reverse)
         if forward is node or reverse is node:
             in_depth = 1
-        # The two have met: every node is within the depth.
+        # The two pointers have met: every node is within the depth.
         if forward is reverse or forward.next is reverse:
             return
         forward = forward.next
@@ -301,7 +301,7 @@ def _quicklistNodeAllowInsert(node, fill, sz):
         return 0
     ziplist_overhead = 1 if sz < 254 else 5                      # prevlen of the next entry
     ziplist_overhead += 1 if sz < 64 else 2 if sz < 16384 else 5  # encoding
-    # Too much for elements that become integers; C counts the same.
+    # This is too much for elements that are encoded as integers; C computes the same.
     new_sz = node.sz + sz + ziplist_overhead
     if _quicklistNodeSizeMeetsOptimizationRequirement(new_sz, fill):
         return 1
@@ -313,7 +313,7 @@ def _quicklistNodeAllowInsert(node, fill, sz):
 def _quicklistNodeAllowMerge(a, b, fill):
     if a is None or b is None:
         return 0
-    merge_sz = a.sz + b.sz - 11                                  # one header and one end fall away
+    merge_sz = a.sz + b.sz - 11                                  # without one header and one end byte
     if _quicklistNodeSizeMeetsOptimizationRequirement(merge_sz, fill):
         return 1
     if merge_sz > SIZE_SAFETY_LIMIT:
@@ -394,7 +394,7 @@ def __quicklistDelNode(ql, node):
     # ORDER: len first, __quicklistCompress relies on it.
     ql.len -= 1
     ql.count -= node.count
-    # A compressed node may have moved into the raw ends.
+    # A compressed node may now be within the uncompressed ends.
     __quicklistCompress(ql, None)
     node.prev = node.next = None
 
@@ -424,7 +424,7 @@ def quicklistDelEntry(iter_, entry):
     prev = entry.node.prev
     next_ = entry.node.next
     deleted_node = quicklistDelIndex(entry.quicklist, entry.node, entry.zi)
-    # zi is outdated. offset is not: forwards the next element has moved onto it, backwards it counts from the tail.
+    # zi is invalid now, but offset is not: forwards the next element has this index now, backwards it counts from the tail.
     iter_.zi = None
     if deleted_node:
         if iter_.direction == AL_START_HEAD:
@@ -523,7 +523,7 @@ def _quicklistInsert(ql, entry, value, after):
         return
     if not _quicklistNodeAllowInsert(node, fill, sz):
         full = 1
-    # C: at_tail compares with count, not with count - 1, and so is never set; kept, since it decides which nodes arise.
+    # C: at_tail compares with count, not with count - 1, and so is never set; kept, since it decides which nodes are created.
     if after and entry.offset == node.count:
         at_tail = 1
         if not _quicklistNodeAllowInsert(node.next, fill, sz):
@@ -689,7 +689,7 @@ def quicklistNext(iter_, entry):
     if iter_.current is None:
         return 0
     if iter_.zi is None:
-        # The first element of this node: `offset` tells which.
+        # Find the first element in this node by `offset`.
         quicklistDecompressNodeForUse(iter_.current)
         iter_.zi = ziplistIndex(iter_.current.zl, iter_.offset)
     elif iter_.direction == AL_START_HEAD:
@@ -773,7 +773,7 @@ def quicklistRotate(ql):
     value = ziplistGet(ql.tail.zl, p)
     # ORDER: push before delete, the list must not become empty in between.
     quicklistPushHead(ql, b"%d" % value if type(value) is int else value)
-    # With a single node the push has moved what p pointed to.
+    # With a single node the push has moved the entry that p pointed to.
     if ql.len == 1:
         p = ziplistIndex(ql.tail.zl, -1)
     quicklistDelIndex(ql, ql.tail, p)

@@ -153,7 +153,7 @@ def zslInsert(zsl, score, ele):
         rank[i] = crossed
         update[i] = x
         x = x.down
-    # The search does not look for an equal element: the caller has asked the dict whether there is one.
+    # The search does not check for an equal element: the caller has looked it up in the dict.
     level = zslRandomLevel()
     if level > zsl.level:
         for i in range(zsl.level, level):
@@ -168,7 +168,7 @@ def zslInsert(zsl, score, ele):
         before = update[i]
         x.forward = before.forward
         before.forward = x
-        # The new node cuts the arrow that passed over its place in two.
+        # The new node splits the span of the pointer that passed over its position.
         x.span = before.span - (rank[0] - rank[i])
         before.span = (rank[0] - rank[i]) + 1
     for i in range(level, zsl.level):       # levels that pass over the new node
@@ -188,7 +188,7 @@ def zslDeleteNode(zsl, x, update):
     for i in range(zsl.level):
         before = update[i]
         nxt = before.forward
-        if nxt is not None and nxt.ele is x.ele:        # nxt stands in the tower of x
+        if nxt is not None and nxt.ele is x.ele:        # nxt is the node of x on this level
             before.span += nxt.span - 1
             before.forward = nxt.forward
         else:
@@ -212,7 +212,7 @@ def zslDelete(zsl, score, ele):
             x = nxt
         update[i] = x
         x = x.down
-    # Several elements may have this score: it must be the right element, too.
+    # Several elements may have this score: compare the element, too.
     x = update[0].forward
     if x is not None and score == x.score and x.ele == ele:
         zslDeleteNode(zsl, x, update)
@@ -235,7 +235,7 @@ def zslUpdateScore(zsl, curscore, ele, newscore):
     x = update[0].forward
     assert x is not None and curscore == x.score and x.ele == ele
     if (x.backward is None or x.backward.score < newscore) and (x.forward is None or x.forward.score > newscore):
-        # Same place: only the score changes, in the whole tower.
+        # The position does not change: update the score in the node of each level.
         for i in range(zsl.level):
             nxt = update[i].forward
             if nxt is not None and nxt.ele is x.ele:
@@ -381,7 +381,7 @@ def zslGetElementByRank(zsl, rank):
             traversed += x.span
             x = x.forward
         if traversed == rank:
-            while x.down is not None:       # callers want the node on level 0
+            while x.down is not None:       # callers expect the node on level 0
                 x = x.down
             return x
         x = x.down

@@ -83,7 +83,7 @@ def startAppendOnly():
         serverLog(LL_WARNING, "AOF was enabled but there is already another background operation. An AOF background "
                               "was scheduled to start when possible.")
     else:
-        # A rewrite that runs already is of no use: nobody collected the changes since it began.
+        # A rewrite that runs already is useless: the changes since its start were not collected.
         if server.child_type == CHILD_TYPE_AOF:
             serverLog(LL_WARNING, "AOF was enabled but there is already an AOF rewriting in background. Stopping "
                                   "background AOF and starting a rewrite now.")
@@ -97,7 +97,7 @@ def startAppendOnly():
     server.aof_last_fsync = server.unixtime
     server.aof_fd = newfd
 
-    # Errors of a former AOF do not count for the new one.
+    # Forget the errors of a former AOF.
     if server.aof_bio_fsync_status == C_ERR:
         serverLog(LL_WARNING, "AOF reopen, just ignore the AOF fsync error in bio job")
         server.aof_bio_fsync_status = C_OK
@@ -148,7 +148,7 @@ def flushAppendOnlyFile(force):
     sync_in_progress = 0
 
     if not server.aof_buf:
-        # Data may have been written and not synced in its second: see to it even when nothing new came.
+        # Data may have been written without being synced yet: check this even when the buffer is empty.
         if not (server.aof_fsync == AOF_FSYNC_EVERYSEC and server.aof_fsync_offset != server.aof_current_size and
                 server.unixtime > server.aof_last_fsync):
             return
@@ -174,7 +174,7 @@ def flushAppendOnlyFile(force):
     if server.aof_flush_sleep:
         time.sleep(server.aof_flush_sleep / 1000000)
 
-    # ORDER: one write(2) for the whole buffer, so that a killed server leaves whole commands as far as possible.
+    # ORDER: one write(2) for the whole buffer, so that a killed server leaves complete commands as far as possible.
     buf = server.aof_buf
     latency = latencyStartMonitor()
     nwritten, err = aofWrite(server.aof_fd, buf)
@@ -205,7 +205,7 @@ def flushAppendOnlyFile(force):
                           nwritten, len(buf))
             try:
                 os.ftruncate(server.aof_fd, server.aof_current_size)
-                nwritten = -1               # no half command is left in the file
+                nwritten = -1               # the file has no incomplete command now
             except OSError as e:
                 if can_log:
                     serverLog(LL_WARNING, "Could not remove short write from the append-only file.  Redis may refuse "
@@ -230,7 +230,7 @@ def flushAppendOnlyFile(force):
     if nwritten < 4000:
         buf.clear()
     else:
-        server.aof_buf = bytearray()        # do not keep the memory of a peak
+        server.aof_buf = bytearray()        # free the memory of a large buffer
 
     flushAppendOnlyFile_try_fsync(sync_in_progress)
 
@@ -292,7 +292,7 @@ def feedAppendOnlyFile(cmd, dictid, argv, argc):
     if cmd.proc is expireCommand or cmd.proc is pexpireCommand or cmd.proc is expireatCommand:
         buf = catAppendOnlyExpireAtCommand(buf, cmd, argv[1], argv[2])
     elif cmd.proc is setCommand and argc > 3:
-        # A SET with EX or PX comes here rewritten: SET key value PX milliseconds (setGenericCommand).
+        # setGenericCommand has rewritten a SET with EX or PX as SET key value PX milliseconds.
         pxarg = None
         if object_get_bytes(argv[3]).lower() == b"px":
             pxarg = argv[4]
@@ -306,11 +306,11 @@ def feedAppendOnlyFile(cmd, dictid, argv, argc):
     else:
         buf = catAppendOnlyGenericCommand(buf, argc, argv)
 
-    # To be written in beforeSleep, before the clients are answered.
+    # The buffer is written in beforeSleep, before the replies are sent.
     if server.aof_state == AOF_ON:
         server.aof_buf += buf
 
-    # A child rewrites the file: it gets this as well.
+    # A child rewrites the file: append the command to its diff as well.
     if server.child_type == CHILD_TYPE_AOF:
         aofRewriteBufferAppend(buf)
 
@@ -325,11 +325,11 @@ def createAOFClient():
     C: leaves what commands of an AOF should not need as it comes from malloc.  Any command may stand in a file.
     """
     c = createClient(None)
-    server.next_client_id -= 1                      # it takes none
+    server.next_client_id -= 1                      # it uses no client ID
     c.id = CLIENT_ID_AOF
     c.flags = CLIENT_DENY_BLOCKING
-    c.replstate = SLAVE_STATE_WAIT_BGSAVE_START     # so that nobody tries to send it a reply
-    c.user = None                                   # may do everything
+    c.replstate = SLAVE_STATE_WAIT_BGSAVE_START     # so that no reply is sent to it
+    c.user = None                                   # may call all commands
     return c
 
 
@@ -355,7 +355,7 @@ class aofReader:
         self.eof = 0               # 1 = a read met the end (C: feof)
 
 
-#: Outcomes of loadAppendOnlyFile_commands: C's labels.
+#: Results of loadAppendOnlyFile_commands: C's labels.
 LOADED_OK, READERR, UXEOF, FMTERR = range(4)
 
 
@@ -370,12 +370,12 @@ def loadAppendOnlyFile(filename):
         sys.exit(1)
 
     with fp:
-        if os.fstat(fp.fileno()).st_size == 0:      # valid: a server that got no write yet
+        if os.fstat(fp.fileno()).st_size == 0:      # valid: a server that has received no write yet
             server.aof_current_size = 0
             server.aof_fsync_offset = server.aof_current_size
             return C_ERR
 
-        # ORDER: off while replaying, or EXEC would feed the file that is being read.
+        # ORDER: the AOF is off while it is replayed, or EXEC would append to the file that is being read.
         server.aof_state = AOF_OFF
 
         fakeClient = createAOFClient()
@@ -474,7 +474,7 @@ def loadAppendOnlyFile_commands(f, fakeClient):
                 return FMTERR, valid_up_to
             pos += len(buf)
             n = strtol(buf[1:])[0]
-            if n < 0 or n > size - pos + 1:         # cannot be there: do not ask for the memory
+            if n < 0 or n > size - pos + 1:         # longer than the file: do not allocate that much
                 f.eof = 1
                 return READERR, valid_up_to
             s = read(n)
@@ -503,14 +503,14 @@ def loadAppendOnlyFile_commands(f, fakeClient):
         serverAssert((fakeClient.flags & CLIENT_BLOCKED) == 0)
 
         freeFakeClientArgv(fakeClient)
-        freeClientOriginalArgv(fakeClient)          # C: kept, and the next command takes them for its own
+        freeClientOriginalArgv(fakeClient)          # C: not freed, and the next command uses them as its own
         fakeClient.cmd = None
         if server.aof_load_truncated:
             valid_up_to = pos
         if server.key_load_delay:
             debugDelay(server.key_load_delay)
 
-    # The end came where a command may end; inside a MULTI it is a short read all the same.
+    # The file ends after a complete command; inside a MULTI this is still a short read.
     if fakeClient.flags & CLIENT_MULTI:
         serverLog(LL_WARNING, "Revert incomplete MULTI/EXEC transaction in AOF file")
         return UXEOF, valid_before_multi

@@ -72,7 +72,7 @@ def aofRewriteBufferAppend(s):
         if pos < end:
             block = bytearray()
             listAddNodeTail(server.aof_rewrite_buf_blocks, block)
-            # Say so at every 10 blocks; louder at every 100.
+            # Log every 10 blocks as a notice, and every 100 blocks as a warning.
             numblocks = listLength(server.aof_rewrite_buf_blocks)
             if (numblocks + 1) % 10 == 0:
                 level = LL_WARNING if (numblocks + 1) % 100 == 0 else LL_NOTICE

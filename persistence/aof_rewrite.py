@@ -341,7 +341,7 @@ def rewriteStreamObject(r, key, o):
     streamIteratorStart(si, s, None, None, 0)
 
     if s.length:
-        # Rebuild the entries by XADD.
+        # Emit an XADD for each entry.
         while True:
             found, id_, numfields = streamIteratorGetID(si)
             if not found:
@@ -359,7 +359,7 @@ def rewriteStreamObject(r, key, o):
                     streamIteratorStop(si)
                     return 0
     else:
-        # A stream may be empty and still have groups: add an entry and trim it away.
+        # An empty stream may have groups: create it by adding an entry that is trimmed at once.
         id_ = streamID()
         id_.ms, id_.seq = 0, 1
         if (not rioWriteBulkCount(r, b"*", 7) or
@@ -535,7 +535,7 @@ def rewriteAppendOnlyFileRio_werr(di):
 
 def rewriteAppendOnlyFile(filename):
     """[child] Write the whole data set, then the diff from the parent, to a file of that name -> C_OK, C_ERR."""
-    # Not the name that rewriteAppendOnlyFileBackground uses.
+    # The name must differ from the one that rewriteAppendOnlyFileBackground uses.
     tmpfile = "temp-rewriteaof-%d.aof" % os.getpid()
     try:
         fp = open(tmpfile, "wb", buffering=RIO_FILE_BUFFER)
@@ -583,7 +583,7 @@ def rewriteAppendOnlyFile_write(aof, fp):
     fp.flush()
     os.fsync(fp.fileno())
 
-    # Read the diff as long as it keeps coming: at most a second, and not after 20 ms of silence.
+    # Read the diff until no data has arrived for 20 ms, and for at most one second.
     nodata = 0
     start = mstime()
     while mstime() - start < 1000 and nodata < 20:
@@ -592,9 +592,9 @@ def rewriteAppendOnlyFile_write(aof, fp):
             continue
         nodata = 0
         if aofReadDiffFromParent() == 0:
-            nodata += 1                             # the parent is gone: end of file is readable for ever
+            nodata += 1                             # the parent has exited: at end of file poll always returns at once
 
-    # Ask the parent to stop sending; give it five seconds to agree.
+    # Ask the parent to stop sending; wait up to five seconds for its ack.
     os.write(server.aof_pipe_write_ack_to_parent, b"!")
     if not fd_wait(server.aof_pipe_read_ack_from_parent, 5000):
         raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
@@ -644,7 +644,7 @@ def aofChildPipeReadable(el, fd, privdata, mask):
         server.aof_stop_sending_diff = 1
         try:
             os.write(server.aof_pipe_write_ack_to_child, b"!")
-        except OSError as e:                        # the child will time out, or is dead already
+        except OSError as e:                        # the child will time out, or has exited already
             serverLog(LL_WARNING, "Can't send ACK to AOF child: %s", e.strerror)
     aeDeleteFileEvent(server.el, server.aof_pipe_read_ack_from_child, AE_READABLE)
 
@@ -715,7 +715,7 @@ def rewriteAppendOnlyFileBackground():
     server.aof_rewrite_scheduled = 0
     server.aof_rewrite_time_start = unix_time()
 
-    # The diff must begin with a SELECT, since it is put behind the child's last database.
+    # The diff must begin with a SELECT, since it is appended after the child's last database.
     server.aof_selected_db = -1
     replicationScriptCacheFlush()
     return C_OK
@@ -748,7 +748,7 @@ def backgroundRewriteDoneHandler(exitcode, bysignal):
         server.aof_lastbgrewrite_status = C_ERR
         serverLog(LL_WARNING, "Background AOF rewrite terminated with error")
     else:
-        # SIGUSR1 is our own way to stop a child: no error.
+        # We stop a child with SIGUSR1: this is no error.
         if bysignal != signal.SIGUSR1:
             server.aof_lastbgrewrite_status = C_ERR
         serverLog(LL_WARNING, "Background AOF rewrite terminated by signal %d", bysignal)
@@ -758,7 +758,7 @@ def backgroundRewriteDoneHandler(exitcode, bysignal):
     aofRemoveTempFile(server.child_pid)
     server.aof_rewrite_time_last = unix_time() - server.aof_rewrite_time_start
     server.aof_rewrite_time_start = -1
-    # Still waiting for a first file: try again.
+    # The first AOF does not exist yet: schedule another rewrite.
     if server.aof_state == AOF_WAIT_REWRITE:
         server.aof_rewrite_scheduled = 1
 
@@ -799,8 +799,8 @@ def backgroundRewriteDoneHandler_install():
     serverLog(LL_NOTICE, "Residual parent diff successfully flushed to the rewritten AOF (%.2f MB)",
               aofRewriteBufferSize() / (1024 * 1024))
 
-    # The old file loses its name in rename(2) and goes away when its last descriptor is closed, which may take long for
-    # a big file: bio does that.  Where the AOF is off nobody has it open, so it is opened for that purpose.
+    # rename(2) unlinks the old file, and the kernel frees it when its last descriptor is closed, which may take long for
+    # a big file: a bio thread closes it.  If the AOF is off the file is not open, so open it for that purpose.
     oldfd = -1
     if server.aof_fd == -1:
         try:
@@ -830,7 +830,7 @@ def backgroundRewriteDoneHandler_install():
         server.aof_rewrite_base_size = server.aof_current_size
         server.aof_fsync_offset = server.aof_current_size
         server.aof_last_fsync = server.unixtime
-        # What waits in aof_buf has just been written, out of the rewrite buffer.
+        # The commands in aof_buf were also in the rewrite buffer, which has just been written.
         server.aof_buf = bytearray()
 
     server.aof_lastbgrewrite_status = C_OK

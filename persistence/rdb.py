@@ -104,12 +104,12 @@ def rdbSave(filename, rsi):
         os.unlink(tmpfile)
         stopSaving(0)
         return C_ERR
-    except Exception as exc:                        # a value that cannot be written: for the callers, one more failed save
+    except Exception as exc:                        # a value that cannot be written: the callers treat it as a failed save
         if integrity_failure(exc):
             raise
         log_unexpected_exception(exc)
         for j in range(server.dbnum):
-            server.db[j].dict.pauserehash = 0       # rdbSaveRio has not come to dictReleaseIterator
+            server.db[j].dict.pauserehash = 0       # rdbSaveRio has not reached dictReleaseIterator
         close_after_error(fp)
         os.unlink(tmpfile)
         stopSaving(0)
@@ -162,7 +162,7 @@ def rdbRemoveTempFile(childpid, from_signal):
     tmpfile = "temp-%d.rdb" % childpid
     if from_signal:
         try:
-            os.open(tmpfile, os.O_RDONLY | os.O_NONBLOCK)   # held open, so unlink is quick; closed by our exit
+            os.open(tmpfile, os.O_RDONLY | os.O_NONBLOCK)   # kept open, so that unlink is fast; our exit closes it
             os.unlink(tmpfile)
         except OSError:
             pass
@@ -185,7 +185,7 @@ def backgroundSaveDoneHandlerDisk(exitcode, bysignal):
         latency = latencyStartMonitor()
         rdbRemoveTempFile(server.child_pid, 0)
         latencyAddSampleIfNeeded("rdb-unlink-temp-file", latencyEndMonitor(latency))
-        # SIGUSR1 is our own way to stop a child: no error.
+        # We stop a child with SIGUSR1: this is no error.
         if bysignal != signal.SIGUSR1:
             server.lastbgsave_status = C_ERR
 
@@ -242,7 +242,7 @@ def rdbSaveToSlavesSockets(rsi):
     """
     if hasActiveChildProcess():
         return C_ERR
-    # A former child may be gone and its pipe not drained yet.
+    # A former child may have exited while its pipe is not drained yet.
     if server.rdb_pipe_conns:
         return C_ERR
 
@@ -274,7 +274,7 @@ def rdbSaveToSlavesSockets(rsi):
     if childpid == 0:
         rdb = rio()
         rioInitWithFd(rdb, rdb_pipe_write)
-        os.close(server.rdb_pipe_read)              # so that we see an error if the parent dies
+        os.close(server.rdb_pipe_read)              # so that a write fails if the parent dies
         redisSetProcTitle("redis-rdb-to-slaves")
         redisSetCpuAffinity(server.bgsave_cpulist)
 
@@ -284,15 +284,15 @@ def rdbSaveToSlavesSockets(rsi):
         if retval == C_OK:
             sendChildCowInfo(CHILD_INFO_TYPE_RDB_COW_SIZE, "RDB")
         rioFreeFd(rdb)
-        os.close(rdb_pipe_write)                    # the reader sees the end
-        os.close(server.rdb_child_exit_pipe)        # our copy, or we would never see it closed
+        os.close(rdb_pipe_write)                    # the reader gets end of file
+        os.close(server.rdb_child_exit_pipe)        # our copy, or the read end would never get end of file
         os.read(safe_to_exit_pipe, 1)
         exitFromChild(0 if retval == C_OK else 1)
 
     os.close(safe_to_exit_pipe)
     if childpid == -1:
         serverLog(LL_WARNING, "Can't save in background: fork: %s", os.strerror(errno.EAGAIN))
-        # Undo replicationSetupSlaveForFullResync; the caller takes care of replicas in WAIT_BGSAVE_START.
+        # Undo replicationSetupSlaveForFullResync; the caller handles the replicas in WAIT_BGSAVE_START.
         ln = server.slaves.head
         while ln is not None:
             slave = ln.value
@@ -308,7 +308,7 @@ def rdbSaveToSlavesSockets(rsi):
     serverLog(LL_NOTICE, "Background RDB transfer started by pid %d", childpid)
     server.rdb_save_time_start = unix_time()
     server.rdb_child_type = RDB_CHILD_TYPE_SOCKET
-    os.close(rdb_pipe_write)                        # so that we see the end when the child closes it
+    os.close(rdb_pipe_write)                        # so that we get end of file when the child closes it
     if aeCreateFileEvent(server.el, server.rdb_pipe_read, AE_READABLE, rdbPipeReadHandler, None) == AE_ERR:
         serverPanic("Unrecoverable error creating server.rdb_pipe_read file event.")
     return C_OK
@@ -363,7 +363,7 @@ def rdbPopulateSaveInfo(rsi=None):
     if not server.masterhost and server.repl_backlog is not None:
         rsi.repl_stream_db = 0 if server.slaveseldb == -1 else server.slaveseldb
         return rsi
-    # A replica knows the database its master has selected; a lost master is remembered by the cached one.
+    # A replica takes the database that its master has selected, or that the cached master had selected.
     if server.master is not None:
         rsi.repl_stream_db = server.master.db.id
         return rsi

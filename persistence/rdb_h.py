@@ -5,7 +5,7 @@ Departures   RDB_VERSION_READABLE and the types 16-19 (Redis 7.0) are ours: read
 """
 
 RDB_VERSION = 9                    # what we write
-RDB_VERSION_READABLE = 10          # the newest that we load from a file of our own: Redis 7.0 (D-43)
+RDB_VERSION_READABLE = 10          # the newest version that we load from a local file: Redis 7.0 (D-43)
 
 # Lengths: the two top bits of the first byte
 RDB_6BITLEN = 0
@@ -13,7 +13,7 @@ RDB_14BITLEN = 1
 RDB_32BITLEN = 0x80
 RDB_64BITLEN = 0x81
 RDB_ENCVAL = 3
-RDB_LENERR = 0xffffffffffffffff    # also what a stored length of 2^64-1 reads as
+RDB_LENERR = 0xffffffffffffffff    # a stored length of 2^64-1 is read as this, too
 
 # Specially encoded strings, after RDB_ENCVAL
 RDB_ENC_INT8 = 0
@@ -81,6 +81,6 @@ RDBFLAGS_AOF_PREAMBLE = (1 << 0)
 RDBFLAGS_REPLICATION = (1 << 1)
 RDBFLAGS_ALLOW_DUP = (1 << 2)      # a key may be there already (DEBUG RELOAD NOFLUSH)
 
-# Why rdbLoadObject gave no object
+# Reasons why rdbLoadObject returned no object
 RDB_LOAD_ERR_EMPTY_KEY = 1
 RDB_LOAD_ERR_OTHER = 2

@@ -77,7 +77,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 rdbFileBeingLoaded = None               # str while a file is loaded
 rdbCheckMode = 0                        # 1 = we are aeredis-check-rdb, or the check after an error
 DICT_HT_INITIAL_SIZE = 4
-MAX_HINT = 1 << 22                      # buckets allocated on the word of a file whose size is not known
+MAX_HINT = 1 << 22                      # maximum of buckets allocated from a hint in a file of unknown size
 
 unpack_ms = struct.Struct("<q").unpack
 unpack_i32 = struct.Struct("<i").unpack
@@ -214,7 +214,7 @@ def rdbLoadLzfStringObject(rdb, flags):
     data = rioRead(rdb, clen)
     if data is None:
         return None
-    # One byte of input never makes more than 264 / 3 of output: do not ask for memory on a broken length.
+    # One byte of input yields at most 264 / 3 bytes of output: do not allocate memory for a corrupt length.
     val = lzf_decompress(data, n) if n <= clen * 132 else None
     if val is None or len(val) != n:
         rdbReportCorruptRDB(415, "Invalid LZF compressed string")
@@ -250,7 +250,7 @@ def rdbGenericLoadStringObject(rdb, flags):
 
     if len_ == RDB_LENERR:
         return None
-    # C: makes room for the string, then reads into it.
+    # C: allocates the string, then reads into it.
     buf = rioRead(rdb, len_) if len_ else b""
     if buf is None:
         return None
@@ -327,7 +327,7 @@ def rdbLoadCheckModuleValue(rdb, modulename):
         elif opcode == RDB_MODULE_OPCODE_DOUBLE:
             if rdbLoadBinaryDoubleValue(rdb)[0] == -1:
                 rdbReportCorruptRDB(1518, "Error reading double from module %s value", modulename)
-        elif opcode == RDB_LENERR:                  # C loops here for ever on a cut file
+        elif opcode == RDB_LENERR:                  # C loops here forever on a truncated file
             rdbReportCorruptRDB(1499, "Error reading integer from module %s value", modulename)
             break
     return createStringObject(b"module-dummy-value")
@@ -363,7 +363,7 @@ def deep_validation():
     return 1
 
 
-#: What the data structures raise on blobs that only a deep check would have refused.
+#: Exceptions that the data structures raise on blobs that only a deep check would have refused.
 BROKEN_VALUE = (IndexError, ValueError, KeyError, TypeError, OverflowError, MemoryError, struct.error)
 EMPTY_KEY = (None, RDB_LOAD_ERR_EMPTY_KEY)
 OTHER_ERROR = (None, RDB_LOAD_ERR_OTHER)
@@ -484,7 +484,7 @@ def rdbLoadObject_zset(rdbtype, rdb):
         if n > maxelelen:
             maxelelen = n
         totelelen += n
-        if score != score:                          # C's skip list takes a nan and is never in order again
+        if score != score:                          # C's skip list accepts a nan and then loses its order
             rdbReportCorruptRDB(1689, "Zset with NAN score detected")
             return OTHER_ERROR
         if dictAdd(zs.dict, ele, score) != DICT_OK:
@@ -492,7 +492,7 @@ def rdbLoadObject_zset(rdbtype, rdb):
             return OTHER_ERROR
         zslInsert(zs.zsl, score, ele)
 
-    # ORDER: after loading, since the elements do not come in the order of a ziplist.
+    # ORDER: after loading, since the elements are not stored in the order that a ziplist needs.
     if (zsetLength(o) <= server.zset_max_ziplist_entries and maxelelen <= server.zset_max_ziplist_value and
             ziplistSafeToAdd(None, totelelen)):
         zsetConvert(o, OBJ_ENCODING_ZIPLIST)
@@ -510,7 +510,7 @@ def rdbLoadObject_hash(rdb, deep):
     if n > server.hash_max_ziplist_entries:
         hashTypeConvert(o, OBJ_ENCODING_HT)
     elif deep:
-        # A ziplist would take a field twice, and the conversion to a dict would fail later (C: dupSearchDict).
+        # A ziplist would accept a duplicate field, and the conversion to a dict would fail later (C: dupSearchDict).
         seen = set()
 
     while o.encoding == OBJ_ENCODING_ZIPLIST and n > 0:
@@ -606,7 +606,7 @@ def rdbLoadObject_quicklist(rdbtype, rdb, deep):
             if not ziplistValidateIntegrity(zl, len(zl), deep, None, None):
                 rdbReportCorruptRDB(1844, "Ziplist integrity check failed.")
                 return OTHER_ERROR
-        if ziplistLen(zl) != 0:                     # empty ones are dropped; a list of nothing else fails below
+        if ziplistLen(zl) != 0:                     # empty nodes are dropped; a list with no other nodes fails below
             quicklistAppendZiplist(ql, zl)
     return (o, 0) if quicklistCount(ql) != 0 else EMPTY_KEY
 
@@ -628,7 +628,7 @@ def rdbLoadObject_blob(rdbtype, rdb, deep):
     if deep:
         server.stat_dump_payload_sanitizations += 1
     if rdbtype == RDB_TYPE_HASH_LISTPACK or rdbtype == RDB_TYPE_ZSET_LISTPACK:
-        # Converting walks through all of it anyway, so the deep check costs little.
+        # The conversion walks through the whole ziplist anyway, so the deep check costs little.
         if not lpValidateIntegrity(encoded, size, 1) or lpLength(encoded) & 1:
             rdbReportCorruptRDB(1996, "%s listpack integrity check failed.",
                                 "Hash" if rdbtype == RDB_TYPE_HASH_LISTPACK else "Zset")
@@ -749,7 +749,7 @@ def rdbLoadProgressCallback(r, buf):
     interval = server.loading_process_events_interval_bytes
     if interval and (r.processed_bytes + len(buf)) // interval > r.processed_bytes // interval:
         if server.masterhost and server.repl_state == REPL_STATE_TRANSFER:
-            replicationSendNewlineToMaster()        # or the master takes us for dead
+            replicationSendNewlineToMaster()        # or the master would time us out
         loadingProgress(r.processed_bytes)
         processEventsWhileBlocked()
 
@@ -772,7 +772,7 @@ def rdbLoadRio(rdb, rdbflags, rsi):
     if rdbver == -1:
         return C_ERR
     if rdbver > RDB_VERSION:
-        rsi = None                                  # nor go on in that stream after a restart
+        rsi = None                                  # and do not continue that stream after a restart
 
     # Key-specific attributes, set by opcodes before the key type.
     lru_idle = lfu_freq = expiretime = -1
@@ -822,7 +822,7 @@ def rdbLoadRio(rdb, rdbflags, rsi):
             db = server.db[dbid]
             continue
         elif type_ == RDB_OPCODE_RESIZEDB:
-            # A hint about the sizes of the selected database, so that it need not be rehashed again and again.
+            # A hint about the sizes of the selected database, which avoids repeated rehashing.
             db_size = rdbLoadLen(rdb)
             if db_size == RDB_LENERR:
                 return rdbLoadRio_eoferr()
@@ -852,7 +852,7 @@ def rdbLoadRio(rdb, rdbflags, rsi):
         val, error = rdbLoadRio_value(rdb, type_, rdbver, key)
 
         if val is None:
-            # Old bugs could leave empty keys behind: they are dropped, not fatal.
+            # Old bugs could create empty keys: drop them, without failing.
             if error == RDB_LOAD_ERR_EMPTY_KEY:
                 if empty_keys_skipped < 10:
                     serverLog(LL_WARNING, "rdbLoadObject skipping empty key: %s", key)
@@ -860,7 +860,7 @@ def rdbLoadRio(rdb, rdbflags, rsi):
             else:
                 return rdbLoadRio_eoferr()
         elif iAmMaster() and not rdbflags & RDBFLAGS_AOF_PREAMBLE and expiretime != -1 and expiretime < now:
-            # A replica waits for the master's DEL; an AOF tail counts on every key of its preamble.
+            # A replica keeps expired keys until the master's DEL; an AOF needs every key of its preamble.
             expired_keys_skipped += 1
         else:
             keyobj.ptr = key                        # initStaticStringObject
@@ -888,7 +888,7 @@ def rdbLoadRio(rdb, rdbflags, rsi):
         if server.key_load_delay:
             debugDelay(server.key_load_delay)
 
-        # The next key begins from scratch.
+        # Reset the attributes for the next key.
         expiretime = lfu_freq = lru_idle = -1
 
     return rdbLoadRio_end(rdb, rdbver, keys_loaded, expired_keys_skipped, empty_keys_skipped)
@@ -923,7 +923,7 @@ def rdbLoadRio_value(rdb, type_, rdbver, key):
         return OTHER_ERROR
     try:
         return rdbLoadObject(type_, rdb, key)
-    except BROKEN_VALUE as e:                       # C crashes, or goes on with a broken value
+    except BROKEN_VALUE as e:                       # C crashes, or continues with a corrupt value
         rdbReportCorruptRDB(2322, "Value of type %d is broken: %s", type_, e)
         return OTHER_ERROR
 

@@ -60,7 +60,7 @@ def rdbLoadObject_stream_listpacks(rdb, s, deep):
         return 0
     while listpacks:
         listpacks -= 1
-        nodekey = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)         # the ID that those inside are relative to
+        nodekey = rdbGenericLoadStringObject(rdb, RDB_LOAD_SDS)         # the ID that the IDs in the listpack are relative to
         if nodekey is None:
             rdbReportReadError(2035, "Stream master ID loading failed: invalid encoding or I/O error.")
             return 0
@@ -105,7 +105,7 @@ def rdbLoadObject_stream_cgroup(rdb, s, deep, v2):
         rdbReportCorruptRDB(2133, "Duplicated consumer group name %s", cgname)
         return 0
 
-    # The pending list of the group.  Whose messages they are follows with the consumers.
+    # The pending list of the group.  The owners of the messages follow with the consumers.
     pel_size = rdbLoadLen(rdb)
     if pel_size == RDB_LENERR:
         rdbReportReadError(2148, "Stream PEL size loading failed.")
@@ -135,7 +135,7 @@ def rdbLoadObject_stream_cgroup(rdb, s, deep, v2):
         if not rdbLoadObject_stream_consumer(rdb, cgroup):
             return 0
 
-    if deep:                                        # every pending message has found its consumer
+    if deep:                                        # every pending message must have a consumer
         ri = raxIterator()
         raxStart(ri, cgroup.pel)
         raxSeek(ri, "^", b"")
@@ -173,7 +173,7 @@ def rdbLoadObject_stream_consumer(rdb, cgroup):
         if nack is raxNotFound:
             rdbReportCorruptRDB(2222, "Consumer entry not found in group global PEL")
             return 0
-        # One NACK stands in both lists.  C takes it for a second consumer, too, and frees it twice (D-43c).
+        # One NACK is in both lists.  C accepts it for a second consumer, too, and frees it twice (D-43c).
         if nack.consumer is not None:
             rdbReportCorruptRDB(2233, "Consumer PEL entry belongs to another consumer")
             return 0

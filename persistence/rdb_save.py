@@ -118,7 +118,7 @@ def rdbTryIntegerEncoding(s):
     value, rest, _ = strtoll(s)
     if rest:
         return b""
-    # A number that gives another string back cannot stand for this one.
+    # If the number converts to a different string, it cannot encode this one.
     if b"%d" % value != s:
         return b""
     return rdbEncodeInteger(value)
@@ -297,7 +297,7 @@ def rdbSaveStreamPEL(rdb, pel, nacks):
                 raxStop(ri)
                 return -1
             nwritten += n
-            # The consumer follows from its own list.
+            # The consumer is saved with its own list.
     raxStop(ri)
     return nwritten
 
@@ -325,7 +325,7 @@ def rdbSaveStreamConsumers(rdb, cg):
             raxStop(ri)
             return -1
         nwritten += n
-        # The IDs alone: the loader finds the entries in the list of the group.
+        # Save only the IDs: the loader finds the entries in the list of the group.
         n = rdbSaveStreamPEL(rdb, consumer.pel, 0)
         if n == -1:
             raxStop(ri)
@@ -401,7 +401,7 @@ def rdbSaveObject(rdb, o, key):
                 return -1
             nwritten += n
 
-            # From the greatest down: the loader then always inserts at the head, in constant time.
+            # Save from the greatest score down: the loader then always inserts at the head, in constant time.
             zn = zsl.tail
             while zn is not None:
                 n = rdbSaveRawString(rdb, zn.ele)
@@ -458,7 +458,7 @@ def rdbSaveObject_stream(rdb, s):
         return -1
     nwritten += n
 
-    # The listpacks as they are, each with the ID that those inside are relative to.
+    # Save the listpacks as they are, each with the ID that its entries are relative to.
     ri = raxIterator()
     raxStart(ri, s.rax)
     raxSeek(ri, "^", b"")
@@ -475,7 +475,7 @@ def rdbSaveObject_stream(rdb, s):
         nwritten += n
     raxStop(ri)
 
-    # The number of entries, which is not easy to get from the listpacks; the last ID.
+    # Save the number of entries, which is not easy to compute from the listpacks, and the last ID.
     for number in (s.length, s.last_id.ms, s.last_id.seq):
         n = rdbSaveLen(rdb, number)
         if n == -1:
@@ -682,7 +682,7 @@ def rdbSaveRio(rdb, rdbflags, rsi):
             if rdbSaveKeyValuePair(rdb, key, o, expire) == -1:
                 return rdbSaveRio_werr(rdb, di)
 
-            # The preamble of an AOF: keep taking what the parent sends, so that little is left for the end.
+            # If this is the preamble of an AOF, keep reading the diff from the parent, so that little is left at the end.
             if rdbflags & RDBFLAGS_AOF_PREAMBLE and rdb.processed_bytes > processed + AOF_READ_DIFF_INTERVAL_BYTES:
                 processed = rdb.processed_bytes
                 aofReadDiffFromParent()
@@ -703,7 +703,7 @@ def rdbSaveRio(rdb, rdbflags, rsi):
 def rdbSaveRio_end(rdb, rsi):
     """What stands behind the keys -> (C_OK or C_ERR, errno)."""
     di = None
-    # With replication facts in the file the scripts go along: after a PSYNC the backlog may name them by hash.
+    # If the file has replication info, save the scripts too: after a PSYNC the backlog may call them by their SHA1.
     if rsi is not None and server.lua_scripts is not None and dictSize(server.lua_scripts):
         di = dictGetIterator(server.lua_scripts)
         while (de := dictNext(di)) is not None:
@@ -716,7 +716,7 @@ def rdbSaveRio_end(rdb, rsi):
     if rdbSaveType(rdb, RDB_OPCODE_EOF) == -1:
         return rdbSaveRio_werr(rdb, di)
 
-    # CRC64 checksum; zero if it is disabled, which the loader takes for "do not check".
+    # CRC64 checksum. It is zero if it is disabled, and then the loader does not check it.
     cksum = rdb.cksum
     if rioWrite(rdb, cksum.to_bytes(8, "little")) == 0:
         return rdbSaveRio_werr(rdb, di)

@@ -63,7 +63,7 @@ def refreshGoodSlavesCount():
 #
 # WAIT: call() has noted in c.woff where the stream ended after the client's last command.  The client blocks until
 # enough replicas have acknowledged that offset.  They are asked at once (GETACK), in beforeSleep, once for all clients
-# that began to wait in this turn.
+# that called WAIT in this turn.
 
 
 def replicationRequestAckFromSlaves():
@@ -119,7 +119,7 @@ def unblockClientWaitingReplicas(c):
 
 def processClientsWaitingReplicas():
     """Unblock the clients in WAIT whose offset enough replicas have acknowledged."""
-    # The last count, which is good for everybody who asks for no more than that.
+    # Reuse the last count for all clients that wait for the same offset or a smaller one.
     last_offset = 0
     last_numreplicas = 0
 
@@ -147,7 +147,7 @@ def replicationGetSlaveOffset():
             offset = server.master.reploff
         elif server.cached_master is not None:
             offset = server.cached_master.reploff
-    return max(offset, 0)                           # -1: a master without offsets
+    return max(offset, 0)                           # -1: the master sends no offsets
 
 # --------------------------- REPLICATION CRON  ----------------------------
 
@@ -189,14 +189,14 @@ def replicationCron():
 
     # --- As a master.  The PING is part of the stream, so replicas of replicas get it, too, and see a dead link soon.
     if _replicationCron_replication_cron_loops % server.repl_ping_slave_period == 0 and server.slaves.len:
-        # Not while a failover waits for the replicas to reach our offset: it would move the goal.
+        # Not while a failover waits for the replicas to reach our offset, since a PING would increase it.
         manual_failover_in_progress = (
             ((server.cluster_enabled and server.cluster.mf_end) or server.failover_end_time) and
             checkClientPauseTimeoutAndReturnIfPaused())
         if not manual_failover_in_progress:
             replicationFeedSlaves(server.slaves, server.slaveseldb, [shared.ping])
 
-    # Newlines for those that wait for their RDB.  They are outside of the stream and move no offset.
+    # Send newlines to replicas that wait for their RDB.  They are not part of the stream and do not change the offset.
     ln = server.slaves.head
     while ln is not None:
         slave = ln.value
@@ -211,27 +211,27 @@ def replicationCron():
         ln = ln.next
         if slave.replstate == SLAVE_STATE_ONLINE:
             if slave.flags & CLIENT_PRE_PSYNC:
-                continue                            # sends no ACKs
+                continue                            # it sends no ACKs
             if server.unixtime - slave.repl_ack_time > server.repl_timeout:
                 serverLog(LL_WARNING, "Disconnecting timedout replica (streaming sync): %s",
                           replicationGetSlaveName(slave))
                 freeClient(slave)
                 continue
-        # Only diskless: one that is stuck holds back the child and all the others.
+        # Only if diskless: a replica that is stuck delays the child and all other replicas.
         if slave.replstate == SLAVE_STATE_WAIT_BGSAVE_END and server.rdb_child_type == RDB_CHILD_TYPE_SOCKET:
             if (slave.repl_last_partial_write != 0 and
                     server.unixtime - slave.repl_last_partial_write > server.repl_timeout):
                 serverLog(LL_WARNING, "Disconnecting timedout replica (full sync): %s", replicationGetSlaveName(slave))
                 freeClient(slave)
 
-    # A master that nobody follows frees its ring after repl-backlog-ttl.  A replica never does: as a master it would
-    # be asked for what it has got.
+    # A master without replicas frees its backlog after repl-backlog-ttl.  A replica never does, since after a promotion its
+    # sister replicas may ask for a partial resync.
     if (server.slaves.len == 0 and server.repl_backlog_time_limit and server.repl_backlog is not None and
             server.masterhost is None):
         idle = server.unixtime - server.repl_no_slaves_since
         if idle > server.repl_backlog_time_limit:
-            # Without ring the offset stands still while we write on.  So our id must die with it: else a replica that
-            # was promoted meanwhile would let us continue, as if we had written nothing.
+            # Without a backlog the offset does not increase with our writes.  So change our id, too: otherwise a replica that
+            # was promoted meanwhile would accept our PSYNC, as if we had written nothing.
             changeReplicationId()
             clearReplicationId2()
             freeReplicationBacklog()
@@ -408,7 +408,7 @@ def failoverCommand(c):
         server.failover_end_time = to_llong(mstime() + timeout_in_ms)
     server.force_failover = force_flag
     server.failover_state = FAILOVER_WAIT_FOR_SYNC
-    # Ended by clearFailoverState.
+    # clearFailoverState ends this pause.
     pauseClients(LLONG_MAX, CLIENT_PAUSE_WRITE)
     addReply(c, shared.ok)
 
@@ -433,7 +433,7 @@ def updateFailoverStatus():
     if server.target_replica_host is not None:
         replica = findReplica(server.target_replica_host, server.target_replica_port)
     else:
-        # Any will do: the first one that has everything becomes the target.
+        # Without a target host the first replica that has reached our offset becomes the target.
         ln = server.slaves.head
         while ln is not None:
             candidate = ln.value

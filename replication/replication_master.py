@@ -56,7 +56,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from replication.replication_slave import replicationSendAck, replicationUnsetMaster
     from server.server_cron import checkChildrenDone
 
-# 1 = the RDB file on disk is there only because a replica needed it, see removeRDBUsedToSyncReplicas.
+# 1 = the RDB file on disk was made only for a replica, see removeRDBUsedToSyncReplicas.
 RDBGeneratedByReplication = 0
 
 # --------------------------- Utility functions ----------------------------
@@ -184,7 +184,7 @@ def replicationFeedSlaves(slaves, dictid, argv):
     if server.repl_backlog is None and slaves.len == 0:
         return
 
-    # No replica without a backlog.
+    # There are no replicas without a backlog.
     serverAssert(not (slaves.len != 0 and server.repl_backlog is None))
 
     if server.slaveseldb != dictid:
@@ -206,7 +206,7 @@ def replicationFeedSlaves(slaves, dictid, argv):
             addReply(slave, selectcmd)
     server.slaveseldb = dictid
 
-    # The ring, as the protocol spells the command.
+    # Append the command to the backlog, as RESP.
     if server.repl_backlog is not None:
         feedReplicationBacklog(b"*%d\r\n" % len(argv))
         for o in argv:
@@ -215,7 +215,7 @@ def replicationFeedSlaves(slaves, dictid, argv):
             feedReplicationBacklogWithObject(o)
             feedReplicationBacklog(b"\r\n")
 
-    # Replicas that wait for their RDB collect the stream in their buffers until it is sent.
+    # The stream for replicas that wait for their RDB is kept in their output buffers.
     ln = slaves.head
     while ln is not None:
         slave = ln.value
@@ -296,18 +296,18 @@ def addReplyReplicationBacklog(c, offset):
     serverLog(LL_DEBUG, "[PSYNC] History len: %d", histlen)
     serverLog(LL_DEBUG, "[PSYNC] Current index: %d", server.repl_backlog_idx)
 
-    # Bytes of the history that the replica has already.
+    # Number of bytes of the history that the replica has already.
     skip = offset - server.repl_backlog_off
     serverLog(LL_DEBUG, "[PSYNC] Skipping: %d", skip)
 
-    # j: where in the ring the oldest byte is, then where the first one to be sent is.
+    # j: the index of the oldest byte in the ring, then that of the first byte to send.
     j = (server.repl_backlog_idx + (size - histlen)) % size
     serverLog(LL_DEBUG, "[PSYNC] Index of first byte: %d", j)
     j = (j + skip) % size
 
     length = histlen - skip
     serverLog(LL_DEBUG, "[PSYNC] Reply total length: %d", length)
-    while length:                                   # twice at most: to the ring's end, and from its start
+    while length:                                   # twice at most: up to the ring's end, then from its start
         thislen = min(size - j, length)
         serverLog(LL_DEBUG, "[PSYNC] addReply() length: %d", thislen)
         addReplySds(c, bytes(server.repl_backlog[j:j + thislen]))
@@ -329,10 +329,10 @@ def replicationSetupSlaveForFullResync(slave, offset):
     """
     slave.psync_initial_offset = offset
     slave.replstate = SLAVE_STATE_WAIT_BGSAVE_END
-    # The differences must begin with a SELECT: this replica has seen none.
+    # The stream must begin with a SELECT, since this replica has received none.
     server.slaveseldb = -1
 
-    # A client of the old SYNC expects the bulk and nothing before it.
+    # A client that used SYNC expects the bulk and nothing before it.
     if not slave.flags & CLIENT_PRE_PSYNC:
         buf = b"+FULLRESYNC %b %d\r\n" % (server.replid, offset)
         if connWrite(slave.conn, buf) != len(buf):
@@ -357,7 +357,7 @@ def masterTryPartialResynchronization(c, psync_offset):
     is_id2 = master_replid == server.replid2
 
     if not is_id1 and (not is_id2 or psync_offset > server.second_replid_offset):
-        # "?" is how a replica says that it wants everything.
+        # A replica sends "?" to ask for a full resync.
         if not master_replid.startswith(b"?"):
             if not is_id2:
                 serverLog(LL_NOTICE, "Partial resynchronization not accepted: "
@@ -385,7 +385,7 @@ def masterTryPartialResynchronization(c, psync_offset):
     c.repl_ack_time = server.unixtime
     c.repl_put_online_on_ack = 0
     listAddNodeTail(server.slaves, c)
-    # ORDER: past the output buffer, which takes the stream from here on.  The socket's buffer is empty: syncCommand has
+    # ORDER: written directly, since the output buffer gets the stream from here on.  The socket's buffer is empty: syncCommand has
     # refused clients with pending replies.
     if c.slave_capa & SLAVE_CAPA_PSYNC2:
         buf = b"+CONTINUE %b\r\n" % server.replid
@@ -397,7 +397,7 @@ def masterTryPartialResynchronization(c, psync_offset):
     psync_len = addReplyReplicationBacklog(c, psync_offset)
     serverLog(LL_NOTICE, "Partial resynchronization request from %s accepted. Sending %d bytes of backlog starting "
                          "from offset %d.", replicationGetSlaveName(c), psync_len, psync_offset)
-    # slaveseldb stays: the replica knows the selected database from before.
+    # slaveseldb is not reset: the replica still has the selected database.
     refreshGoodSlavesCount()
     return C_OK
 
@@ -413,7 +413,7 @@ def startBgsaveForReplication(mincapa):
 
     serverLog(LL_NOTICE, "Starting BGSAVE for SYNC with target: %s", "replicas sockets" if socket_target else "disk")
 
-    # Without replication facts in the file the replica would not know the selected database.
+    # Without replication info in the file the replica would not know the selected database.
     rsi = rdbPopulateSaveInfo()
     if rsi is not None:
         if socket_target:
@@ -425,7 +425,7 @@ def startBgsaveForReplication(mincapa):
                               "file right now. Try later.")
         retval = C_ERR
 
-    # Only with the option on: otherwise nobody would ever set it back.
+    # Only with the option on: otherwise the flag would never be reset.
     if retval == C_OK and not socket_target and server.rdb_del_sync_files:
         RDBGeneratedByReplication = 1
 
@@ -444,7 +444,7 @@ def startBgsaveForReplication(mincapa):
             ln = next_
         return retval
 
-    # rdbSaveToSlavesSockets() has done it for its replicas.
+    # rdbSaveToSlavesSockets() has done this for its replicas.
     if not socket_target:
         ln = server.slaves.head
         while ln is not None:
@@ -453,19 +453,19 @@ def startBgsaveForReplication(mincapa):
             if slave.replstate == SLAVE_STATE_WAIT_BGSAVE_START:
                 replicationSetupSlaveForFullResync(slave, getPsyncInitialOffset())
 
-    # The new replicas know none of the scripts that were sent before.
+    # The new replicas do not have the scripts that were sent before.
     replicationScriptCacheFlush()
     return retval
 
 
 def syncCommand(c):
     """PSYNC replid offset [FAILOVER] | SYNC -> +CONTINUE and the stream, or +FULLRESYNC, RDB and the stream   [admin]"""
-    # A replica already, or a monitor.
+    # The client is a replica already, or a monitor.
     if c.flags & CLIENT_SLAVE:
         return
     psync = c.argv[0].ptr.lower() == b"psync"
 
-    # Our master hands its role over to us (see failoverCommand), and becomes our replica with this very request.
+    # Our master fails over to us (see failoverCommand), and becomes our replica with this request.
     if psync and c.argc > 3 and c.argv[3].ptr.lower() == b"failover":
         serverLog(LL_WARNING, "Failover request received for replid %s.", c.argv[1].ptr)
         if server.masterhost is None:
@@ -482,12 +482,12 @@ def syncCommand(c):
         addReplyError(c, b"-NOMASTERLINK Can't SYNC while failing over")
         return
 
-    # A replica without link has nothing to hand on.
+    # A replica without a link to its master refuses: its data set may be stale or partial.
     if server.masterhost is not None and server.repl_state != REPL_STATE_CONNECTED:
         addReplyError(c, b"-NOMASTERLINK Can't SYNC while not connected with my master")
         return
 
-    # The output buffer is going to hold the stream and nothing else, so that other replicas can get a copy of it.
+    # The output buffer must hold only the stream, so that it can be copied to other replicas.
     if clientHasPendingReplies(c):
         addReplyError(c, b"SYNC and PSYNC are invalid with pending output")
         return
@@ -503,11 +503,11 @@ def syncCommand(c):
         if masterTryPartialResynchronization(c, psync_offset) == C_OK:
             server.stat_sync_partial_ok += 1
             return
-        # Who asks for "?" did not want a partial resync.
+        # A replica that sent "?" did not want a partial resync, so do not count an error.
         if not c.argv[1].ptr.startswith(b"?"):
             server.stat_sync_partial_err += 1
     else:
-        # Such a client (redis-cli --replica, ...) sends no REPLCONF ACK; do not wait for any.
+        # A client that uses SYNC (redis-cli --replica, ...) sends no REPLCONF ACK; do not wait for any.
         c.flags |= CLIENT_PRE_PSYNC
 
     # From here on: full resynchronization.
@@ -515,12 +515,12 @@ def syncCommand(c):
 
     c.replstate = SLAVE_STATE_WAIT_BGSAVE_START
     if server.repl_disable_tcp_nodelay:
-        connDisableTcpNoDelay(c.conn)               # if it fails, so be it
+        connDisableTcpNoDelay(c.conn)               # an error is not critical
     c.repldbfd = -1
     c.flags |= CLIENT_SLAVE
     listAddNodeTail(server.slaves, c)
 
-    # A new ring is a new history: ids under which others know us do not count any more.
+    # A new backlog begins a new history: replicas with our former ids must not resync partially.
     if server.slaves.len == 1 and server.repl_backlog is None:
         changeReplicationId()
         clearReplicationId2()
@@ -528,10 +528,10 @@ def syncCommand(c):
         serverLog(LL_NOTICE, "Replication backlog created, my new replication IDs are '%s' and '%s'",
                   server.replid, server.replid2)
 
-    # Case 1: a BGSAVE to disk runs.
+    # Case 1: a BGSAVE to disk is in progress.
     if server.child_type == CHILD_TYPE_RDB and server.rdb_child_type == RDB_CHILD_TYPE_DISK:
-        # Its file is good for us if some replica has been collecting the stream since the fork: a copy of its buffer
-        # is what we miss.  One that takes no stream only helps another one of its kind.
+        # We can use its file if another replica has been collecting the stream since the fork: then copy its output buffer.
+        # A client with CLIENT_REPL_RDBONLY has no stream, and only suits another one with this flag.
         slave = None
         ln = server.slaves.head
         while ln is not None:
@@ -541,7 +541,7 @@ def syncCommand(c):
                     (not candidate.flags & CLIENT_REPL_RDBONLY or c.flags & CLIENT_REPL_RDBONLY)):
                 slave = candidate
                 break
-        # The RDB may use what that replica is capable of; c has to be, too.
+        # The RDB was made for the capabilities of that replica; c must have all of them.
         if slave is not None and c.slave_capa & slave.slave_capa == slave.slave_capa:
             if not c.flags & CLIENT_REPL_RDBONLY:
                 copyClientOutputBuffer(c, slave)
@@ -550,14 +550,14 @@ def syncCommand(c):
         else:
             serverLog(LL_NOTICE, "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for SYNC")
 
-    # Case 2: a BGSAVE to sockets runs, and its beginning is gone already.
+    # Case 2: a BGSAVE to sockets is in progress: its first part was sent already, so wait for the next one.
     elif server.child_type == CHILD_TYPE_RDB and server.rdb_child_type == RDB_CHILD_TYPE_SOCKET:
         serverLog(LL_NOTICE, "Current BGSAVE has socket target. Waiting for next BGSAVE for SYNC")
 
-    # Case 3: no BGSAVE runs.
+    # Case 3: no BGSAVE is in progress.
     else:
         if server.repl_diskless_sync and c.slave_capa & SLAVE_CAPA_EOF and server.repl_diskless_sync_delay:
-            # Others may come soon, and one child can serve them all: replicationCron starts it.
+            # More replicas may arrive soon, and one child can serve all: replicationCron starts it.
             serverLog(LL_NOTICE, "Delay next BGSAVE for diskless SYNC")
         elif not hasActiveChildProcess():
             startBgsaveForReplication(c.slave_capa)
@@ -593,7 +593,7 @@ def replconfCommand(c):
                                     len(addr))
                 return
         elif option == b"capa":
-            # What we have never heard of is ignored: newer replicas have more of them.
+            # Ignore unknown capabilities: newer replicas have more of them.
             capa = c.argv[j + 1].ptr.lower()
             if capa == b"eof":
                 c.slave_capa |= SLAVE_CAPA_EOF
@@ -608,8 +608,8 @@ def replconfCommand(c):
             if offset > c.repl_ack_off:
                 c.repl_ack_off = offset
             c.repl_ack_time = server.unixtime
-            # After a diskless transfer the first ACK says that the replica has seen the end of the RDB.  It may be
-            # quicker than our noticing that the child is gone.
+            # After a diskless transfer the first ACK means that the replica has found the end of the RDB.  It may
+            # arrive before we notice that the child has exited.
             if server.child_type == CHILD_TYPE_RDB and c.replstate == SLAVE_STATE_WAIT_BGSAVE_END:
                 checkChildrenDone()
             if c.repl_put_online_on_ack and c.replstate == SLAVE_STATE_ONLINE:
@@ -640,7 +640,7 @@ def putSlaveOnline(slave):
     """
     slave.replstate = SLAVE_STATE_ONLINE
     slave.repl_put_online_on_ack = 0
-    slave.repl_ack_time = server.unixtime           # or it would be timed out at once
+    slave.repl_ack_time = server.unixtime           # or it would time out at once
 
     if slave.flags & CLIENT_REPL_RDBONLY:
         serverLog(LL_NOTICE, "Close the connection with replica %s as RDB transfer is complete",
@@ -659,7 +659,7 @@ def putSlaveOnline(slave):
 def removeRDBUsedToSyncReplicas():
     """With rdb-del-sync-files, and no persistence: remove the RDB that a replica needed, when nobody needs it now."""
     global RDBGeneratedByReplication
-    # Forget the file when the option is switched off, or it would be removed long after, when it is on again.
+    # Reset the flag when the option is switched off, or the file would be removed when it is switched on again much later.
     if not server.rdb_del_sync_files:
         RDBGeneratedByReplication = 0
         return
@@ -681,7 +681,8 @@ def sendBulkToSlave(conn):
     """Write handler: send the next piece of the RDB file.  The replica may be freed."""
     slave = connGetPrivateData(conn)
 
-    # First the length, "$<n>\r\n".
+    # Send the length first, "$<n>\r
+    # ".
     if slave.replpreamble is not None:
         nwritten = connWrite(conn, slave.replpreamble)
         if nwritten == -1:
@@ -779,7 +780,7 @@ def rdbPipeReadHandler(eventLoop, fd, clientData, mask):
             aeDeleteFileEvent(server.el, server.rdb_pipe_read, AE_READABLE)
             still_up = sum(conn is not None for conn in conns)
             serverLog(LL_WARNING, "Diskless rdb transfer, done reading from pipe, %d replicas still up.", still_up)
-            # It may exit now.  When it is reaped, the replicas are told to be online, and the stream follows.
+            # The child may exit now.  When it has been reaped, the replicas are put online, and the stream follows.
             os.close(server.rdb_child_exit_pipe)
             server.rdb_child_exit_pipe = -1
             return
@@ -800,7 +801,7 @@ def rdbPipeReadHandler(eventLoop, fd, clientData, mask):
                     continue
                 slave.repldboff = 0                 # EAGAIN
             else:
-                # UNIT: here repldboff counts in the piece, not in the RDB.
+                # UNIT: here repldboff is an offset in rdb_pipe_buff, not in the RDB.
                 slave.repldboff = nwritten
                 server.stat_net_output_bytes += nwritten
             if nwritten != bufflen:
@@ -838,11 +839,11 @@ def updateSlavesWaitingBgsave(bgsaveerr, type_):
         if type_ == RDB_CHILD_TYPE_SOCKET:
             serverLog(LL_NOTICE, "Streamed RDB transfer with replica %s succeeded (socket). Waiting for REPLCONF ACK "
                                  "from slave to enable streaming", replicationGetSlaveName(slave))
-            # Everything is in its socket, but the replica has yet to find the end of the RDB, which is only marked by
-            # forty random bytes.  If nothing follows them that is easy: so the stream waits for its first ACK.
+            # The whole RDB was written to the socket, but the replica must still find its end, which is marked only by
+            # 40 random bytes.  This is easy if no data follow them, so the stream is sent after its first ACK.
             slave.replstate = SLAVE_STATE_ONLINE
             slave.repl_put_online_on_ack = 1
-            slave.repl_ack_time = server.unixtime   # the timeout begins here
+            slave.repl_ack_time = server.unixtime   # the timeout starts now
         else:
             try:
                 slave.repldbfd = os.open(server.rdb_filename, os.O_RDONLY)
@@ -877,7 +878,7 @@ def shiftReplicationId():
     Replicas of the old master may continue with us up to the byte where the histories part.
     """
     server.replid2 = server.replid
-    # A replica that has all our bytes asks for the next one: that one is still good.
+    # A replica that has all our bytes asks for the next one, so that offset is valid, too.
     server.second_replid_offset = to_llong(server.master_repl_offset + 1)
     changeReplicationId()
     serverLog(LL_WARNING, "Setting secondary replication ID to %s, valid up to offset: %d. New replication ID is %s",

@@ -118,14 +118,14 @@ def replicationCreateMasterClient(conn, dbid):
     if conn is not None:
         connSetReadHandler(server.master.conn, readQueryFromClient)
 
-    # CLIENT_DENY_BLOCKING is not set, as in C: a blocking command in the stream is a bug that should show.
+    # CLIENT_DENY_BLOCKING is not set, as in C: a blocking command in the stream is a bug that should be noticed.
     server.master.flags |= CLIENT_MASTER
     server.master.authenticated = 1
     server.master.reploff = server.master_initial_offset
     server.master.read_reploff = server.master.reploff
-    server.master.user = None                       # may do everything
+    server.master.user = None                       # may call all commands
     server.master.replid = server.master_replid
-    # Synced by the old SYNC: no offsets, no ACKs.
+    # We synced with SYNC: there are no offsets and no ACKs.
     if server.master.reploff == -1:
         server.master.flags |= CLIENT_PRE_PSYNC
     if dbid != -1:
@@ -168,7 +168,7 @@ REPL_MAX_WRITTEN_BEFORE_FSYNC = 1024 * 1024 * 8     # bytes
 
 _readSyncBulkPayload_eofmark = b""                  # 40 random bytes that mark the end of this transfer
 _readSyncBulkPayload_lastbytes = b""                # the last 40 bytes received
-_readSyncBulkPayload_usemark = 0                    # 1 = the length is not known, the mark tells
+_readSyncBulkPayload_usemark = 0                    # 1 = the length is not known, the EOF mark ends the file
 
 
 def readSyncBulkPayload(conn):
@@ -187,18 +187,18 @@ def readSyncBulkPayload(conn):
 
     serverLog(LL_NOTICE, "MASTER <-> REPLICA sync: Flushing old data")
 
-    # A child that rewrites the AOF shares its pages with us: emptying and filling would copy them all.
+    # A child that rewrites the AOF shares its pages with us: emptying and loading would copy them all.
     if server.aof_state != AOF_OFF:
         stopAppendOnly()
 
     diskless_load_backup = None
     if use_diskless_load and server.repl_diskless_load == REPL_DISKLESS_LOAD_SWAPDB:
         diskless_load_backup = disklessLoadMakeBackup()
-    # With a backup the databases are empty already, but flushing means more than that (WATCH, client-side caches).
+    # With a backup the databases are empty already, but a flush does more (WATCH, client-side caches).
     empty_db_flags = EMPTYDB_ASYNC if server.repl_slave_lazy_flush else EMPTYDB_NO_FLAGS
     emptyDb(-1, empty_db_flags, replicationEmptyDbCallback)
 
-    # ORDER: the loader serves events, and must not find this handler there.
+    # ORDER: remove this handler first, since the loader processes events.
     connSetReadHandler(conn, None)
     serverLog(LL_NOTICE, "MASTER <-> REPLICA sync: Loading DB in memory")
     rsi = rdbSaveInfo()
@@ -209,7 +209,7 @@ def readSyncBulkPayload(conn):
         else:
             ok = readSyncBulkPayload_from_file(rsi)
     finally:
-        # C: a bug in the loader would have been a crash.  Here it goes to the log, and the cron tries again.
+        # C: a bug in the loader would be a crash.  Here it is logged, and replicationCron tries again.
         if not ok and server.loading:
             stopLoading(0)
             cancelReplicationHandshake(0)
@@ -221,12 +221,12 @@ def readSyncBulkPayload(conn):
     server.repl_state = REPL_STATE_CONNECTED
     server.repl_down_since = 0
 
-    # The master's history is ours now, and there is no older one.
+    # Our history is the master's now, and we have no older one.
     server.replid = server.master.replid
     server.master_repl_offset = server.master.reploff
     clearReplicationId2()
 
-    # A replica keeps a ring even without replicas of its own: it may be promoted.
+    # A replica keeps a backlog even without replicas of its own: it may be promoted.
     if server.repl_backlog is None:
         createReplicationBacklog()
     serverLog(LL_NOTICE, "MASTER <-> REPLICA sync: Finished with success")
@@ -235,7 +235,7 @@ def readSyncBulkPayload(conn):
         redisCommunicateSystemd("STATUS=MASTER <-> REPLICA sync: Finished with success. Ready to accept connections "
                                 "in read-write mode.\n")
 
-    # After a diskless transfer the master waits for this before it sends the stream.
+    # After a diskless transfer the master waits for this ACK before it sends the stream.
     if _readSyncBulkPayload_usemark:
         replicationSendAck()
 
@@ -265,7 +265,7 @@ def readSyncBulkPayload_length(conn, use_diskless_load):
         _readSyncBulkPayload_usemark = 1
         _readSyncBulkPayload_eofmark = buf[5:5 + CONFIG_RUN_ID_SIZE]
         _readSyncBulkPayload_lastbytes = b"\0" * CONFIG_RUN_ID_SIZE
-        server.repl_transfer_size = 0               # known enough not to come here again
+        server.repl_transfer_size = 0               # 0 marks that the preamble has been read
         serverLog(LL_NOTICE, "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF %s",
                   "to parser" if use_diskless_load else "to disk")
     else:
@@ -295,7 +295,7 @@ def readSyncBulkPayload_to_file(conn):
     nread = len(buf)
     server.stat_net_input_bytes += nread
 
-    # The mark is looked for at the end of what was read only: the master sends nothing after it.
+    # Look for the mark only at the end of what was read: the master sends nothing after it.
     eof_reached = 0
     if usemark:
         if nread >= CONFIG_RUN_ID_SIZE:
@@ -320,7 +320,7 @@ def readSyncBulkPayload_to_file(conn):
         return 0
     server.repl_transfer_read += nread
 
-    # The mark is no part of the file.
+    # The mark is not part of the file.
     if eof_reached:
         try:
             os.ftruncate(server.repl_transfer_fd, server.repl_transfer_read - CONFIG_RUN_ID_SIZE)
@@ -329,9 +329,9 @@ def readSyncBulkPayload_to_file(conn):
             cancelReplicationHandshake(1)
             return 0
 
-    # Piece by piece to the disk: one sync at the end would take long.
+    # Sync piece by piece: a single sync at the end would take long.
     if server.repl_transfer_read >= server.repl_transfer_last_fsync_off + REPL_MAX_WRITTEN_BEFORE_FSYNC:
-        os.fdatasync(server.repl_transfer_fd)       # rdb_fsync_range; sync_file_range(2) is not to be had here
+        os.fdatasync(server.repl_transfer_fd)       # rdb_fsync_range; sync_file_range(2) is not available here
         server.repl_transfer_last_fsync_off = server.repl_transfer_read
 
     if not usemark and server.repl_transfer_read == server.repl_transfer_size:
@@ -344,7 +344,7 @@ def readSyncBulkPayload_from_socket(conn, rsi, diskless_load_backup, empty_db_fl
     rdb = rio()
     rioInitWithConn(rdb, conn, server.repl_transfer_size)
 
-    # The loader is not made for waiting in the event loop: let its reads block.
+    # The loader cannot wait in the event loop: make the socket blocking.
     connBlock(conn)
     connRecvTimeout(conn, server.repl_timeout * 1000)
     startLoading(server.repl_transfer_size, RDBFLAGS_REPLICATION)
@@ -354,7 +354,7 @@ def readSyncBulkPayload_from_socket(conn, rsi, diskless_load_backup, empty_db_fl
         serverLog(LL_WARNING, "Failed trying to load the MASTER synchronization DB from socket")
         cancelReplicationHandshake(1)
         rioFreeConn(rdb)
-        # What was loaded is half a data set.  The AOF stays off until we are synced, or promoted.
+        # The loaded data set is incomplete.  The AOF stays off until we are synced, or promoted.
         emptyDb(-1, empty_db_flags, replicationEmptyDbCallback)
         if diskless_load_backup is not None:
             disklessLoadRestoreBackup(diskless_load_backup)
@@ -380,14 +380,14 @@ def readSyncBulkPayload_from_socket(conn, rsi, diskless_load_backup, empty_db_fl
 
 def readSyncBulkPayload_from_file(rsi):
     """Make the received file our RDB file, and load it -> 1 or 0."""
-    # A child that saves our old data set would put its file over this one.
+    # A child that saves our old data set would overwrite this file.
     if server.child_type == CHILD_TYPE_RDB:
         serverLog(LL_NOTICE, "Replica is about to load the RDB file received from the master, but there is a pending "
                              "RDB child running. Killing process %d and removing its temp file to avoid any race",
                   server.child_pid)
         killRDBChild()
 
-    # ORDER: on disk before it gets its name, see rdbSave.
+    # ORDER: sync the file before it is renamed, see rdbSave.
     try:
         os.fsync(server.repl_transfer_fd)
     except OSError as e:
@@ -459,10 +459,10 @@ def sendCommandArgv(conn, argv):
 
 PSYNC_WRITE_ERROR = 0          # PSYNC could not be sent
 PSYNC_WAIT_REPLY = 1           # come again with read_reply 1
-PSYNC_CONTINUE = 2             # granted: server.master lives again
+PSYNC_CONTINUE = 2             # accepted: server.master was resurrected
 PSYNC_FULLRESYNC = 3           # master_replid and master_initial_offset are set, the RDB follows
 PSYNC_NOT_SUPPORTED = 4        # try the old SYNC
-PSYNC_TRY_LATER = 5            # the master cannot now
+PSYNC_TRY_LATER = 5            # the master cannot sync now
 
 
 def slaveTryPartialResynchronization(conn, read_reply):
@@ -474,7 +474,7 @@ def slaveTryPartialResynchronization(conn, read_reply):
     """
     # --- Writing half
     if not read_reply:
-        # -1: not known.  If the master only speaks the old SYNC it stays like this.
+        # -1: not known.  It stays -1 if the master supports only SYNC.
         server.master_initial_offset = -1
 
         if server.cached_master is not None:
@@ -507,7 +507,7 @@ def slaveTryPartialResynchronization(conn, read_reply):
         words = reply.split(b" ", 2)
         if len(words) < 3 or len(words[1]) != CONFIG_RUN_ID_SIZE:
             serverLog(LL_WARNING, "Master replied with wrong +FULLRESYNC syntax.")
-            # Go on, but with an id that no master will ever accept.
+            # Continue, but with an id that no master will ever accept.
             server.master_replid = b"\0" * CONFIG_RUN_ID_SIZE
         else:
             server.master_replid = words[1]
@@ -519,8 +519,8 @@ def slaveTryPartialResynchronization(conn, read_reply):
     if reply.startswith(b"+CONTINUE"):
         serverLog(LL_NOTICE, "Successful partial resynchronization with master.")
 
-        # The master may go by another id than when we left it: it was promoted meanwhile, or follows somebody new.
-        # The old id stays good, up to here, for our own replicas.
+        # The master may have a new id: it was promoted meanwhile, or replicates from another master now.
+        # The old id stays valid up to this offset, for our own replicas.
         new = re.match(rb"[^\r\n\0]*", reply[10:]).group()
         if len(new) == CONFIG_RUN_ID_SIZE and new != server.cached_master.replid:
             serverLog(LL_WARNING, "Master replication ID changed to %s", new)
@@ -528,11 +528,11 @@ def slaveTryPartialResynchronization(conn, read_reply):
             server.second_replid_offset = to_llong(server.master_repl_offset + 1)
             server.replid = new
             server.cached_master.replid = new
-            disconnectSlaves()                      # they learn of it when they come back
+            disconnectSlaves()                      # they get the new id when they reconnect
 
         replicationResurrectCachedMaster(conn)
 
-        # After a restart we have a cached master (from the RDB), but no ring.
+        # After a restart we have a cached master (from the RDB), but no backlog.
         if server.repl_backlog is None:
             createReplicationBacklog()
         return PSYNC_CONTINUE
@@ -566,11 +566,11 @@ def syncWithMaster(conn):
 
     if server.repl_state == REPL_STATE_CONNECTING:
         serverLog(LL_NOTICE, "Non blocking connect for SYNC fired the event.")
-        # Wait for the answer only.
+        # Wait only for the reply.
         connSetReadHandler(conn, syncWithMaster)
         connSetWriteHandler(conn, None)
         server.repl_state = REPL_STATE_RECEIVE_PING_REPLY
-        # A PING first: somebody who accepts but never answers must not hold us later, at RDB time.
+        # Send a PING first: a peer that accepts but never replies must be found before we wait for its RDB.
         err = sendCommand(conn, b"PING")
         if err is not None:
             syncWithMaster_write_error(conn, err)
@@ -578,7 +578,7 @@ def syncWithMaster(conn):
 
     if server.repl_state == REPL_STATE_RECEIVE_PING_REPLY:
         reply = receiveSynchronousResponse(conn)
-        # A master that wants AUTH first lives, too.  Very old ones have an error without code for that.
+        # A master that requires AUTH is alive, too.  Very old versions have an error without a code for that.
         if not reply.startswith((b"+", b"-NOAUTH", b"-NOPERM", b"-ERR operation not permitted")):
             serverLog(LL_WARNING, "Error reply to PING from master: '%s'", reply)
             syncWithMaster_error(conn)
@@ -586,7 +586,7 @@ def syncWithMaster(conn):
         serverLog(LL_NOTICE, "Master replied to PING, replication can continue...")
         server.repl_state = REPL_STATE_SEND_HANDSHAKE
 
-    # Everything in one go: one round trip.
+    # Send all of them at once: this takes one round trip.
     if server.repl_state == REPL_STATE_SEND_HANDSHAKE:
         if server.masterauth is not None:
             args = [b"AUTH"]
@@ -598,7 +598,7 @@ def syncWithMaster(conn):
                 syncWithMaster_write_error(conn, err)
                 return
 
-        # How we are to be reached, for INFO and ROLE of the master (and Sentinels that read them).
+        # Send our address, which INFO and ROLE of the master show (Sentinels read them).
         if server.slave_announce_port:
             port = server.slave_announce_port
         elif server.tls_replication and server.tls_port:
@@ -635,7 +635,7 @@ def syncWithMaster(conn):
         server.repl_state = REPL_STATE_RECEIVE_PORT_REPLY
         return
 
-    # The REPLCONFs may fail: old masters know less of them.
+    # An error of a REPLCONF is ignored: old masters do not know all of them.
     if server.repl_state == REPL_STATE_RECEIVE_PORT_REPLY:
         reply = receiveSynchronousResponse(conn)
         if reply.startswith(b"-"):
@@ -659,7 +659,7 @@ def syncWithMaster(conn):
             serverLog(LL_NOTICE, "(Non critical) Master does not understand REPLCONF capa: %s", reply)
         server.repl_state = REPL_STATE_SEND_PSYNC
 
-    # PSYNC in any case: even if it is to be a full resync, it tells us the replid and offset for the next time.
+    # Use PSYNC in any case: even with a full resync we get the replid and the offset for the next time.
     if server.repl_state == REPL_STATE_SEND_PSYNC:
         if slaveTryPartialResynchronization(conn, 0) == PSYNC_WRITE_ERROR:
             abortFailover("Write error to failover target")
@@ -678,7 +678,7 @@ def syncWithMaster(conn):
     if psync_result == PSYNC_WAIT_REPLY:
         return
 
-    # A FAILOVER of ours: with its answer the other side has become the master.
+    # During our FAILOVER, this reply means that the other side is the master now.
     if server.failover_state == FAILOVER_IN_PROGRESS:
         if psync_result == PSYNC_CONTINUE or psync_result == PSYNC_FULLRESYNC:
             clearFailoverState()
@@ -697,7 +697,7 @@ def syncWithMaster(conn):
                                     "accept connections in read-write mode.\n")
         return
 
-    # We get a new data set: our own replicas need it, too, and our ring is of no use to them.
+    # We get a new data set: our own replicas need it, too, and must not resync partially from our backlog.
     disconnectSlaves()
     freeReplicationBacklog()
 
@@ -801,7 +801,7 @@ def cancelReplicationHandshake(reconnect):
     if not reconnect:
         return 1
 
-    # At once, not in replicationCron's next second.
+    # Connect at once instead of in the next replicationCron.
     serverLog(LL_NOTICE, "Reconnecting to MASTER %s:%d after failure", server.masterhost, server.masterport)
     connectWithMaster()
     return 1
@@ -811,20 +811,20 @@ def replicationSetMaster(ip, port):
     """Become a replica of that master, or of another one than before."""
     was_master = server.masterhost is None
 
-    # ORDER: no masterhost while the old link is closed, or its end would start a reconnection.
+    # ORDER: masterhost is None while the old link is closed, or closing it would start a reconnection.
     server.masterhost = None
     if server.master is not None:
         freeClient(server.master)
-    disconnectAllBlockedClients()                   # a replica serves no blocked writers
+    disconnectAllBlockedClients()                   # a replica does not serve blocked clients
     server.masterhost = ip
     server.masterport = port
 
     setOOMScoreAdj(-1)
 
-    # Our replicas come back, and may continue: they only have to hear of the new id.
+    # Our replicas must reconnect to get the new id; they may then resync partially.
     disconnectSlaves()
     cancelReplicationHandshake(0)
-    # What we were as a master may be the beginning of the new master's history: a failover.
+    # After a failover our history may be the beginning of the new master's: use it for a partial resync.
     if was_master:
         replicationDiscardCachedMaster()
         replicationCacheMasterUsingMyself()
@@ -845,23 +845,23 @@ def replicationUnsetMaster():
         freeClient(server.master)
     replicationDiscardCachedMaster()
     cancelReplicationHandshake(0)
-    # ORDER: after freeClient(server.master), which settles the offset up to which the histories are one.
+    # ORDER: after freeClient(server.master), which sets the offset up to which both histories are equal.
     shiftReplicationId()
-    # They come back at once, by partial resync, and know the new id.
+    # They reconnect at once, resync partially, and get the new id.
     disconnectSlaves()
     server.repl_state = REPL_STATE_NONE
 
-    # Partial resyncs go on in a stream in which somebody else selected a database.
+    # After a partial resync the replica still has the database that our former master selected.
     server.slaveseldb = -1
 
     setOOMScoreAdj(-1)
 
-    # The ring lives for repl-backlog-ttl from now, not from when the last replica of the former life left.
+    # Count repl-backlog-ttl from now, not from the time when our last replica disconnected while we were a replica.
     server.repl_no_slaves_since = server.unixtime
 
     server.repl_down_since = 0
 
-    # A full resync had stopped the AOF, and it was to be started at its end.
+    # A full resync had stopped the AOF, which was to be restarted at its end: restart it now.
     if server.aof_enabled and server.aof_state == AOF_OFF:
         restartAOFAfterSYNC()
 
@@ -871,7 +871,7 @@ def replicationHandleMasterDisconnection():
     server.master = None
     server.repl_state = REPL_STATE_CONNECT
     server.repl_down_since = server.unixtime
-    # Our replicas stay: if the master lets us continue, they need not know.
+    # Keep our replicas connected: if we resync partially, they are not affected.
     if server.masterhost is not None:
         serverLog(LL_NOTICE, "Reconnecting to MASTER %s:%d", server.masterhost, server.masterport)
         connectWithMaster()
@@ -879,7 +879,7 @@ def replicationHandleMasterDisconnection():
 
 def replicaofCommand(c):
     """REPLICAOF host port | REPLICAOF NO ONE -> OK   [admin, noscript, stale]"""
-    # In a cluster the roles are the cluster's business.
+    # In cluster mode only the cluster changes the roles.
     if server.cluster_enabled:
         addReplyError(c, b"REPLICAOF not allowed in cluster mode.")
         return
@@ -893,7 +893,7 @@ def replicaofCommand(c):
             replicationUnsetMaster()
             serverLog(LL_NOTICE, "MASTER MODE enabled (user request from '%s')", catClientInfoString(b"", c))
     else:
-        # It would be among the replicas that get disconnected.
+        # A replica would be disconnected with our other replicas.
         if c.flags & CLIENT_SLAVE:
             addReplyError(c, b"Command is not valid when client is a replica.")
             return
@@ -976,8 +976,8 @@ def replicationSendAck():
 
 # ---------------------- MASTER CACHING FOR PSYNC --------------------------
 #
-# A lost master's client is not freed but kept, without connection: its replid, its offset, its selected database and
-# its ACL rights are what a partial resync goes on with.
+# The client of a lost master is not freed but kept, without a connection: a partial resync needs its replid, its offset,
+# its selected database and its ACL user.
 
 
 def replicationCacheMaster(c):
@@ -994,7 +994,7 @@ def replicationCacheMaster(c):
     c.qb_pos = 0
     c.pending_querybuf = bytearray()
     c.read_reploff = c.reploff
-    # The offset does not move inside of a transaction: it will come again as a whole.
+    # The offset does not advance inside of a transaction: the master will send the whole transaction again.
     if c.flags & CLIENT_MULTI:
         discardTransaction(c)
     listEmpty(c.reply)
@@ -1006,7 +1006,7 @@ def replicationCacheMaster(c):
 
     server.cached_master = server.master
 
-    # Both belong to the closed connection.
+    # Both refer to the closed connection.
     c.peerid = None
     c.sockname = None
 
@@ -1036,7 +1036,7 @@ def replicationDiscardCachedMaster():
     if server.cached_master is None:
         return
     serverLog(LL_NOTICE, "Discarding previously cached master state.")
-    server.cached_master.flags &= ~CLIENT_MASTER    # or freeClient would see a lost link
+    server.cached_master.flags &= ~CLIENT_MASTER    # or freeClient would handle it as a lost link
     freeClient(server.cached_master)
     server.cached_master = None
 

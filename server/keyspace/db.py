@@ -44,11 +44,11 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.session.tracking import trackingInvalidateKey, trackingInvalidateKeysOnFlush
 
 LOOKUP_NONE = 0
-LOOKUP_NOTOUCH = 1 << 0      # leave the access time alone
+LOOKUP_NOTOUCH = 1 << 0      # do not update the access time
 LOOKUP_NONOTIFY = 1 << 1     # no keymiss event
 
 EMPTYDB_NO_FLAGS = 0
-EMPTYDB_ASYNC = 1 << 0       # the old data is freed by the bio thread
+EMPTYDB_ASYNC = 1 << 0       # a bio thread frees the old data
 
 
 class dbBackup:
@@ -76,7 +76,7 @@ def lookupKey(db, key, flags):
     if de is not None:
         val = de.val
 
-        # While a child saves, touching every value read would copy the pages it shares with us.
+        # While a child saves, updating the access time of each value read would copy the pages it shares with us.
         if not hasActiveChildProcess() and not flags & LOOKUP_NOTOUCH:
             if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
                 updateLFU(val)
@@ -93,8 +93,8 @@ def lookupKeyReadWithFlags(db, key, flags):
     """
     val = None
     expired = expireIfNeeded(db, key) == 1
-    # A master has deleted it.  A replica only knows that it is dead: it hides the key from clients that read, never from
-    # its master, and not from a writing command (which must see what the master sees).
+    # A master has deleted the key.  A replica only hides it from clients that read, but never from
+    # its master, nor from write commands (which must see the same data set as the master).
     if not expired or not (server.masterhost is None or (
             server.current_client is not None and server.current_client is not server.master and
             server.current_client.cmd is not None and server.current_client.cmd.flags & CMD_READONLY)):
@@ -210,7 +210,7 @@ def dbRandomKey(db):
         keyobj = createStringObject(de.key)
         if dictFind(db.expires, de.key) is not None:
             if allvolatile and server.masterhost is not None:
-                # A replica cannot delete expired keys: when all of them may be dead, give up looking for a live one.
+                # A replica cannot delete expired keys: if all keys may be expired, stop looking for one that is not.
                 maxtries -= 1
                 if maxtries == 0:
                     return keyobj
@@ -248,7 +248,7 @@ def dbUnshareStringValue(db, key, o):
         o = createRawStringObject(decoded.ptr)
         dbOverwrite(db, key, o)
     if type(o.ptr) is not bytearray:
-        # C: an sds can always be grown. A RAW value that nobody changed yet is bytes here.
+        # C: an sds can always be grown. Here a RAW value is bytes until it is first modified.
         o.ptr = bytearray(o.ptr)
     return o
 
@@ -286,11 +286,11 @@ def emptyDb(dbnum, flags, callback):
     if dbnum < -1 or dbnum >= server.dbnum:
         return -1
 
-    # ORDER: watchers are touched while the keys are still there.
+    # ORDER: touch the watched keys while they still exist.
     signalFlushedDb(dbnum, async_)
     removed = emptyDbStructure(server.db, dbnum, async_, callback)
 
-    # A cluster has db 0 only, so its whole map goes.
+    # A cluster has only db 0, so flush the whole slot map.
     if server.cluster_enabled:
         slotToKeyFlush(async_)
     if dbnum == -1:
@@ -436,7 +436,7 @@ def propagateExpire(db, key, lazy):
     Only the master decides when a key dies; since both streams keep the order of writes, everybody agrees with it.
     """
     argv = [shared.unlink if lazy else shared.del_, key]
-    # Whatever is being executed, an expire must reach the replicas.
+    # The expire must be propagated regardless of the command being executed.
     prev_replication_allowed = server.replication_allowed
     server.replication_allowed = 1
     propagate(server.delCommand, db.id, argv, PROPAGATE_AOF | PROPAGATE_REPL)
@@ -448,15 +448,15 @@ def keyIsExpired(db, key):
     when = getExpire(db, key)
     if when < 0:
         return 0
-    # Expired keys that come with an RDB or AOF are judged later.
+    # Do not expire keys while an RDB or AOF is being loaded.
     if server.loading:
         return 0
 
     if server.lua_caller is not None:
-        # Time stands still for a script: a key cannot vanish between two of its calls.
+        # A script sees the time of its start, so that a key cannot expire between two of its calls.
         now = server.lua_time_snapshot
     elif server.fixed_time_expire > 0:
-        # Nor within one command, which may look the same key up twice.
+        # A command sees the time of its start, since it may look up the same key twice.
         now = server.mstime
     else:
         now = mstime()
@@ -518,10 +518,10 @@ def slotToKeyFlush(async_):
     freeSlotsToKeysMap(old, async_)
 
 
-# A reshard asks for the first keys of one slot again and again, and moves them.  A dict keeps the holes, and each call
-# would walk over all of them: so the dict is built anew when the walking has cost as much as that.
-_getKeysInSlot_keys = None         # the dict that was asked for last
-_getKeysInSlot_size = 0            # its greatest size since it was built
+# Resharding gets the first keys of one slot again and again, and moves them.  The deleted keys leave holes in the dict, and each call
+# would walk over all of them; so the dict is rebuilt when that walk has cost as much as a rebuild.
+_getKeysInSlot_keys = None         # the dict of the last call
+_getKeysInSlot_size = 0            # its maximum size since it was built
 _getKeysInSlot_walked = 0          # holes that were walked over since then
 
 
