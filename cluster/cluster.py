@@ -73,7 +73,7 @@ def clusterLoadConfig(filename):
         return C_ERR
 
     for line in content.split(b"\n"):
-        # Blank lines: a process that was killed between write and ftruncate leaves them.
+        # Skip blank lines: a process that was killed between write and ftruncate leaves them.
         if not line or line[:1] == b"\0":
             continue
         argv = sdssplitargs(line)
@@ -84,7 +84,7 @@ def clusterLoadConfig(filename):
 
     serverLog(LL_NOTICE, "Node configuration loaded, I'm %.40s", server.cluster.myself.name)
 
-    # This cannot be, unless somebody has edited the file.
+    # This cannot happen unless the file was edited.
     if clusterGetMaxEpoch() > server.cluster.currentEpoch:
         server.cluster.currentEpoch = clusterGetMaxEpoch()
     return C_OK
@@ -97,7 +97,7 @@ def clusterLoadConfig_fmterr():
 
 def clusterLoadConfig_line(argv):
     """Take over one line of nodes.conf -> 1, or 0 where its format is wrong."""
-    # It is the last line when we have written it; that does not matter.
+    # We write this line last, but accept it anywhere.
     if argv[0].lower() == b"vars":
         if not len(argv) % 2:
             return 0
@@ -124,7 +124,7 @@ def clusterLoadConfig_line(argv):
     port, at, busp = port.partition(b"@")
     n.port = atoi(port)
     n.cport = atoi(busp) if at else n.port + CLUSTER_PORT_INCR
-    # pport is not in the file: it comes over the bus.
+    # pport is not saved in the file: it is received over the bus.
 
     for flag in argv[2].lower().split(b","):
         if flag == b"myself":
@@ -227,7 +227,7 @@ def clusterSaveConfig(do_fsync):
             try:
                 os.ftruncate(fd, content_size)
             except OSError:
-                pass                                # newlines do no harm
+                pass                                # the newlines are ignored when the file is loaded
     except OSError as e:
         _clusterSaveConfig_errno = e.errno
         return -1
@@ -313,7 +313,7 @@ def clusterInit():
         sys.exit(1)
 
     if clusterLoadConfig(server.cluster_configfile) == C_ERR:
-        # The first start: the id that createClusterNode has drawn is ours from now on.
+        # On the first start keep the random id that createClusterNode has made.
         myself = server.cluster.myself = createClusterNode(None, CLUSTER_NODE_MYSELF | CLUSTER_NODE_MASTER)
         serverLog(LL_NOTICE, "No cluster configuration found, I'm %.40s", myself.name)
         clusterAddNode(myself)
@@ -328,7 +328,7 @@ def clusterInit():
                               "your Redis port. Your Redis port number must be 55535 or less.")
         sys.exit(1)
     if listenToPort(port + CLUSTER_PORT_INCR, server.cfd) == C_ERR:
-        # The official test suite looks for this line.
+        # The official test suite searches the log for this line.
         serverLog(LL_WARNING, "Failed listening on port %d (cluster), aborting.", port)
         sys.exit(1)
     if createSocketAcceptHandler(server.cfd, clusterAcceptHandler) != C_OK:
@@ -336,7 +336,7 @@ def clusterInit():
 
     server.cluster.slots_to_keys = [None] * CLUSTER_SLOTS
 
-    # Our ip is learnt from the first MEET.
+    # We learn our ip from the first MEET.
     myself = server.cluster.myself
     myself.port, myself.pport, myself.cport = deriveAnnouncedPorts()
 
@@ -505,7 +505,7 @@ def freeClusterNode(n):
     if n.link is not None:
         freeClusterLink(n.link)
     listRelease(n.fail_reports)
-    # C frees it: let go of everything that may point back at it.
+    # C frees the node: drop all references that may point back at it.
     n.slaves = []
     n.numslaves = 0
     n.slaveof = None
@@ -525,12 +525,12 @@ def clusterDelNode(delnode):
             server.cluster.migrating_slots_to[j] = None
     clusterDelNodeSlots(delnode)
 
-    # 2) What it has reported.
+    # 2) Its failure reports.
     for node in cluster_nodes():
         if node is not delnode:
             clusterNodeDelFailureReport(node, delnode)
 
-    # A manual failover for it is over; C keeps the pointer.
+    # Abort a manual failover to it; C keeps the pointer.
     if server.cluster.mf_slave is delnode:
         resetManualFailover()
 
@@ -642,7 +642,7 @@ def clusterBlacklistExists(nodeid):
 # Slots management
 # -----------------------------------------------------------------------------
 
-#: Runs of bytes that are not 0, and for each byte the numbers of its bits that are set.
+#: A regular expression for runs of bytes that are not 0, and for each byte value the numbers of its set bits.
 _nonzero_bytes = re.compile(rb"[^\0]+").finditer
 _bits_of_byte = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
@@ -727,8 +727,8 @@ def clusterNodeSetSlotBit(n, slot):
     if not old:
         n.numslots += 1
         n.slots_changed.append(slot)
-        # A new master with slots may get replicas by migration, too, if there are any in this cluster; so far that took
-        # that it had one before.
+        # A new master with slots may also be a target of replica migration if the cluster has replicas.  Without this flag
+        # it would have to have had a replica before.
         if n.numslots == 1 and clusterMastersHaveSlaves():
             n.flags |= CLUSTER_NODE_MIGRATE_TO
     return old
@@ -782,7 +782,7 @@ def clusterCloseAllSlots():
 # Cluster state evaluation function
 # -----------------------------------------------------------------------------
 
-# All that matters is that they are a few orders of magnitude above the latency of the network.
+# Delays in ms.  They only have to be a few orders of magnitude above the latency of the network.
 CLUSTER_MAX_REJOIN_DELAY = 5000    # ms
 CLUSTER_MIN_REJOIN_DELAY = 500     # ms
 CLUSTER_WRITABLE_DELAY = 2000      # ms
@@ -798,8 +798,8 @@ def clusterUpdateState():
     reachable_masters = 0
     server.cluster.todo_before_sleep &= ~CLUSTER_TODO_UPDATE_STATE
 
-    # A master that was started again gives the others time to tell it what has changed.  From the first call on, since
-    # loading the data may take long.
+    # A restarted master stays in fail state for a moment, so that the others can update its configuration.  Count from the first
+    # call, since loading the data may take long.
     if _clusterUpdateState_first_call_time == 0:
         _clusterUpdateState_first_call_time = mstime()
     if (nodeIsMaster(myself) and server.cluster.state == CLUSTER_FAIL
@@ -809,7 +809,7 @@ def clusterUpdateState():
     new_state = CLUSTER_OK
     nodes = cluster_nodes()
 
-    # Does every slot have an owner that is not FAIL?  By the invariant the owners' counts say it.
+    # Check that every slot has an owner that is not FAIL.  By the invariant the sum of the owners' numslots shows this.
     if server.cluster_require_full_coverage:
         covered = 0
         for node in nodes:
@@ -818,7 +818,7 @@ def clusterUpdateState():
         if covered != CLUSTER_SLOTS:
             new_state = CLUSTER_FAIL
 
-    # Masters with slots, and those of them that we can reach.
+    # Count the masters with slots, and those of them that we can reach.
     server.cluster.size = 0
     for node in nodes:
         if nodeIsMaster(node) and node.numslots:
@@ -826,7 +826,7 @@ def clusterUpdateState():
             if node.flags & (CLUSTER_NODE_FAIL | CLUSTER_NODE_PFAIL) == 0:
                 reachable_masters += 1
 
-    # Are we in a minority?
+    # Check whether we are in a minority.
     needed_quorum = server.cluster.size // 2 + 1
     if reachable_masters < needed_quorum:
         new_state = CLUSTER_FAIL
@@ -835,7 +835,7 @@ def clusterUpdateState():
     if new_state != server.cluster.state:
         rejoin_delay = server.cluster_node_timeout
 
-        # A master that was in a minority serves nobody until it can have heard who took its slots meanwhile.
+        # A master that was in a minority accepts no queries until it has had time to learn which node took its slots meanwhile.
         if rejoin_delay > CLUSTER_MAX_REJOIN_DELAY:
             rejoin_delay = CLUSTER_MAX_REJOIN_DELAY
         if rejoin_delay < CLUSTER_MIN_REJOIN_DELAY:
@@ -858,7 +858,7 @@ def verifyClusterConfigWithData():
     update_config = 0
     if server.cluster_module_flags & CLUSTER_MODULE_FLAG_NO_REDIRECTION:
         return C_OK
-    # The data of a slave is its master's business.
+    # A slave does not check its data: its master does.
     if nodeIsSlave(myself):
         return C_OK
 
@@ -927,7 +927,7 @@ def representClusterNodeFlags(ci, flags):
     return ci + (b",".join([name for flag, name in redisNodeFlagsTable if flags & flag]) or b"noflags")
 
 
-#: With more changes than this the runs are found anew.
+#: With more changes than this all runs are computed again.
 SLOTS_CHANGED_MAX = 128
 
 
@@ -953,7 +953,7 @@ def cluster_slots_text(node):
 def cluster_toggle_slot(firsts, lasts, texts, slot):
     """Add a slot to the runs, or take it away if it is in one; the texts of the runs that change become None."""
     i = bisect_right(firsts, slot) - 1              # the run that begins at or before it
-    if i >= 0 and lasts[i] >= slot:                 # it is in there
+    if i >= 0 and lasts[i] >= slot:                 # the slot is in this run
         first, last = firsts[i], lasts[i]
         texts[i] = None
         if first == last:
@@ -1005,7 +1005,7 @@ def clusterGenNodeDescription(node, use_pport):
     elif node.numslots > 0:
         ci += cluster_slots_text(node)
 
-    # Of ourselves also the slots that are on their way.
+    # For ourselves also show the migrating and importing slots.
     if node.flags & CLUSTER_NODE_MYSELF:
         for j in cluster_open_slots():
             if server.cluster.migrating_slots_to[j] is not None:

@@ -85,7 +85,7 @@ def freeClusterLink(link):
     if link.conn is not None:
         connClose(link.conn)
         link.conn = None
-    # C frees them.  The collector is off, and node and link point at each other.
+    # C frees them.  The garbage collector is off, so break the reference cycle of node and link.
     link.sndbuf = bytearray()
     link.rcvbuf = bytearray()
     if link.node is not None:
@@ -100,7 +100,7 @@ def clusterConnAcceptHandler(conn):
         connClose(conn)
         return
 
-    # Which node it is shows in each of its packets.
+    # The header of each packet identifies the node.
     link = createClusterLink(None)
     link.conn = conn
     connSetPrivateData(conn, link)
@@ -112,7 +112,7 @@ MAX_CLUSTER_ACCEPTS_PER_CALL = 1000
 
 def clusterAcceptHandler(el, fd, privdata, mask):
     """A listening socket of the bus is readable."""
-    # An UPDATE may delete keys, so not while they are loaded.
+    # Accept no links while loading, since an UPDATE may delete keys.
     if server.masterhost is None and server.loading:
         return
 
@@ -173,7 +173,7 @@ def markNodeAsFailingIfNeeded(node):
     node.flags |= CLUSTER_NODE_FAIL
     node.fail_time = mstime()
 
-    # A replica does this, too: the masters have decided, it passes it on.
+    # A replica does this, too: it forwards the decision of the masters.
     clusterSendFail(node.name)
     clusterDoBeforeSleep(CLUSTER_TODO_UPDATE_STATE | CLUSTER_TODO_SAVE_CONFIG)
 
@@ -183,14 +183,14 @@ def clearNodeFailureIfNeeded(node):
     now = mstime()
     serverAssert(nodeFailed(node))
 
-    # Nobody takes over for a slave, nor for a master without slots.
+    # No failover happens for a slave or for a master without slots.
     if nodeIsSlave(node) or node.numslots == 0:
         serverLog(LL_NOTICE, "Clear FAIL state for node %.40s: %s is reachable again.", node.name,
                   "replica" if nodeIsSlave(node) else "master without slots")
         node.flags &= ~CLUSTER_NODE_FAIL
         clusterDoBeforeSleep(CLUSTER_TODO_UPDATE_STATE | CLUSTER_TODO_SAVE_CONFIG)
 
-    # A master with slots: its slaves have had two timeouts, and none of them was elected.
+    # A master with slots: its slaves have had two timeouts to be elected, and none was.
     if (nodeIsMaster(node) and node.numslots > 0
             and now - node.fail_time > server.cluster_node_timeout * CLUSTER_FAIL_UNDO_TIME_MULT):
         serverLog(LL_NOTICE, "Clear FAIL state for node %.40s: is reachable again and nobody is serving its slots after "
@@ -233,7 +233,7 @@ def clusterStartHandshake(ip, port, cport):
     if clusterHandshakeInProgress(norm_ip, port, cport):
         return 0, errno.EAGAIN
 
-    # The name is random until its PONG tells the real one.
+    # The name is random until its PONG gives the real one.
     n = createClusterNode(None, CLUSTER_NODE_HANDSHAKE | CLUSTER_NODE_MEET)
     n.ip = norm_ip
     n.port = port
@@ -258,7 +258,7 @@ def clusterProcessGossipSection(hdr, link):
 
         node = clusterLookupNode(g.nodename)
         if node is not None:
-            # Failure reports count only from masters.
+            # Only failure reports of masters count.
             if sender is not None and nodeIsMaster(sender) and node is not myself:
                 if flags & (CLUSTER_NODE_FAIL | CLUSTER_NODE_PFAIL):
                     if clusterNodeAddFailureReport(node, sender):
@@ -267,15 +267,15 @@ def clusterProcessGossipSection(hdr, link):
                 elif clusterNodeDelFailureReport(node, sender):
                     serverLog(LL_VERBOSE, "Node %.40s reported node %.40s is back online.", sender.name, node.name)
 
-            # If nobody doubts that the node is up, a PONG that others got saves us a PING; but not one from the future,
-            # give or take 500 ms.
+            # If there are no failure reports about the node, a PONG that others received saves us a PING; but not a time in the future,
+            # with a tolerance of 500 ms.
             if (not flags & (CLUSTER_NODE_FAIL | CLUSTER_NODE_PFAIL) and node.ping_sent == 0
                     and clusterNodeFailureReportsCount(node) == 0):
                 pongtime = g.pong_received * 1000
                 if pongtime <= server.mstime + 500 and pongtime > node.pong_received:
                     node.pong_received = pongtime
 
-            # We cannot reach it, the sender can, and at another address: try that one.
+            # We cannot reach the node, but the sender can at another address: try that address.
             if (node.flags & (CLUSTER_NODE_FAIL | CLUSTER_NODE_PFAIL) and not flags & CLUSTER_NODE_NOADDR
                     and not flags & (CLUSTER_NODE_FAIL | CLUSTER_NODE_PFAIL)
                     and (node.ip.lower() != g.ip.lower() or node.port != g.port or node.cport != g.cport)):
@@ -287,8 +287,8 @@ def clusterProcessGossipSection(hdr, link):
                 node.cport = g.cport
                 node.flags &= ~CLUSTER_NODE_NOADDR
         elif (sender is not None and not flags & CLUSTER_NODE_NOADDR and not clusterBlacklistExists(g.nodename)):
-            # A new node, with the id that a node we know has told.  Without handshake: another cluster may have taken
-            # over its address meanwhile, and we must not join that one.
+            # Add the node with the id given by a node that we know.  We start no handshake, since another cluster may have taken
+            # over its address meanwhile, and we must not join that cluster.
             node = createClusterNode(g.nodename, flags)
             node.ip = g.ip
             node.port = g.port
@@ -324,7 +324,7 @@ def nodeUpdateAddressIfNeeded(node, link, hdr):
     node.flags &= ~CLUSTER_NODE_NOADDR
     serverLog(LL_WARNING, "Address updated for node %.40s, now %s:%d", node.name, node.ip, node.port)
 
-    # Our master has moved: so does the replication link.
+    # Our master has a new address: reconnect the replication link.
     myself = server.cluster.myself
     if nodeIsSlave(myself) and myself.slaveof is node:
         replicationSetMaster(os.fsdecode(node.ip), node.port)
@@ -354,11 +354,11 @@ def clusterUpdateSlotsConfigWith(sender, senderConfigEpoch, slots):
     myself = server.cluster.myself
     newmaster = None
 
-    # Slots that we lose and still have keys of.  If we stay a master, these keys have to go; a new replica gets all its
+    # The slots that we lose but still have keys of.  If we stay a master, these keys must be deleted; a new replica gets all its
     # data from its master anyway.
     dirty_slots = []
 
-    # If all our slots go to `sender`, which has none but those, it is the new master of our shard.
+    # If `sender` takes all our slots and has only those, it is the new master of our shard.
     migrated_our_slots = 0
     curmaster = myself if nodeIsMaster(myself) else myself.slaveof
 
@@ -366,12 +366,12 @@ def clusterUpdateSlotsConfigWith(sender, senderConfigEpoch, slots):
         serverLog(LL_WARNING, "Discarding UPDATE message about myself.")
         return
 
-    # C: walks all slots, and passes over those that are the sender's already.
+    # C: walks all slots, and skips those that the sender owns already.
     claimed = int.from_bytes(slots, "little")
     sender_slots = bin(claimed).count("1")
     news = claimed & ~int.from_bytes(sender.slots, "little")
     for j in bitmap_slots(news.to_bytes(len(slots), "little")):
-        # Importing: the operator closes it, whatever the epoch.
+        # We are importing the slot: only the operator closes it, whatever the epoch.
         if server.cluster.importing_slots_from[j] is not None:
             continue
 
@@ -389,7 +389,7 @@ def clusterUpdateSlotsConfigWith(sender, senderConfigEpoch, slots):
     if server.cluster_module_flags & CLUSTER_MODULE_FLAG_NO_REDIRECTION:
         return
 
-    # myself.numslots: ADDSLOTS gives slots to a slave, too, and C runs into an assertion then.
+    # myself.numslots is tested, since ADDSLOTS can give slots to a slave, and then an assertion of C fails.
     if (newmaster is not None and curmaster.numslots == 0 and myself.numslots == 0
             and (server.cluster_allow_replica_migration or sender_slots == migrated_our_slots)):
         serverLog(LL_WARNING, "Configuration change detected. Reconfiguring myself as a replica of %.40s", sender.name)
@@ -411,7 +411,7 @@ def clusterProcessPacket(link):
         return 1
     type_ = hdr.type
 
-    # Accepted links do not know their node, so the name in the header counts.
+    # Accepted links have no node, so look the node up by the name in the header.
     sender = clusterLookupNode(hdr.sender)
     senderCurrentEpoch, senderConfigEpoch = clusterProcessPacket_sender(hdr, sender)
 
@@ -425,7 +425,7 @@ def clusterProcessPacket(link):
     if type_ == CLUSTERMSG_TYPE_FAIL:
         clusterProcessPacket_fail(hdr, sender)
     elif type_ == CLUSTERMSG_TYPE_PUBLISH:
-        # Without subscribers the objects need not be made.
+        # Without subscribers do not create the objects.
         if dictSize(server.pubsub_channels) or dictSize(server.pubsub_patterns):
             pubsubPublishMessage(createStringObject(hdr.data.channel), createStringObject(hdr.data.message))
     elif type_ == CLUSTERMSG_TYPE_FAILOVER_AUTH_REQUEST:
@@ -435,7 +435,7 @@ def clusterProcessPacket(link):
     elif type_ == CLUSTERMSG_TYPE_FAILOVER_AUTH_ACK:
         if sender is None:
             return 1
-        # A vote counts if it is of a master with slots, and of this election.
+        # A vote counts if it comes from a master with slots and is for this election.
         if (nodeIsMaster(sender) and sender.numslots > 0
                 and senderCurrentEpoch >= server.cluster.failover_auth_epoch):
             server.cluster.failover_auth_count += 1
@@ -473,7 +473,7 @@ def clusterProcessPacket_sender(hdr, sender):
     if sender is None:
         return 0, 0
 
-    # Any data counts as a sign of life: much PUBLISH traffic may delay the PONGs.
+    # Any data shows that the node is alive: much PUBLISH traffic may delay the PONGs.
     sender.data_received = now
     if nodeInHandshake(sender):
         return 0, 0
@@ -486,7 +486,7 @@ def clusterProcessPacket_sender(hdr, sender):
     sender.repl_offset = hdr.offset
     sender.repl_offset_time = now
 
-    # A manual failover: our master is paused, and this is where its stream ends.
+    # In a manual failover our master is paused, and this is the end of its stream.
     if (server.cluster.mf_end and nodeIsSlave(myself) and myself.slaveof is sender
             and hdr.mflags[0] & CLUSTERMSG_FLAG0_PAUSED and server.cluster.mf_master_offset == -1):
         server.cluster.mf_master_offset = sender.repl_offset
@@ -501,8 +501,8 @@ def clusterProcessPacket_ping(link, hdr, sender):
     myself = server.cluster.myself
     serverLog(LL_DEBUG, "Ping packet received: %s", link.node)
 
-    # A MEET comes to the address that the others use for us, so our end of its socket shows it.  Without any address
-    # yet, a PING must do.
+    # A MEET is sent to the address that the other nodes use for us, so take it from our end of the socket.  While we have
+    # no address, use a PING as well.
     if (hdr.type == CLUSTERMSG_TYPE_MEET or not myself.ip) and server.cluster_announce_ip is None:
         err, ip, _ = connSockName(link.conn)
         ip = os.fsencode(ip)
@@ -511,8 +511,8 @@ def clusterProcessPacket_ping(link, hdr, sender):
             serverLog(LL_WARNING, "IP address for this node updated to %s", myself.ip)
             clusterDoBeforeSleep(CLUSTER_TODO_SAVE_CONFIG)
 
-    # A new node.  Its name, role and master come with the PONG to our PING; the gossip is trusted at once, because MEET
-    # is an order of the operator.
+    # A new node.  The PONG to our PING will give its name, role and master; the gossip is trusted at once, because MEET
+    # is sent by order of the operator.
     if sender is None and hdr.type == CLUSTERMSG_TYPE_MEET:
         node = createClusterNode(None, CLUSTER_NODE_HANDSHAKE)
         node.ip = nodeIp2String(link, hdr.myip)
@@ -535,7 +535,7 @@ def clusterProcessPacket_config(link, hdr, sender, senderConfigEpoch):
     if link.node is not None and not clusterProcessPacket_handshake(link, hdr, sender):
         return 0
 
-    # Slaves that do not want to be elected do not count for the rank of the others, so the flag has to get round.
+    # The flag must be up to date, since slaves with NOFAILOVER do not count for the rank of the others.
     if sender is not None:
         sender.flags &= ~CLUSTER_NODE_NOFAILOVER
         sender.flags |= hdr.flags & CLUSTER_NODE_NOFAILOVER
@@ -547,10 +547,10 @@ def clusterProcessPacket_config(link, hdr, sender, senderConfigEpoch):
     if link.node is not None and hdr.type == CLUSTERMSG_TYPE_PONG:
         clusterProcessPacket_pong(link.node)
 
-    # A packet of our own (we have met our own address) may be older than our role and slots.  C: believes it.
+    # A packet from ourselves (after a MEET of our own address) may be older than our role and slots.  C: accepts it.
     if sender is not None and sender is not myself:
         clusterProcessPacket_role(hdr, sender)
-        # ORDER: after the role, which decides whose slots these are.
+        # ORDER: after the role, which decides which node owns these slots.
         clusterProcessPacket_slots(hdr, sender, senderConfigEpoch)
 
     if (sender is not None and nodeIsMaster(myself) and nodeIsMaster(sender)
@@ -569,14 +569,14 @@ def clusterProcessPacket_handshake(link, hdr, sender):
     """
     node = link.node
     if nodeInHandshake(node):
-        # Gossip of this packet may have added it just now.  C: an assertion.
+        # The gossip of this packet may have just added it.  C: an assertion.
         if sender is None:
             sender = clusterLookupNode(hdr.sender)
         if sender is not None:
             serverLog(LL_VERBOSE, "Handshake: we already know node %.40s, updating the address if needed.", sender.name)
             if nodeUpdateAddressIfNeeded(sender, link, hdr):
                 clusterDoBeforeSleep(CLUSTER_TODO_SAVE_CONFIG | CLUSTER_TODO_UPDATE_STATE)
-            clusterDelNode(node)                    # and the link with it
+            clusterDelNode(node)                    # this also frees the link
             return 0
 
         clusterRenameNode(node, hdr.sender)
@@ -587,7 +587,7 @@ def clusterProcessPacket_handshake(link, hdr, sender):
             node.flags &= ~CLUSTER_NODE_SLAVE
         clusterDoBeforeSleep(CLUSTER_TODO_SAVE_CONFIG)
     elif node.name != hdr.sender:
-        # Somebody else lives there now.
+        # Another node has this address now.
         serverLog(LL_DEBUG, "PONG contains mismatching sender ID. About node %.40s added %d ms ago, having flags %d",
                   node.name, mstime() - node.ctime, node.flags)
         node.flags |= CLUSTER_NODE_NOADDR
@@ -606,7 +606,7 @@ def clusterProcessPacket_pong(node):
     node.pong_received = mstime()
     node.ping_sent = 0
 
-    # PFAIL is our own opinion, FAIL is that of the majority.
+    # PFAIL is set by each node alone, FAIL by agreement of the majority.
     if nodeTimedOut(node):
         node.flags &= ~CLUSTER_NODE_PFAIL
         clusterDoBeforeSleep(CLUSTER_TODO_SAVE_CONFIG | CLUSTER_TODO_UPDATE_STATE)
@@ -622,7 +622,7 @@ def clusterProcessPacket_role(hdr, sender):
 
     master = clusterLookupNode(hdr.slaveof)
     if nodeIsMaster(sender):
-        # A master has become a slave.
+        # A master was turned into a slave.
         clusterDelNodeSlots(sender)
         sender.flags &= ~(CLUSTER_NODE_MASTER | CLUSTER_NODE_MIGRATE_TO)
         sender.flags |= CLUSTER_NODE_SLAVE
@@ -642,13 +642,13 @@ def clusterProcessPacket_slots(hdr, sender, senderConfigEpoch):
     if sender_master is None or sender_master.slots == hdr.myslots:
         return
 
-    # 1) A master claims slots that we think of as free or another's.
+    # 1) A master claims slots that are free or owned by another node in our view.
     if nodeIsMaster(sender):
         clusterUpdateSlotsConfigWith(sender, senderConfigEpoch, hdr.myslots)
 
-    # 2) It claims a slot that a node with a newer epoch has taken: tell it.  The new owner would do that with its next
+    # 2) It claims a slot that a node with a newer epoch owns: send it an UPDATE.  The owner would inform it by its next
     #    PING, but after a partition the two may be unable to reach each other.
-    #    C: the first slot decides whom the UPDATE is about, the other owners have to wait for the next packet.
+    #    C: sends one UPDATE, about the owner of the first such slot; the other owners wait for the next packet.
     j = bitmap_newer_owner(hdr.myslots, senderConfigEpoch, sender)
     if j != -1:
         owner = server.cluster.slots[j]
@@ -682,7 +682,7 @@ def clusterProcessPacket_mfstart(link, sender):
     server.cluster.mf_slave = sender
     pauseClients(now + CLUSTER_MF_TIMEOUT * CLUSTER_MF_PAUSE_MULT, CLIENT_PAUSE_WRITE)
     serverLog(LL_WARNING, "Manual failover requested by replica %.40s.", sender.name)
-    # At once, not with the next cron: the PING carries the offset at which the writers were stopped.
+    # Send the PING at once, not in the next cron: it carries the offset at which the writers were stopped.
     clusterSendPing(link, CLUSTERMSG_TYPE_PING)
 
 
@@ -694,7 +694,7 @@ def clusterProcessPacket_update(hdr, sender):
     n = clusterLookupNode(nodecfg.nodename)
     if n is None or n.configEpoch >= nodecfg.configEpoch:
         return                                      # nothing new
-    if n is server.cluster.myself:                  # C: takes the epoch, makes us a master, and discards the rest
+    if n is server.cluster.myself:                  # C: sets the epoch, makes us a master, and discards the rest
         serverLog(LL_WARNING, "Discarding UPDATE message about myself.")
         return
 
@@ -743,13 +743,13 @@ def clusterLinkConnectHandler(conn):
 
     connSetReadHandler(conn, clusterReadHandler)
 
-    # PING at once, or the failure detector would count the time until the next one.  MEET makes the other node add us.
+    # Send a PING at once, or the failure detector would count the time until the next one.  MEET makes the other node add us.
     old_ping_sent = node.ping_sent
     clusterSendPing(link, CLUSTERMSG_TYPE_MEET if node.flags & CLUSTER_NODE_MEET else CLUSTERMSG_TYPE_PING)
     if old_ping_sent:
-        # A PING was pending when the old link was lost: it still is, since then.
+        # A PING was pending when the old link was lost: keep its time.
         node.ping_sent = old_ping_sent
-    # Without a PONG nothing more is sent to it; with one, PING will do.
+    # Without a PONG nothing more is sent to the node; after the PONG we send PINGs.
     node.flags &= ~CLUSTER_NODE_MEET
 
     serverLog(LL_DEBUG, "Connecting with Node %.40s at %s:%d", node.name, node.ip, node.cport)
@@ -790,7 +790,7 @@ def clusterReadHandler(conn):
         if rcvbuflen > 8 and rcvbuflen == totlen:
             try:
                 alive = clusterProcessPacket(link)
-            except Exception:                       # a bug of ours: that peer pays, not the server
+            except Exception:                       # a bug of ours closes this link, but does not stop the server
                 serverLogRaw(LL_WARNING, "Unexpected exception in the cluster bus: " + traceback.format_exc())
                 handleLinkIOError(link)
                 return
@@ -826,14 +826,14 @@ def clusterBuildMessageHdr(type_):
     """Return a clusterMsg with all that each packet says of its sender."""
     myself = server.cluster.myself
 
-    # A slave shows the slots and the epoch of its master; by its flags the receiver knows that they are not its own.
+    # A slave sends the slots and the epoch of its master; its flags show that they are not its own.
     master = myself.slaveof if nodeIsSlave(myself) and myself.slaveof is not None else myself
 
     hdr = clusterMsg()
     hdr.type = type_
     hdr.sender = myself.name
 
-    # Empty: the receiver takes the address that it sees.
+    # Empty: the receiver takes the address of the socket.
     if server.cluster_announce_ip is not None:
         hdr.myip = os.fsencode(server.cluster_announce_ip)[:NET_IP_STR_LEN - 1]
 
@@ -882,7 +882,7 @@ def clusterSendPing(link, type_):
     least 8 packets; with a tenth of the nodes in each, a node in PFAIL is reported by about 80 % of the masters.
     """
     gossipcount = 0
-    # Ourselves and the receiver are left out.
+    # The sender and the receiver are not in the gossip.
     freshnodes = dictSize(server.cluster.nodes) - 2
     wanted = dictSize(server.cluster.nodes) // 10
     if wanted < 3:
@@ -890,7 +890,7 @@ def clusterSendPing(link, type_):
     if wanted > freshnodes:
         wanted = freshnodes
 
-    # All nodes in PFAIL come on top, so that FAIL is agreed on soon.
+    # All nodes in PFAIL are added, so that FAIL is agreed on soon.
     pfail_wanted = server.cluster.stats_pfail_nodes
 
     if link.node is not None and type_ == CLUSTERMSG_TYPE_PING:
@@ -903,16 +903,16 @@ def clusterSendPing(link, type_):
         maxiterations -= 1
         this = dictGetRandomKey(server.cluster.nodes).val
 
-        # The header is all about us.
+        # The header already describes ourselves.
         if this is server.cluster.myself:
             continue
-        # These come below.
+        # Nodes in PFAIL are added below.
         if this.flags & CLUSTER_NODE_PFAIL:
             continue
-        # Not in handshake, not without address, not disconnected ones that serve no slots.
+        # Skip nodes in handshake, without address, or disconnected without slots.
         if (this.flags & (CLUSTER_NODE_HANDSHAKE | CLUSTER_NODE_NOADDR)
                 or (this.link is None and this.numslots == 0)):
-            freshnodes -= 1                         # not quite right, but it ends the search sooner
+            freshnodes -= 1                         # not exact, but it ends the search sooner
             continue
         if clusterNodeIsInGossipSection(hdr, gossipcount, this):
             continue

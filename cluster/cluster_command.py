@@ -112,7 +112,7 @@ def clusterReplyMultiBulkSlots(c):
     """CLUSTER SLOTS -> array of [first slot, last slot, [ip, port, id] of the master, of each replica ...]"""
     use_pport = client_uses_pport(c)
     parts = {}
-    # C: walks the slots.  No two runs begin with the same slot, so the sort never compares nodes.
+    # C: walks the slots.  All runs begin with different slots, so the sort never compares nodes.
     runs = sorted([(start, end, n) for n in cluster_nodes() if n.numslots for start, end in bitmap_runs(n.slots)])
     addReplyArrayLen(c, len(runs))
     addReplyProto(c, b"".join([addNodeReplyForClusterSlot(n, start, end, use_pport, parts) for start, end, n in runs]))
@@ -232,7 +232,7 @@ def clusterCommand_addslots(c):
         slots.add(slot)
 
     for j in sorted(slots):
-        # The owner of a slot does not import it.
+        # A node does not import a slot that it owns.
         if server.cluster.importing_slots_from[j] is not None:
             server.cluster.importing_slots_from[j] = None
         retval = clusterDelSlot(j) if del_ else clusterAddSlot(server.cluster.myself, j)
@@ -290,13 +290,13 @@ def clusterCommand_setslot(c):
 def clusterCommand_setslot_node(c, slot, n):
     """SETSLOT slot NODE id: the end of a migration -> 1, or 0 after an error reply."""
     myself = server.cluster.myself
-    # What we still have of it would be lost.
+    # Keys of the slot that we still have would be lost.
     if server.cluster.slots[slot] is myself and n is not myself:
         if countKeysInSlot(slot) != 0:
             addReplyErrorFormat(c, b"Can't assign hashslot %d to a different node while I still hold keys for this "
                                    b"hash slot.", slot)
             return 0
-    # The last key has gone: it does not migrate any more.
+    # The last key has been moved: the slot is no longer migrating.
     if countKeysInSlot(slot) == 0 and server.cluster.migrating_slots_to[slot] is not None:
         server.cluster.migrating_slots_to[slot] = None
 
@@ -304,8 +304,8 @@ def clusterCommand_setslot_node(c, slot, n):
     clusterAddSlot(n, slot)
 
     if n is myself and server.cluster.importing_slots_from[slot] is not None:
-        # A new epoch, or the others would not believe that it is ours.  Taken without consensus, since a reshard closes
-        # many slots; should somebody else take the same one, the collision is resolved later.
+        # Take a new epoch, or the others would not accept us as the owner.  It is taken without consensus, since a reshard closes
+        # many slots; if another node takes the same one, the collision is resolved later.
         if clusterBumpConfigEpochWithoutConsensus() == C_OK:
             serverLog(LL_WARNING, "configEpoch updated after importing slot %d", slot)
         server.cluster.importing_slots_from[slot] = None
@@ -439,7 +439,7 @@ def clusterCommand_replicate(c):
     if nodeIsSlave(n):
         addReplyError(c, b"I can only replicate a master, not a replica.")
         return
-    # A slave may change its master as it likes.  C: one with slots, by ADDSLOTS, runs into an assertion.
+    # A slave may always change its master.  C: an assertion fails for a slave with slots (from ADDSLOTS).
     if myself.numslots != 0 or (nodeIsMaster(myself) and dictSize(server.db[0].dict) != 0):
         addReplyError(c, b"To set a master the node must be empty and without assigned slots.")
         return
@@ -497,12 +497,12 @@ def clusterCommand_failover(c):
     server.cluster.mf_end = mstime() + CLUSTER_MF_TIMEOUT
 
     if takeover:
-        # Nobody is asked: a new epoch, the master's slots, and everybody is told.
+        # TAKEOVER needs no votes: take a new epoch and the master's slots, and inform all nodes.
         serverLog(LL_WARNING, "Taking over the master (user request).")
         clusterBumpConfigEpochWithoutConsensus()
         clusterFailoverReplaceYourMaster()
     elif force:
-        # The master is not asked for its offset; the masters are asked for their votes.
+        # FORCE does not ask the master for its offset, but the masters still vote.
         serverLog(LL_WARNING, "Forced failover user request accepted.")
         server.cluster.mf_can_start = 1
     else:
@@ -531,7 +531,7 @@ def clusterCommand_set_config_epoch(c):
         serverLog(LL_WARNING, "configEpoch set to %d via CLUSTER SET-CONFIG-EPOCH", myself.configEpoch)
         if server.cluster.currentEpoch < epoch:
             server.cluster.currentEpoch = epoch
-        # No fsync: should it be lost, the collision of epochs is resolved like any other.
+        # No fsync: if the epoch is lost, the collision is resolved like any other.
         clusterDoBeforeSleep(CLUSTER_TODO_UPDATE_STATE | CLUSTER_TODO_SAVE_CONFIG)
         addReply(c, shared.ok)
 
@@ -547,7 +547,7 @@ def clusterCommand_reset(c):
             addReplyErrorObject(c, shared.syntaxerr)
             return
 
-    # A slave's data is its master's; a master's would be lost.
+    # A slave can be flushed, since its master has the data; a master's data would be lost.
     if nodeIsMaster(server.cluster.myself) and dictSize(c.db.dict) != 0:
         addReplyError(c, b"CLUSTER RESET can't be called with master nodes containing keys")
         return
@@ -641,10 +641,10 @@ def getNodeByQuery(c, cmd, argv, argc):
     if server.cluster_module_flags & CLUSTER_MODULE_FLAG_NO_REDIRECTION:
         return myself, 0, CLUSTER_REDIR_NONE
 
-    # Everything is looked at as if it were EXEC: the commands that it has queued, or this one.
+    # Check every command as if it were EXEC: the queued commands, or only this one.
     if cmd.proc is execCommand:
         if not c.flags & CLIENT_MULTI:
-            return myself, 0, CLUSTER_REDIR_NONE    # it will only get an error
+            return myself, 0, CLUSTER_REDIR_NONE    # EXEC will only return an error
         commands = c.mstate.commands
     else:
         mc = multiCmd()
@@ -653,7 +653,7 @@ def getNodeByQuery(c, cmd, argv, argc):
         mc.cmd = cmd
         commands = (mc,)
 
-    # All keys must be of one slot.
+    # All keys must be in one slot.
     for mc in commands:
         margv = mc.argv
         for index in getKeysFromCommand(mc.cmd, margv, mc.argc):
@@ -664,10 +664,10 @@ def getNodeByQuery(c, cmd, argv, argc):
                 firstkey = thiskey
                 slot = thisslot
                 n = srv_cluster.slots[slot]
-                # The state of the cluster is about to fail for that, but has not been updated yet.
+                # The cluster state will change to fail because of this, but has not been updated yet.
                 if n is None:
                     return None, 0, CLUSTER_REDIR_DOWN_UNBOUND
-                # A slot on its way: served only if all keys are here.
+                # The slot is migrating or importing: the command is served only if all keys are here.
                 if n is myself and srv_cluster.migrating_slots_to[slot] is not None:
                     migrating_slot = 1
                 elif srv_cluster.importing_slots_from[slot] is not None:
@@ -680,7 +680,7 @@ def getNodeByQuery(c, cmd, argv, argc):
             if (migrating_slot or importing_slot) and lookupKeyRead(server.db[0], thiskey) is None:
                 missing_keys += 1
 
-    # No keys: any node will do.
+    # Without keys any node can serve the command.
     if n is None:
         return myself, slot, CLUSTER_REDIR_NONE
 
@@ -690,20 +690,20 @@ def getNodeByQuery(c, cmd, argv, argc):
         if cmd.flags & CMD_WRITE:
             return None, 0, CLUSTER_REDIR_DOWN_RO_STATE
 
-    # MIGRATE moves the keys of an open slot, whether they are here or not.
+    # MIGRATE works on an open slot whether the keys are here or not.
     if (migrating_slot or importing_slot) and cmd.proc is migrateCommand:
         return myself, slot, CLUSTER_REDIR_NONE
 
     if migrating_slot and missing_keys:
         return srv_cluster.migrating_slots_to[slot], slot, CLUSTER_REDIR_ASK
 
-    # The client comes from there.  If only some of its keys have, it has to wait until all have.
+    # The client was redirected here by ASK.  If only some of the keys are here, it must try again when all are.
     if importing_slot and (c.flags & CLIENT_ASKING or cmd.flags & CMD_ASKING):
         if multiple_keys and missing_keys:
             return None, slot, CLUSTER_REDIR_UNSTABLE
         return myself, slot, CLUSTER_REDIR_NONE
 
-    # A replica serves the reads of clients that have said READONLY.
+    # A replica serves the read commands of clients that sent READONLY.
     is_write_command = (c.cmd.flags & CMD_WRITE
                         or (c.cmd.proc is execCommand and c.mstate.cmd_flags & CMD_WRITE))
     if c.flags & CLIENT_READONLY and not is_write_command and nodeIsSlave(myself) and myself.slaveof is n:
@@ -741,19 +741,19 @@ def clusterRedirectBlockedClientIfNeeded(c):
     if not c.flags & CLIENT_BLOCKED or c.btype not in (BLOCKED_LIST, BLOCKED_ZSET, BLOCKED_STREAM, BLOCKED_MODULE):
         return 0
 
-    # Reads may be allowed while the cluster fails, but what it waits for is a write.
+    # Reads may be allowed while the cluster is down, but a write is needed to unblock the client.
     if server.cluster.state == CLUSTER_FAIL:
         clusterRedirectClient(c, None, 0, CLUSTER_REDIR_DOWN_STATE)
         return 1
 
-    # All its keys are of one slot, so the first will do.
+    # All its keys are in one slot, so check the first one.
     di = dictGetIterator(c.bpop.keys)
     de = dictNext(di)
     if de is not None:
         slot = keyHashSlot(de.key.ptr)
         node = server.cluster.slots[slot]
 
-        # It reads, and we are the replica of the slot's owner.
+        # The client reads, and we are a replica of the slot's owner.
         if (c.flags & CLIENT_READONLY and not c.lastcmd.flags & CMD_WRITE and nodeIsSlave(myself)
                 and myself.slaveof is node):
             node = myself

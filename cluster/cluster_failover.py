@@ -54,7 +54,7 @@ from server.server_h import C_ERR, LL_DEBUG, LL_WARNING, REPL_STATE_CONNECTED, s
 def clusterRequestFailoverAuth():
     """Ask all nodes for their vote.  Only masters answer, but the slaves learn the new epoch, too."""
     hdr = clusterBuildMessageHdr(CLUSTERMSG_TYPE_FAILOVER_AUTH_REQUEST)
-    # A manual failover: vote although the master is up.
+    # In a manual failover the masters vote although the master is up.
     if server.cluster.mf_end:
         hdr.mflags = bytes((hdr.mflags[0] | CLUSTERMSG_FLAG0_FORCEACK, 0, 0))
     clusterBroadcastMessage(clusterMsg_pack(hdr))
@@ -87,11 +87,11 @@ def clusterSendFailoverAuthIfNeeded(node, request):
     requestConfigEpoch = request.configEpoch
     force_ack = request.mflags[0] & CLUSTERMSG_FLAG0_FORCEACK
 
-    # Masters with slots vote: they are what `size` counts.
+    # Only masters with slots vote: `size` counts these.
     if nodeIsSlave(myself) or myself.numslots == 0:
         return
 
-    # An old request.  It cannot be ahead of us: our currentEpoch has followed its header.
+    # Refuse an old request.  A newer one is not possible: our currentEpoch was updated from its header.
     if requestCurrentEpoch < server.cluster.currentEpoch:
         serverLog(LL_WARNING, "Failover auth denied to %.40s: reqEpoch (%d) < curEpoch(%d)", node.name,
                   requestCurrentEpoch, server.cluster.currentEpoch)
@@ -102,7 +102,7 @@ def clusterSendFailoverAuthIfNeeded(node, request):
                   server.cluster.currentEpoch)
         return
 
-    # It must be a slave, and its master must be down, unless the operator wants it.
+    # The node must be a slave, and its master must be down, unless this is a manual failover.
     if nodeIsMaster(node) or master is None or (not nodeFailed(master) and not force_ack):
         if nodeIsMaster(node):
             serverLog(LL_WARNING, "Failover auth denied to %.40s: it is a master node", node.name)
@@ -112,13 +112,13 @@ def clusterSendFailoverAuthIfNeeded(node, request):
             serverLog(LL_WARNING, "Failover auth denied to %.40s: its master is up", node.name)
         return
 
-    # The winner of the last election about this master must have had time to tell everybody.
+    # The winner of the last election for this master must have had time to inform all nodes.
     if mstime() - master.voted_time < server.cluster_node_timeout * 2:
         serverLog(LL_WARNING, "Failover auth denied to %.40s: can't vote about this master before %d milliseconds",
                   node.name, server.cluster_node_timeout * 2 - (mstime() - master.voted_time))
         return
 
-    # The slots that it claims may have moved on, to a newer epoch.
+    # Refuse if a slot that it claims has an owner with a newer epoch.
     j = bitmap_newer_owner(request.myslots, requestConfigEpoch)
     if j != -1:
         serverLog(LL_WARNING, "Failover auth denied to %.40s: slot %d epoch (%d) > reqEpoch (%d)", node.name, j,
@@ -196,14 +196,14 @@ def clusterFailoverReplaceYourMaster():
         clusterDelSlot(j)
         clusterAddSlot(myself, j)
 
-    # 3) ORDER: on disk before anybody hears of it.
+    # 3) ORDER: save the configuration before it is announced.
     clusterUpdateState()
     clusterSaveConfigOrDie(1)
 
-    # 4) Tell all.
+    # 4) Inform all nodes.
     clusterBroadcastPong(CLUSTER_BROADCAST_ALL)
 
-    # 5) If the operator wanted it, that is done.
+    # 5) End the manual failover, if there is one.
     resetManualFailover()
 
 
@@ -216,13 +216,13 @@ def clusterHandleSlaveFailover():
 
     server.cluster.todo_before_sleep &= ~CLUSTER_TODO_HANDLE_FAILOVER
 
-    # How long an attempt lives, and when the next one begins.
+    # The time that an attempt may take, and the time until the next one.
     auth_timeout = server.cluster_node_timeout * 2
     if auth_timeout < 2000:
         auth_timeout = 2000
     auth_retry_time = auth_timeout * 2
 
-    # Is there a reason at all?
+    # Check the preconditions of a failover.
     if (nodeIsMaster(myself) or myself.slaveof is None
             or (not nodeFailed(myself.slaveof) and not manual_failover)
             or (server.cluster_slave_no_failover and not manual_failover)
@@ -230,17 +230,17 @@ def clusterHandleSlaveFailover():
         server.cluster.cant_failover_reason = CLUSTER_CANT_FAILOVER_NONE
         return
 
-    # How old is our data?  ms
+    # Compute the age of our data, in ms.
     if server.repl_state == REPL_STATE_CONNECTED:
         data_age = (server.unixtime - server.master.lastinteraction) * 1000
     else:
         data_age = (server.unixtime - server.repl_down_since) * 1000
 
-    # Until the master was flagged as FAIL it was down for a timeout anyway.
+    # Subtract the timeout that passes before any master is flagged as FAIL.
     if data_age > server.cluster_node_timeout:
         data_age -= server.cluster_node_timeout
 
-    # Too old?  The operator may know better.
+    # Check that our data is not too old.  A manual failover skips this check.
     if (server.cluster_slave_validity_factor
             and data_age > (server.repl_ping_slave_period * 1000
                             + server.cluster_node_timeout * server.cluster_slave_validity_factor)):
@@ -248,16 +248,16 @@ def clusterHandleSlaveFailover():
             clusterLogCantFailover(CLUSTER_CANT_FAILOVER_DATA_AGE)
             return
 
-    # The last attempt is over: plan a new one.
+    # The last attempt has expired: schedule a new one.
     if auth_age > auth_retry_time:
         server.cluster.failover_auth_time = (
             mstime()
-            + 500                                   # let the FAIL get round
-            + random.randrange(500))                # two slaves shall not ask at once
+            + 500                                   # wait until the FAIL has reached all nodes
+            + random.randrange(500))                # so that two slaves do not ask at once
         server.cluster.failover_auth_count = 0
         server.cluster.failover_auth_sent = 0
         server.cluster.failover_auth_rank = clusterGetSlaveRank()
-        # Who has less data comes later.
+        # Slaves with less data wait longer.
         server.cluster.failover_auth_time += server.cluster.failover_auth_rank * 1000
         if server.cluster.mf_end:
             server.cluster.failover_auth_time = mstime()
@@ -266,11 +266,11 @@ def clusterHandleSlaveFailover():
         serverLog(LL_WARNING, "Start of election delayed for %d milliseconds (rank #%d, offset %d).",
                   server.cluster.failover_auth_time - mstime(), server.cluster.failover_auth_rank,
                   replicationGetSlaveOffset())
-        # Our offset, for the rank of the others.
+        # Send our offset, so that the other slaves can compute their rank.
         clusterBroadcastPong(CLUSTER_BROADCAST_LOCAL_SLAVES)
         return
 
-    # Their offsets may have come meanwhile.
+    # Offsets of the other slaves may have arrived meanwhile: update our rank.
     if server.cluster.failover_auth_sent == 0 and server.cluster.mf_end == 0:
         newrank = clusterGetSlaveRank()
         if newrank > server.cluster.failover_auth_rank:
@@ -309,7 +309,7 @@ def clusterHandleSlaveFailover():
 # -----------------------------------------------------------------------------
 # CLUSTER slave migration
 #
-# A slave of a master that has several moves to an orphaned master, one that has lost its last working slave.
+# A slave of a master with several slaves moves to an orphaned master, one that has lost its last working slave.
 # -----------------------------------------------------------------------------
 
 def clusterHandleSlaveMigration(max_slaves):
@@ -322,7 +322,7 @@ def clusterHandleSlaveMigration(max_slaves):
     mymaster = myself.slaveof
     target = None
 
-    # Step 1: not while the cluster fails.
+    # Step 1: do not migrate while the cluster is in fail state.
     if server.cluster.state != CLUSTER_OK:
         return
 
@@ -336,13 +336,13 @@ def clusterHandleSlaveMigration(max_slaves):
         return
 
     # Step 3: find the target, and the slave with the smallest id among those that could go.  Two may go at once if their
-    # views differ; that does no harm.
+    # views differ; this is harmless.
     candidate = myself
     for node in cluster_nodes():
         okslaves = 0
         is_orphaned = 1
 
-        # Only a working master that had slaves, or has taken over from one that had.
+        # A target is a working master that had slaves, or that has taken over from a master that had.
         if nodeIsSlave(node) or nodeFailed(node):
             is_orphaned = 0
         if not node.flags & CLUSTER_NODE_MIGRATE_TO:
@@ -365,7 +365,7 @@ def clusterHandleSlaveMigration(max_slaves):
                 if slave.name < candidate.name:
                     candidate = slave
 
-    # Step 4: not before it was orphaned for a while: its own slaves may only be late to tell that they follow it.
+    # Step 4: migrate only if the master was orphaned for some time: the packets of its own slaves may only be late.
     if (target is not None and candidate is myself
             and mstime() - target.orphaned_time > CLUSTER_SLAVE_MIGRATION_DELAY
             and not server.cluster_module_flags & CLUSTER_MODULE_FLAG_NO_FAILOVER):
@@ -378,15 +378,15 @@ def clusterHandleSlaveMigration(max_slaves):
 #
 # 1) CLUSTER FAILOVER on the slave: mf_end = now + 5 s, MFSTART to the master.
 # 2) The master stops its writers for 10 s, sets mf_end and mf_slave, and PINGs the slave again and again, flagged PAUSED.
-# 3) The slave takes the offset of such a packet for the end of the stream, and waits until it has applied it.
+# 3) The slave takes the offset of such a packet as the end of the stream, and waits until it has applied the stream up to there.
 # 4) Then mf_can_start is set, and the election begins without delay, flagged FORCEACK, as the master is up.
-# No acknowledged write is lost that way.  Whatever the end, resetManualFailover lets the writers go on.
+# No acknowledged write is lost that way.  In every case resetManualFailover unpauses the writers.
 # -----------------------------------------------------------------------------
 
 def resetManualFailover():
     """End a manual failover, on master or slave; also the start value of its fields."""
     if server.cluster.mf_slave is not None:
-        unpauseClients()                            # we were the master
+        unpauseClients()                            # we were the paused master
     server.cluster.mf_end = 0
     server.cluster.mf_can_start = 0
     server.cluster.mf_slave = None
@@ -403,7 +403,7 @@ def clusterHandleManualFailover():
     """One step of a manual failover on the slave."""
     if server.cluster.mf_end == 0:
         return
-    # From here on clusterHandleSlaveFailover does it.
+    # clusterHandleSlaveFailover does the rest.
     if server.cluster.mf_can_start:
         return
     if server.cluster.mf_master_offset == -1:
@@ -434,8 +434,8 @@ def clusterCron():
     myself = server.cluster.myself
     update_state = 0
     orphaned_masters = 0               # masters without a working slave
-    max_slaves = 0                     # of one master, working ones
-    this_slaves = 0                    # of our master
+    max_slaves = 0                     # the maximum of working slaves of one master
+    this_slaves = 0                    # working slaves of our master
     _clusterCron_iteration += 1
 
     clusterCron_announce_ip()
@@ -444,7 +444,7 @@ def clusterCron():
     if not _clusterCron_iteration % 10:
         clusterCron_ping_random()
 
-    # Which nodes fail, and who could use a slave more?
+    # Find the nodes that fail, and the masters that need a slave.
     for node in cluster_nodes():
         if node.flags & (CLUSTER_NODE_MYSELF | CLUSTER_NODE_NOADDR | CLUSTER_NODE_HANDSHAKE):
             continue
@@ -461,7 +461,7 @@ def clusterCron():
         if clusterCron_check_node(node):
             update_state = 1
 
-    # A slave that was started again, or whose master's address was not known.
+    # Start the replication of a slave that was restarted, or that did not know its master's address before.
     if (nodeIsSlave(myself) and server.masterhost is None and myself.slaveof is not None
             and nodeHasAddr(myself.slaveof)):
         replicationSetMaster(os.fsdecode(myself.slaveof.ip), myself.slaveof.port)
@@ -471,7 +471,7 @@ def clusterCron():
         clusterHandleManualFailover()
         if not server.cluster_module_flags & CLUSTER_MODULE_FLAG_NO_FAILOVER:
             clusterHandleSlaveFailover()
-        # Pointless if nobody has two slaves.
+        # Migration needs a master with at least two slaves.
         if (orphaned_masters and max_slaves >= 2 and this_slaves == max_slaves
                 and server.cluster_allow_replica_migration):
             clusterHandleSlaveMigration(max_slaves)
@@ -490,7 +490,7 @@ def clusterCron_announce_ip():
     if curr_ip is not None:
         server.cluster.myself.ip = os.fsencode(curr_ip)[:NET_IP_STR_LEN - 1]
     else:
-        server.cluster.myself.ip = b""              # the next PING tells
+        server.cluster.myself.ip = b""              # the next PING sets it
 
 
 def clusterCron_connect():
@@ -517,7 +517,7 @@ def clusterCron_connect():
             connSetPrivateData(link.conn, link)
             src_addr = server.bindaddr[0] if server.bindaddr_count else None     # NET_FIRST_BIND_ADDR
             if connConnect(link.conn, os.fsdecode(node.ip), node.cport, src_addr, clusterLinkConnectHandler) == C_ERR:
-                # It failed at once, so no PING was ever sent.  As if one had been, or the node could never fail.
+                # The connection failed at once, so no PING was sent.  Set ping_sent all the same, or the node could never be in PFAIL.
                 if node.ping_sent == 0:
                     node.ping_sent = mstime()
                 serverLog(LL_DEBUG, "Unable to connect to Cluster Node [%s]:%d -> %s", node.ip, node.cport, server.neterr)
@@ -548,7 +548,7 @@ def clusterCron_check_node(node):
     """PING a node if it is time, close a link that is dead, set PFAIL -> 1 if PFAIL was set."""
     now = mstime()
 
-    # Silent for half a timeout: perhaps only the connection is broken.  Once a timeout, try a new one.
+    # No PONG and no data for half a timeout: perhaps only the connection is broken.  Reconnect at most once per timeout.
     ping_delay = now - node.ping_sent
     data_delay = now - node.data_received
     if (node.link is not None
@@ -558,19 +558,19 @@ def clusterCron_check_node(node):
             and data_delay > server.cluster_node_timeout // 2):
         freeClusterLink(node.link)
 
-    # No news for half a timeout, and nothing asked: ask.
+    # No PONG for half a timeout, and no PING pending: send one.
     if (node.link is not None and node.ping_sent == 0
             and now - node.pong_received > server.cluster_node_timeout // 2):
         clusterSendPing(node.link, CLUSTERMSG_TYPE_PING)
         return 0
 
-    # We are a master, and this slave waits for the end of our stream.
+    # We are a master in a manual failover: PING the slave all the time, since it needs our offset.
     if (server.cluster.mf_end and nodeIsMaster(server.cluster.myself)
             and server.cluster.mf_slave is node and node.link is not None):
         clusterSendPing(node.link, CLUSTERMSG_TYPE_PING)
         return 0
 
-    # Any data is a sign of life, as much traffic may delay a PONG.
+    # Any data shows that the node is alive, as much traffic may delay a PONG.
     if node.ping_sent == 0:
         return 0
     node_delay = ping_delay if ping_delay < data_delay else data_delay
@@ -591,13 +591,13 @@ def clusterBeforeSleep():
     server.cluster.todo_before_sleep = 0
 
     if flags & CLUSTER_TODO_HANDLE_MANUALFAILOVER:
-        # At once rather than with the next cron, as the writers are waiting.
+        # Start at once instead of in the next cron, since the writers are paused.
         if nodeIsSlave(server.cluster.myself):
             clusterHandleManualFailover()
             if not server.cluster_module_flags & CLUSTER_MODULE_FLAG_NO_FAILOVER:
                 clusterHandleSlaveFailover()
     elif flags & CLUSTER_TODO_HANDLE_FAILOVER:
-        # There may be enough votes now.
+        # The votes may now be sufficient.
         clusterHandleSlaveFailover()
 
     if flags & CLUSTER_TODO_UPDATE_STATE:

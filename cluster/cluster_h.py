@@ -42,11 +42,11 @@ CLUSTER_NODE_SLAVE = 2
 CLUSTER_NODE_PFAIL = 4             # we cannot reach it
 CLUSTER_NODE_FAIL = 8              # the majority of the masters cannot reach it
 CLUSTER_NODE_MYSELF = 16
-CLUSTER_NODE_HANDSHAKE = 32        # its id is not known yet, ours is random
+CLUSTER_NODE_HANDSHAKE = 32        # its id is not known yet, the name is random
 CLUSTER_NODE_NOADDR = 64           # its address is not known
 CLUSTER_NODE_MEET = 128            # the first packet to it is a MEET
 CLUSTER_NODE_MIGRATE_TO = 256      # a master that replicas may migrate to
-CLUSTER_NODE_NOFAILOVER = 512      # a slave that does not want to be elected
+CLUSTER_NODE_NOFAILOVER = 512      # a slave that must not be elected
 CLUSTER_NODE_NULL_NAME = b"\0" * CLUSTER_NAMELEN
 
 # clusterState.cant_failover_reason
@@ -96,8 +96,8 @@ class clusterLink:
         self.ctime = 0             # creation
         self.conn = None           # connection; None once the link is freed
         self.sndbuf = bytearray()  # packets to send
-        self.rcvbuf = bytearray()  # the packet that arrives
-        self.node = None           # clusterNode of a link that we opened; None where we accepted
+        self.rcvbuf = bytearray()  # the packet being received
+        self.node = None           # clusterNode of a link that we opened; None for an accepted one
 
     def __repr__(self):
         return "<clusterLink to %r>" % (self.node,)
@@ -109,7 +109,7 @@ class clusterNodeFailReport:
 
     def __init__(self):
         self.node = None           # the clusterNode that reports
-        self.time = 0              # its last report
+        self.time = 0              # time of its last report
 
 
 class clusterNode:
@@ -135,8 +135,8 @@ class clusterNode:
         self.data_received = 0     # when any packet came
         self.fail_time = 0         # when the FAIL flag was set
         self.voted_time = 0        # our last vote for a slave of this master
-        self.repl_offset_time = 0  # when repl_offset came
-        self.orphaned_time = 0     # since when this master has no good slave
+        self.repl_offset_time = 0  # when repl_offset was received
+        self.orphaned_time = 0     # time since which this master has no working slave
         self.repl_offset = 0       # bytes of replication stream
         self.ip = b""              # text, at most 45 bytes
         self.port = 0              # of clients, TLS or plain
@@ -144,8 +144,8 @@ class clusterNode:
         self.cport = 0             # of the bus
         self.link = None           # the clusterLink that we opened
         self.fail_reports = None   # list_ of clusterNodeFailReport
-        # Ours: the text of its slots is kept, and mended where they change.
-        self.slots_runs = None     # [first slots, last slots, texts] of its runs, as of the last text; None = none was made
+        # Ours: the text of its slots is cached, and updated where they change.
+        self.slots_runs = None     # [first slots, last slots, texts] of its runs, as of the last text; None = no text was made
         self.slots_changed = []    # slots that were set or cleared since then
 
     def __repr__(self):
@@ -176,15 +176,15 @@ class clusterState:
         # The election of this slave
         self.failover_auth_time = 0                     # of the last or the next election
         self.failover_auth_count = 0                    # votes
-        self.failover_auth_sent = 0                     # the votes were asked for
+        self.failover_auth_sent = 0                     # 1 = the votes were requested
         self.failover_auth_rank = 0
         self.failover_auth_epoch = 0
         self.cant_failover_reason = CLUSTER_CANT_FAILOVER_NONE
         # Manual failover
-        self.mf_end = 0            # when it is given up, 0 = there is none
-        self.mf_slave = None       # on the master: who takes over
+        self.mf_end = 0            # when it times out, 0 = there is none
+        self.mf_slave = None       # on the master: the slave that takes over
         self.mf_master_offset = 0  # on the slave: where the master stopped, -1 = not known yet
-        self.mf_can_start = 0      # on the slave: the votes may be asked for
+        self.mf_can_start = 0      # on the slave: 1 = the votes may be requested
         # Votes of this master
         self.lastVoteEpoch = 0
         self.todo_before_sleep = 0                      # CLUSTER_TODO_*
@@ -244,7 +244,7 @@ SIZEOF_clusterMsg = CLUSTERMSG_MIN_LEN + SIZEOF_clusterMsgDataUpdate     # with 
 _msg_start = Struct(">4sI4H")
 
 _is_node_name = re.compile(rb"[0-9a-f]{40}\Z").match
-#: Visible ASCII without quotes and backslash: what sdssplitargs gives back as it was.
+#: Visible ASCII without quotes and backslash, which sdssplitargs returns unchanged.
 _is_node_ip = re.compile(rb"[!#-&(-\[\]-~]*\Z").match
 
 
@@ -415,7 +415,7 @@ def clusterMsg_unpack_gossip(buf, count):
          g.notused1) = _msg_gossip.unpack_from(buf, pos)
         pos += SIZEOF_clusterMsgDataGossip
         g.ip = _msg_ip(ip)
-        # C: takes them over; a second "myself" in nodes.conf ends it at the next start.
+        # C: accepts them; a second "myself" in nodes.conf makes the next start fail.
         flags &= ~(CLUSTER_NODE_MYSELF | CLUSTER_NODE_HANDSHAKE | CLUSTER_NODE_MEET)
         if flags & CLUSTER_NODE_MASTER:
             flags &= ~CLUSTER_NODE_SLAVE

@@ -167,7 +167,7 @@ def restoreCommand_load(data, key):
         obj, _ = rdbLoadObject(type_, payload, key)
     except BROKEN_VALUE as e:
         if not deep_validation():
-            raise                                   # C runs into an assertion: leave the report to the caller
+            raise                                   # an assertion of C fails here: the caller reports the error
         serverLog(LL_VERBOSE, "RESTORE: payload of type %d is broken: %s", type_, e)
         return None
     return obj
@@ -178,7 +178,7 @@ def restoreCommand_load(data, key):
 # -----------------------------------------------------------------------------
 
 MIGRATE_SOCKET_CACHE_ITEMS = 64    # connections kept
-MIGRATE_SOCKET_CACHE_TTL = 10      # seconds a connection may lie unused
+MIGRATE_SOCKET_CACHE_TTL = 10      # seconds after which an unused connection is closed
 
 
 class migrateCachedSocket:
@@ -315,7 +315,7 @@ def migrateCommand_request(c, a, keys, select):
         expireat = getExpire(c.db, key)
         if expireat != -1:
             ttl = expireat - mstime()
-            if ttl < 0:                     # it expired since it was looked up
+            if ttl < 0:                     # it has expired since it was looked up
                 continue
             if ttl < 1:
                 ttl = 1
@@ -346,7 +346,7 @@ def migrateCommand(c):
     if not keys:                            # no error: keys expire
         addReplyProto(c, b"+NOKEY\r\n")
         return
-    # A cached connection is often found closed: one more try, on a new one.
+    # A cached connection may have been closed: try once more, on a new one.
     if migrateCommand_try(c, a, keys, 1):
         migrateCommand_try(c, a, keys, 0)
 
@@ -374,7 +374,7 @@ def migrateCommand_try(c, a, keys, may_retry):
             return migrateCommand_socket_err(c, host, port, b"reading", may_retry)
 
     error_from_target = socket_error = 0
-    newargv = [createStringObject(b"DEL")]  # what is propagated: only keys whose arrival was confirmed
+    newargv = [createStringObject(b"DEL")]  # the propagated DEL: only keys whose transfer was confirmed
     for j, (key, _) in enumerate(keys):
         restore_reply = connSyncReadLine(cs.conn, 1024, a.timeout)
         if not restore_reply:
@@ -385,7 +385,7 @@ def migrateCommand_try(c, a, keys, may_retry):
         error = next((r for r in (auth_reply, select_reply, restore_reply) if r[:1] == b"-"), None)
         if error is not None:
             if not error_from_target:
-                cs.last_dbid = -1           # who knows what it has selected
+                cs.last_dbid = -1           # the selected database is not known
                 error_from_target = 1
                 addReplyErrorFormat(c, b"Target instance replied with error: %s", error[1:])
         elif not a.copy:
