@@ -46,7 +46,7 @@ def redisPopcount(s):
     return bits
 
 
-# Where the first bit cannot be: long runs of these are skipped by comparing, 16 KB, then 256 bytes, at a time.
+# Runs of these bytes cannot contain the first bit: skip them by comparing 16 KB, then 256 bytes, at a time.
 _BITPOS_RUNS = {bit: [skipval * size for size in (1 << 14, 1 << 8)] for bit, skipval in ((1, b"\0"), (0, b"\xff"))}
 
 
@@ -306,7 +306,7 @@ def bitopCommand(c):
             maxlen = len(src[-1])
 
     if maxlen:
-        # Little endian, so that the padding of a shorter string falls on the high digits, which are zero anyway.
+        # Little endian, so that the padding of a shorter string is in the high digits, which are zero anyway.
         res = int.from_bytes(src[0], "little")
         if op == BITOP_NOT:
             res ^= (1 << maxlen * 8) - 1
@@ -380,7 +380,7 @@ def bitposCommand(c):
         addReplyError(c, b"The bit argument must be 1 or 0.")
         return
 
-    # A missing key is an endless string of zeros.
+    # A missing key is treated as an infinite string of zeros.
     o = lookupKeyRead(c.db, c.argv[1])
     if o is None:
         addReplyLongLong(c, -1 if bit else 0)
@@ -423,7 +423,7 @@ def bitposCommand(c):
         return
     count = end - start + 1
     pos = redisBitpos(memoryview(p)[start:end + 1], bit)
-    # An explicit end means that the zeros beyond it do not count.
+    # With an explicit end, the zeros after the string do not count.
     if end_given and bit == 0 and pos == count << 3:
         addReplyLongLong(c, -1)
         return
@@ -517,7 +517,7 @@ def bitfieldGeneric(c, flags):
     addReplyArrayLen(c, len(ops))
     for op in ops:
         if op.opcode == BITFIELDOP_GET:
-            # The string may end within the field: the rest reads as zeros.
+            # The string may end within the field: the rest is read as zeros.
             src = getObjectReadOnlyString(o)
             byte = op.offset >> 3
             buf = bytes(src[byte:byte + 9]).ljust(9, b"\0")
@@ -541,7 +541,7 @@ def bitfieldGeneric(c, flags):
                 newval = oldval + op.i64
                 overflow, wrapped = checkUnsignedBitfieldOverflow(oldval, op.i64, op.bits, op.owtype)
             else:
-                newval = op.i64 & UINT64_MASK       # a negative value is a very big one
+                newval = op.i64 & UINT64_MASK       # a negative value becomes a very large one
                 overflow, wrapped = checkUnsignedBitfieldOverflow(newval, 0, op.bits, op.owtype)
         if overflow:
             newval = wrapped

@@ -46,7 +46,7 @@ RADIUS_COORDS = 1 << 0             # GEORADIUS: centre by coordinates
 RADIUS_MEMBER = 1 << 1             # GEORADIUSBYMEMBER
 RADIUS_NOSTORE = 1 << 2            # the _RO forms
 GEOSEARCH = 1 << 3
-GEOSEARCHSTORE = 1 << 4            # knows STOREDIST
+GEOSEARCHSTORE = 1 << 4            # accepts STOREDIST
 
 
 class geoPoint:
@@ -198,7 +198,7 @@ def membersOfAllNeighbors(zobj, n, shape, ga, limit):
     for i, cell in enumerate(cells):
         if not cell.bits and not cell.step:             # excluded
             continue
-        # With a radius of thousands of kilometres neighbours can be one and the same cell.
+        # With a radius of thousands of kilometres two neighbours can be the same cell.
         if last_processed and cell == cells[last_processed]:
             continue
         if ga and limit and len(ga) >= limit:
@@ -297,7 +297,7 @@ def georadiusGeneric_options(c, a, zobj, base_args, flags):
         elif arg == b"storedist" and flags & GEOSEARCH and flags & GEOSEARCHSTORE:
             a.storedist = 1
         elif arg == b"frommember" and left and flags & GEOSEARCH and not a.fromloc:
-            if zobj is not None:            # without a key the reply is decided at the end
+            if zobj is not None:            # without a key the reply is sent at the end
                 ok, shape.xy = longLatFromMember(zobj, c.argv[i + 1])
                 if ok == C_ERR:
                     addReplyError(c, b"could not decode requested zset member")
@@ -364,7 +364,7 @@ def georadiusGeneric(c, srcKeyIndex, flags):
             return
     elif flags & RADIUS_MEMBER:
         base_args = 5
-        if zobj is not None:                # without a key the options still decide the reply
+        if zobj is not None:                # without a key the reply still depends on the options
             shape.type = CIRCULAR_TYPE
             ok, xy = longLatFromMember(zobj, c.argv[2])
             if ok == C_ERR:
@@ -392,7 +392,7 @@ def georadiusGeneric(c, srcKeyIndex, flags):
         else:
             addReply(c, shared.emptyarray)
         return
-    # The nearest `count` can only be told after sorting.
+    # The nearest `count` points are known only after sorting.
     if a.count != 0 and a.sort == SORT_NONE and not a.any:
         a.sort = SORT_ASC
 
@@ -507,7 +507,7 @@ def geohashCommand(c):
             continue
         # Standard geohashes take latitudes from -90 to 90: encode again in that range.
         hash_ = geohashEncode(GeoHashRange(-180.0, 180.0), GeoHashRange(-90.0, 90.0), xy[0], xy[1], 26)
-        # 52 bits are ten characters and two bits; the eleventh is always 0, for compatibility.
+        # 52 bits are ten characters and two more bits; the eleventh character is always 0, for compatibility.
         text = bytes(GEOALPHABET[hash_.bits >> 52 - (i + 1) * 5 & 0x1f] for i in range(10))
         addReplyBulkCBuffer(c, text + GEOALPHABET[:1])
 

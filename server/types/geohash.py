@@ -112,7 +112,7 @@ def geohashEncode(long_range, lat_range, longitude, latitude, step):
         return None
     lat_offset = (latitude - lat_range.min) / (lat_range.max - lat_range.min)
     long_offset = (longitude - long_range.min) / (long_range.max - long_range.min)
-    # Fixed point; the upper border itself needs one bit too many, which C's conversion to uint32_t drops.
+    # Fixed point; the upper limit itself needs one more bit, which C's conversion to uint32_t drops.
     cells = 1 << step
     return GeoHashBits(interleave64(int(lat_offset * cells) & 0xffffffff, int(long_offset * cells) & 0xffffffff), step)
 
@@ -157,7 +157,7 @@ def geohash_move(hash_, dx, dy):
     bits, step = hash_
     x, y = bits & ODD, bits & EVEN
     unused = 64 - step * 2
-    # Filling the other coordinate's bits with ones lets a carry run through them.
+    # Set the other coordinate's bits to one, so that a carry passes through them.
     if dx:
         zz = EVEN >> unused
         x = x + zz + 1 if dx > 0 else (x | zz) - (zz + 1)
@@ -204,7 +204,7 @@ def geohashEstimateStepsByRadius(range_meters, lat):
         range_meters *= 2
         step += 1
     step -= 2                               # the range must fit in most of the base cases
-    if lat > 66 or lat < -66:               # meridians come close towards the poles
+    if lat > 66 or lat < -66:               # meridians are close to each other near the poles
         step -= 1
         if lat > 80 or lat < -80:
             step -= 1
@@ -218,7 +218,7 @@ def geohashBoundingBox(shape):
     height = shape.conversion * (shape.radius if circular else shape.height / 2)
     width = shape.conversion * (shape.radius if circular else shape.width / 2)
     lat_delta = rad_deg(height / EARTH_RADIUS_IN_METERS)
-    # The nearer to the pole, the more degrees the same width takes: use the edge that is.
+    # The same width takes more degrees nearer to the pole: use the edge that is nearer.
     long_delta_top = rad_deg(c_div(width / EARTH_RADIUS_IN_METERS, c_cos(deg_rad(latitude + lat_delta))))
     long_delta_bottom = rad_deg(c_div(width / EARTH_RADIUS_IN_METERS, c_cos(deg_rad(latitude - lat_delta))))
     long_delta = long_delta_bottom if latitude < 0 else long_delta_top
@@ -251,7 +251,7 @@ def geohashCalculateAreasByShapeWGS84(shape):
     neighbors = geohashNeighbors(hash_)
     area = geohashDecodeWGS84(hash_)
 
-    # Near a border of the cell a neighbour may be too close to the shape's edge to cover it: then take larger cells.
+    # If the shape is near the border of its cell, the neighbours may not cover it: then use larger cells.
     if steps > 1:
         north, south = geohashDecodeWGS84(neighbors.north), geohashDecodeWGS84(neighbors.south)
         east, west = geohashDecodeWGS84(neighbors.east), geohashDecodeWGS84(neighbors.west)
@@ -262,7 +262,7 @@ def geohashCalculateAreasByShapeWGS84(shape):
             neighbors = geohashNeighbors(hash_)
             area = geohashDecodeWGS84(hash_)
 
-    # Drop the neighbours that the shape does not reach.
+    # Exclude the neighbours that the shape does not reach.
     if steps >= 2:
         if area.latitude.min < min_lat:
             neighbors.south = neighbors.south_west = neighbors.south_east = GZERO

@@ -239,7 +239,7 @@ def hllSparseToDense(o):
     regs = sparse_unpack(sparse)
     if regs is None:
         return C_ERR
-    dense = bytearray(sparse[:HLL_HDR_SIZE])       # magic and cached cardinality go along
+    dense = bytearray(sparse[:HLL_HDR_SIZE])       # this copies the magic and the cached cardinality
     dense[HLL_ENCODING_OFFSET] = HLL_DENSE
     dense += dense_pack(regs)
     o.ptr = dense
@@ -286,7 +286,7 @@ def hllSparseSet(o, index, count, hint=None):
             first += span
         if prev is not None or k == 0:
             break
-        # The search began on the very opcode: it must begin earlier, since step 4 needs the one before.
+        # The search began at this opcode: it must begin earlier, since step 4 needs the previous one.
         k -= 1
         start, first = offsets[k], firsts[k]
     if span == 0 or p >= end:
@@ -300,7 +300,7 @@ def hllSparseSet(o, index, count, hint=None):
 
     old_p, old_end = p, end
 
-    # Step 2: what takes its place. A: nothing to do. B, C: one register, one opcode. D: a split.
+    # Step 2: compute the replacement. A: nothing to do. B, C: one register, one opcode. D: split the opcode.
     if is_val and (opcode >> 2 & 0x1f) + 1 >= count:
         return 0
     if span == 1 and not is_xzero:
@@ -318,16 +318,16 @@ def hllSparseSet(o, index, count, hint=None):
             seq += bytes((HLL_SPARSE_VAL_SET(count, 1),))
             if index != last:
                 seq += sparse_zeros(last - index)
-        # Step 3: put it there
+        # Step 3: replace the opcode
         oldlen = 2 if is_xzero else 1
         deltalen = len(seq) - oldlen
         if deltalen > 0 and end + deltalen > server.hll_sparse_max_bytes:
             return hllSparseSet_promote(o, index, count)
         s[p:p + oldlen] = seq
         end += deltalen
-        del s[end:]                         # nothing, but when a damaged value ends in half an XZERO: C counts it as two bytes
+        del s[end:]                         # deletes nothing, except if a corrupt value ends in half an XZERO: C counts it as two bytes
 
-    # Step 4: merge equal VALs around
+    # Step 4: merge adjacent VALs of equal value
     p = prev if prev is not None else sparse
     scanlen = 5
     while p < end and scanlen:
@@ -345,7 +345,7 @@ def hllSparseSet(o, index, count, hint=None):
                 continue
         p += 1
     if hint is not None:
-        # Forget the places in the opcodes that were rewritten, move those behind them.
+        # Drop the hints into opcodes that were rewritten, and move the hints behind them.
         low = bisect_right(offsets, prev if prev is not None else sparse)
         high = bisect_right(offsets, old_p + 16)
         del offsets[low:high], firsts[low:high]
@@ -356,7 +356,7 @@ def hllSparseSet(o, index, count, hint=None):
     return 1
 
 
-HINT_DISTANCE = 100                # bytes a search may walk before it leaves a new place in the hint
+HINT_DISTANCE = 100                # bytes that a search may walk before it adds a position to the hint
 
 
 def sparse_hint():
@@ -459,7 +459,7 @@ def hllCount(hdr):
     elif encoding == HLL_SPARSE:
         invalid = hllSparseRegHisto(hdr, reghisto)
         if invalid:
-            return 0, 1                            # C estimates from a wrong histogram, which nobody uses
+            return 0, 1                            # C estimates from a wrong histogram, but the result is not used
     elif encoding == HLL_RAW:
         hllRawRegHisto(hdr[HLL_HDR_SIZE:], reghisto)
     else:
@@ -470,7 +470,7 @@ def hllCount(hdr):
         z *= 0.5
     z += m * hllSigma(reghisto[0] / m)
     if z == 0.0:
-        return 1 << 63, 0                          # C: llroundl(infinity); registers no hash can give
+        return 1 << 63, 0                          # C: llroundl(infinity), from registers that no hash can produce
     return math.floor(HLL_ALPHA_INF * m * m / z + 0.5), 0
 
 
@@ -585,7 +585,7 @@ def pfcountCommand(c):
             addReplyError(c, invalid_hll_err)
             return
         hdr[HLL_CARD_OFFSET:HLL_HDR_SIZE] = card.to_bytes(8, "little")
-        # A read that changes the cached field of the value: replicas must see the same bytes.
+        # The read changes the cached cardinality in the value, and replicas must have the same bytes.
         signalModifiedKey(c, c.db, c.argv[1])
         server.dirty += 1
     addReplyLongLong(c, signed64(card))
@@ -695,7 +695,7 @@ def pfselftestCommand_error():
                 return error
             checkpoint *= 10
         j += 1
-    # The second value is dense by now too, and would only repeat what the first does.
+    # The second value is also dense now, and would only repeat the test of the first.
     regs = dense_unpack(hdr[HLL_HDR_SIZE:])
     masks = [((1 << r) - 1) << HLL_P for r in regs]
     while j <= 10000000:
@@ -778,7 +778,7 @@ def pfdebugCommand(c):
             if hllSparseToDense(o) == C_ERR:
                 addReplyError(c, invalid_hll_err)
                 return
-            server.dirty += 1              # the encoding must change in replicas too
+            server.dirty += 1              # the encoding must also change in replicas
         addReplyArrayLen(c, HLL_REGISTERS)
         for val in dense_unpack(o.ptr[HLL_HDR_SIZE:]):
             addReplyLongLong(c, val)

@@ -73,7 +73,7 @@ def lookupKeyByPattern(db, pattern, subst, writeflag):
     if p < 0:
         return None
 
-    # "->" counts only behind the star, and only with a name behind it.
+    # "->" is recognized only after the star, and only if a name follows.
     field = None
     postfix = spat[p + 1:]
     f = postfix.find(b"->")
@@ -102,7 +102,7 @@ def sortCompare(so1, so2):
         elif so1.score < so2.score:
             cmp = -1
         else:
-            # Equal weights: by the elements, so that the result is determined.
+            # With equal weights compare the elements, so that the order is deterministic.
             cmp = compareStringObjects(so1.obj, so2.obj)
     elif server.sort_bypattern:
         if so1.cmpobj is None or so2.cmpobj is None:
@@ -117,7 +117,7 @@ def sortCompare(so1, so2):
         else:
             cmp = collateStringObjects(so1.cmpobj, so2.cmpobj)      # C: strcoll
     elif server.sort_store:
-        # Not by the locale: a replica may have another one.
+        # Do not use the locale: that of a replica may differ.
         cmp = compareStringObjects(so1.obj, so2.obj)
     else:
         cmp = collateStringObjects(so1.obj, so2.obj)
@@ -178,7 +178,7 @@ def sortCommand(c):
             j += 1
         elif opt == b"by" and leftargs >= 1:
             sortby = c.argv[j + 1]
-            # A constant pattern gives all elements the same weight: nothing to look up, nothing to sort.
+            # A constant pattern gives all elements the same weight: no look-up and no sort is needed.
             if b"*" not in sortby.ptr:
                 dontsort = 1
             elif server.cluster_enabled:
@@ -204,7 +204,7 @@ def sortCommand(c):
     if sortval is None:
         sortval = createQuicklistObject()
 
-    # The order of a set is accidental, so it must not reach a script or a stored list; lists and sorted sets have one.
+    # A set has no defined order, so sort it for a script or for STORE; lists and sorted sets are ordered already.
     if dontsort and sortval.type == OBJ_SET and (storekey is not None or c.flags & CLIENT_LUA):
         dontsort = 0
         alpha = 1
@@ -229,7 +229,7 @@ def sortCommand(c):
     if end >= vectorlen:
         end = vectorlen - 1
 
-    # An ordered value that is not to be sorted: load just the range.
+    # An ordered value that is not sorted: load only the range.
     if ((sortval.type == OBJ_ZSET or sortval.type == OBJ_LIST) and dontsort and
             (start != 0 or end != vectorlen - 1)):
         vectorlen = end - start + 1
@@ -308,7 +308,7 @@ def sortCommand(c):
         server.sort_bypattern = 1 if sortby is not None else 0
         server.sort_store = 1 if storekey is not None else 0
         if not alpha:
-            # Only elements that are the same compare equal: any way of sorting gives C's order.
+            # Only identical elements compare equal, so every sort algorithm gives C's order.
             vector.sort(key=numeric_sort_key, reverse=bool(desc))
         elif sortby is not None and (start != 0 or end != vectorlen - 1):
             pqsort(vector, sortCompare, start, end)

@@ -417,7 +417,7 @@ def hsetCommand(c):
     hashTypeTryConversion(o, c.argv, 2, c.argc - 1)
     for i in range(2, c.argc, 2):
         created += not hashTypeSet(o, c.argv[i].ptr, c.argv[i + 1].ptr, HASH_SET_COPY)
-    # One proc for both commands, which reply differently: hSet or hMset, as it was called.
+    # This proc serves both commands: the reply depends on the name, hSet or hMset, by which it was called.
     cmdname = c.argv[0].ptr
     if cmdname[1:2] in (b"s", b"S"):
         addReplyLongLong(c, created)
@@ -493,7 +493,7 @@ def hincrbyfloatCommand(c):
     notifyKeyspaceEvent(NOTIFY_HASH, b"hincrbyfloat", argv[1], c.db.id)
     server.dirty += 1
 
-    # The result is propagated, so that no float arithmetic has to be repeated elsewhere.
+    # Propagate the result, so that replicas and the AOF do not repeat the float arithmetic.
     rewriteClientCommandArgument(c, 0, shared.hset)
     rewriteClientCommandArgument(c, 3, createRawStringObject(buf))
 
@@ -615,7 +615,7 @@ def genericHgetallCommand(c, flags):
             addHashIteratorCursorToReply(c, hi, OBJ_HASH_VALUE)
             count += 1
     hashTypeReleaseIterator(hi)
-    # Make sure that as many elements came as were announced.
+    # Check that as many elements were replied as announced.
     if both:
         count //= 2
     serverAssert(count == length)
@@ -665,10 +665,10 @@ def harndfieldReplyWithZiplist(c, keys, vals):
             hashReplyFromZiplistEntry(c, vals[i])
 
 
-# A hash less than this many times bigger than the sample is copied and thinned out.
+# If the hash is less than this many times bigger than the sample, copy it and remove random fields.
 HRANDFIELD_SUB_STRATEGY_MUL = 3
 
-# Pairs drawn from a ziplist at a time, so that a huge count does not pile them up.
+# Maximum of pairs drawn from a ziplist at a time, which limits the memory for a huge count.
 HRANDFIELD_RANDOM_SAMPLE_LIMIT = 1000
 
 
@@ -688,7 +688,7 @@ def hrandfieldWithCountCommand(c, l, withvalues):
         addReply(c, shared.emptyarray)
         return
 
-    # CASE 1: a negative count: independent draws, repeats allowed, in random order.
+    # CASE 1: the count is negative: draw independently, with repeats, in random order.
     if not uniq or count == 1:
         if withvalues and c.resp == 2:
             addReplyArrayLen(c, count * 2)
@@ -722,7 +722,7 @@ def hrandfieldWithCountCommand(c, l, withvalues):
     else:
         addReplyArrayLen(c, reply_size)
 
-    # CASE 2: more than there are: the whole hash.
+    # CASE 2: the count is at least the size: reply the whole hash.
     if count >= size:
         hi = hashTypeInitIterator(hash_)
         while hashTypeNext(hi) != C_ERR:
@@ -734,8 +734,8 @@ def hrandfieldWithCountCommand(c, l, withvalues):
         hashTypeReleaseIterator(hi)
         return
 
-    # CASE 3: a big part of the hash: drawing new ones again and again would mostly hit known ones, so copy the hash
-    # and take random fields out until `count` are left.
+    # CASE 3: the count is a big part of the hash: most draws would repeat earlier ones, so copy the hash
+    # and remove random fields until `count` are left.
     if count * HRANDFIELD_SUB_STRATEGY_MUL > size:
         d = dictCreate(hashDictType)
         dictExpand(d, size)
@@ -759,10 +759,10 @@ def hrandfieldWithCountCommand(c, l, withvalues):
             if withvalues:
                 addReplyBulkCBuffer(c, de.val)
 
-    # CASE 4: a small part of a big hash: draw until `count` different ones were found.
+    # CASE 4: the count is a small part of a big hash: draw until `count` different fields were found.
     else:
         if hash_.encoding == OBJ_ENCODING_ZIPLIST:
-            # One pass; drawing one by one would walk the ziplist each time.
+            # Use one pass, since each single draw would walk the ziplist.
             picked, keys, vals = ziplistRandomPairsUnique(hash_.ptr, count)
             serverAssert(picked == count)
             harndfieldReplyWithZiplist(c, keys, vals if withvalues else None)

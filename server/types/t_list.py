@@ -392,13 +392,13 @@ def popGenericCommand(c, where):
         addReply(c, shared.emptyarray)
         return
     if not count:
-        # One element, replied as a bulk.
+        # Reply one element as a bulk.
         value = listTypePop(o, where)
         serverAssert(value is not None)
         addReplyBulk(c, value)
         listElementsRemoved(c, c.argv[1], where, o, 1)
     else:
-        # A range of elements, replied as an array.
+        # Reply a range of elements as an array.
         llen = listTypeLength(o)
         rangelen = llen if count > llen else count
         rangestart = 0 if where == LIST_HEAD else -rangelen
@@ -508,7 +508,7 @@ def lposCommand(c):
             return
         j += 1
     if rank < 0:
-        rank = to_llong(-rank)             # LONG_MIN stays what it is
+        rank = to_llong(-rank)             # LONG_MIN does not change
         direction = LIST_HEAD
     o = lookupKeyRead(c.db, c.argv[1])
     if o is None:
@@ -627,7 +627,7 @@ def lmoveGenericCommand(c, wherefrom, whereto):
         return
     value = listTypePop(sobj, wherefrom)
     serverAssert(value is not None)
-    # ORDER: push first; source and destination may be one list, which must not be deleted in between.
+    # ORDER: push first; source and destination may be the same list, which must not be deleted in between.
     lmoveHandlePush(c, c.argv[2], dobj, value, whereto)
     notifyKeyspaceEvent(NOTIFY_LIST, b"lpop" if wherefrom == LIST_HEAD else b"rpop", touchedkey, c.db.id)
     if listTypeLength(sobj) == 0:
@@ -711,7 +711,7 @@ def blockingPopGenericCommand(c, where):
             listElementsRemoved(c, c.argv[j], where, o, 1)
             rewriteClientCommandVector(c, shared.lpop if where == LIST_HEAD else shared.rpop, c.argv[j])
             return
-    # In MULTI, a script, a module: as if the timeout had passed at once.
+    # In MULTI, a script or a module reply as if the timeout had passed.
     if c.flags & CLIENT_DENY_BLOCKING:
         addReplyNullArray(c)
         return

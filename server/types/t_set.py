@@ -70,7 +70,7 @@ def setTypeAdd(subject, value):
         if retval == C_OK:
             subject.ptr, success = intsetAdd(subject.ptr, llval)
             if success:
-                # An intset cannot have more than 1G entries, whatever the config says.
+                # An intset cannot have more than 1G entries, even if the config allows it.
                 if intsetLen(subject.ptr) > min(server.set_max_intset_entries, 1 << 30):
                     setTypeConvert(subject, OBJ_ENCODING_HT)
                 return 1
@@ -167,7 +167,7 @@ def setTypeConvert(setobj, enc):
     if enc != OBJ_ENCODING_HT:
         serverPanic("Unsupported set conversion")
     d = dictCreate(setDictType)
-    dictExpand(d, intsetLen(setobj.ptr))    # no rehashing on the way
+    dictExpand(d, intsetLen(setobj.ptr))    # avoids rehashing during the conversion
     si = setTypeInitIterator(setobj)
     encoding, _, intele = setTypeNext(si)
     while encoding != -1:
@@ -274,7 +274,7 @@ def smoveCommand(c):
         dbAdd(c.db, c.argv[2], dstset)
     signalModifiedKey(c, c.db, c.argv[1])
     server.dirty += 1
-    if setTypeAdd(dstset, ele.ptr):         # a second key changed only if the member is new there
+    if setTypeAdd(dstset, ele.ptr):         # the second key changes only if the member is new there
         server.dirty += 1
         signalModifiedKey(c, c.db, c.argv[2])
         notifyKeyspaceEvent(NOTIFY_SET, b"sadd", c.argv[2], c.db.id)
@@ -307,7 +307,7 @@ def scardCommand(c):
     addReplyLongLong(c, setTypeSize(o))
 
 
-# SPOP with a count moves the rest to a new set once the rest is this many times smaller than the count.
+# SPOP with a count moves the rest to a new set if the rest is this many times smaller than the count.
 SPOP_MOVE_STRATEGY_MUL = 5
 
 
@@ -327,7 +327,7 @@ def spopWithCountCommand(c):
     notifyKeyspaceEvent(NOTIFY_SET, b"spop", key, c.db.id)
     server.dirty += size if count >= size else count
 
-    # CASE 1: everything.
+    # CASE 1: the count is at least the size: reply all members, and delete the key.
     if count >= size:
         sunionDiffGenericCommand(c, c.argv[1:2], 1, None, SET_OP_UNION)
         dbDelete(c.db, key)
@@ -339,7 +339,7 @@ def spopWithCountCommand(c):
     addReplySetLen(c, count)
     remaining = size - count
     if remaining * SPOP_MOVE_STRATEGY_MUL > count:
-        # CASE 2: few of many: draw and remove one after the other.
+        # CASE 2: the count is a small part of the set: draw and remove one member after the other.
         while count:
             count -= 1
             encoding, sdsele, llele = setTypeRandomElement(set_)
@@ -352,7 +352,7 @@ def spopWithCountCommand(c):
                 setTypeRemove(set_, sdsele)
             alsoPropagate(server.sremCommand, c.db.id, [shared.srem, key, objele], PROPAGATE_AOF | PROPAGATE_REPL)
     else:
-        # CASE 3: most of it: draw those that stay into a new set, send what is left of the old one.
+        # CASE 3: the count is most of the set: move the members that stay into a new set, and reply the rest of the old one.
         newset = None
         while remaining:
             remaining -= 1
@@ -374,7 +374,7 @@ def spopWithCountCommand(c):
         setTypeReleaseIterator(si)
         dbOverwrite(c.db, key, newset)
 
-    # The SREMs carry the change; the random command itself must not be repeated.
+    # The SREMs propagate the change; SPOP itself is not propagated, since it is random.
     preventCommandPropagation(c)
     signalModifiedKey(c, c.db, key)
 
@@ -409,7 +409,7 @@ def spopCommand(c):
     server.dirty += 1
 
 
-# A set smaller than this many times the wanted count is thinned out instead of sampled.
+# If the set is smaller than this many times the count, copy it and remove random members instead of sampling.
 SRANDMEMBER_SUB_STRATEGY_MUL = 3
 
 
@@ -428,7 +428,7 @@ def srandmemberWithCountCommand(c):
         addReply(c, shared.emptyarray)
         return
 
-    # CASE 1: repeats allowed, or one member: draw one after the other.  Only this case promises a random order.
+    # CASE 1: repeats are allowed, or the count is 1: draw one after the other.  Only this case guarantees a random order.
     if not uniq or count == 1:
         addReplyArrayLen(c, count)
         while count:
@@ -438,7 +438,7 @@ def srandmemberWithCountCommand(c):
                 break
         return
 
-    # CASE 2: the whole set.
+    # CASE 2: the count is at least the size: reply the whole set.
     if count >= size:
         addReplyArrayLen(c, size)
         si = setTypeInitIterator(set_)
@@ -454,7 +454,7 @@ def srandmemberWithCountCommand(c):
 
     d = dictCreate(sdsReplyDictType)
     if count * SRANDMEMBER_SUB_STRATEGY_MUL > size:
-        # CASE 3: most of it: copy all, remove some.
+        # CASE 3: the count is most of the set: copy all members, then remove random ones.
         dictExpand(d, size)
         si = setTypeInitIterator(set_)
         ele = setTypeNextObject(si)
@@ -467,7 +467,7 @@ def srandmemberWithCountCommand(c):
             dictUnlink(d, dictGetRandomKey(d).key)
             size -= 1
     else:
-        # CASE 4: few of many: draw until enough different ones came.
+        # CASE 4: the count is a small part of the set: draw until enough different members were found.
         dictExpand(d, count)
         added = 0
         while added < count:
@@ -538,7 +538,7 @@ def sinterGenericCommand(c, setkeys, setnum, dstkey):
     sets = lookup_sets(c, setkeys, setnum, dstkey)
     if sets is None:
         return
-    if None in sets:                        # one empty set empties the result
+    if None in sets:                        # with one empty set the result is empty
         if dstkey is not None:
             if dbDelete(c.db, dstkey):
                 signalModifiedKey(c, c.db, dstkey)
@@ -568,7 +568,7 @@ def sinterGenericCommand(c, setkeys, setnum, dstkey):
             if other is sets[0]:
                 continue
             if encoding == OBJ_ENCODING_INTSET and other.encoding == OBJ_ENCODING_INTSET:
-                found = intsetFind(other.ptr, intobj)       # integer to integer: no text between
+                found = intsetFind(other.ptr, intobj)       # compares integers, without converting to a string
             else:
                 found = setTypeIsMember(other, elesds)
             if not found:
@@ -605,7 +605,7 @@ def choose_diff_algorithm(sets):
             continue
         algo_one_work += setTypeSize(sets[0])
         algo_two_work += setTypeSize(setobj)
-    # Algorithm 1 has the better constants, and stops early on common members.
+    # Algorithm 1 has better constant factors, and stops early if members are common.
     return 1 if algo_one_work // 2 <= algo_two_work else 2
 
 

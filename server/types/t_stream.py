@@ -44,7 +44,7 @@ STREAM_ITEM_FLAG_DELETED = 1 << 0          # a tombstone: skip it
 STREAM_ITEM_FLAG_SAMEFIELDS = 1 << 1       # the fields of the master entry
 
 STREAM_LISTPACK_MAX_PRE_ALLOCATE = 4096
-STREAM_LISTPACK_MAX_SIZE = 1 << 30         # whatever the config says
+STREAM_LISTPACK_MAX_SIZE = 1 << 30         # even if the config allows more
 
 # streamLookupConsumer
 SLC_NONE = 0
@@ -60,7 +60,7 @@ TRIM_STRATEGY_NONE = 0
 TRIM_STRATEGY_MAXLEN = 1
 TRIM_STRATEGY_MINID = 2
 
-# Why streamAppendItem refused (C: errno)
+# Error codes of streamAppendItem (C: errno)
 EDOM = 33                                  # ID not greater than the last one
 ERANGE = 34                                # too large to be stored
 
@@ -85,7 +85,7 @@ class stream:
         self.length = 0            # live entries
         self.last_id = streamID()  # greatest ID ever added
         self.cgroups = None        # rax: name -> streamCG; None until the first group
-        # Ours, for server/fastpath/streams.py.  INVARIANT: what adds a node to `rax` or removes one sets tail to None.
+        # Ours, for server/fastpath/streams.py.  INVARIANT: code that adds a node to `rax` or removes one sets tail to None.
         self.tail = None           # listpack of the last node, or None: not known
         self.tail_id = None        # streamID of its master entry
         self.tail_fields = None    # list of the master entry's field names, which never change
@@ -101,7 +101,7 @@ class streamCG:
     __slots__ = ("last_id", "pel", "consumers")
 
     def __init__(self):
-        self.last_id = streamID()  # last ID delivered to anybody of the group
+        self.last_id = streamID()  # last ID delivered to any consumer of the group
         self.pel = raxNew()        # 16-byte ID -> streamNACK, delivered and not acknowledged
         self.consumers = raxNew()  # name -> streamConsumer
 
@@ -110,7 +110,7 @@ class streamConsumer:
     __slots__ = ("seen_time", "name", "pel")
 
     def __init__(self, name):
-        self.seen_time = 0         # ms, last time it asked for something
+        self.seen_time = 0         # ms, time of its last command
         self.name = name           # bytes
         self.pel = raxNew()        # 16-byte ID -> streamNACK, the same objects as in the group's PEL
 
@@ -355,7 +355,7 @@ def streamAppendItem(s, argv, numfields, use_id):
     if streamCompareID(id_, s.last_id) <= 0:
         return C_ERR, EDOM
 
-    # A listpack holds 4 GB at the most: refuse what comes near, so that its operations need no check.
+    # A listpack holds at most 4 GB: refuse entries that come near, so that its operations need no check.
     totelelen = 0
     for i in range(numfields * 2):
         totelelen += len(argv[i].ptr)
@@ -443,8 +443,8 @@ def streamAppendItem(s, argv, numfields, use_id):
         lp_count += numfields + 1                           # the fields, and their number
     lp = lpAppendInteger(lp, lp_count)
 
-    # C: raxInsert, should the listpack have moved.  Ours changes in place.
-    s.length = (s.length + 1) & UINT64_MAX                  # wraps as in C, should a payload have claimed too many
+    # C: raxInsert, in case the listpack has moved.  Ours is changed in place.
+    s.length = (s.length + 1) & UINT64_MAX                  # wraps as in C, in case a payload has claimed too many
     s.last_id = id_
     return C_OK, id_
 
@@ -483,7 +483,7 @@ def streamTrim(s, args):
         if args.approx_trim:
             break
         deleted += streamTrim_listpack(s, lp, master_id, args, entries)
-        break                               # this node had enough
+        break                               # no further node has to be trimmed
     raxStop(ri)
     return deleted
 
@@ -518,7 +518,7 @@ def streamTrim_listpack(s, lp, master_id, args, entries):
         for _ in range(to_skip + 1):                    # fields, values, lp-count
             p = lpNext(lp, p)
         if not flags & STREAM_ITEM_FLAG_DELETED:
-            lpReplaceInteger(lp, pflags, flags | STREAM_ITEM_FLAG_DELETED)  # same size: positions stay
+            lpReplaceInteger(lp, pflags, flags | STREAM_ITEM_FLAG_DELETED)  # same size: positions stay valid
             deleted_from_lp += 1
             s.length = (s.length - 1) & UINT64_MAX
     p = lpFirst(lp)
@@ -611,13 +611,13 @@ def streamIteratorGetID(si):
                 buf = streamEncodeID(id_)
                 if (buf <= si.end_key) if si.rev else (buf >= si.start_key):
                     if (buf < si.start_key) if si.rev else (buf > si.end_key):
-                        return 0, None, 0               # out of the range at its far end
+                        return 0, None, 0               # past the end of the range
                     si.entry_flags = flags
                     if flags & STREAM_ITEM_FLAG_SAMEFIELDS:
                         si.master_fields_ptr = si.master_fields_start
                     return 1, id_, numfields
 
-            # Not wanted: on to its lp-count, or back to the lp-count before it.
+            # The entry is not returned: go forward to its lp-count, or back to the lp-count before it.
             if not si.rev:
                 for _ in range(numfields if flags & STREAM_ITEM_FLAG_SAMEFIELDS else numfields * 2):
                     si.lp_ele = lpNext(lp, si.lp_ele)
@@ -752,7 +752,7 @@ def streamReplyWithRange(c, s, start, end, count, rev, group, consumer, flags, s
             break
         if group is not None and streamCompareID(id_, group.last_id) > 0:
             group.last_id = id_
-            if noack:                       # otherwise XCLAIM carries it
+            if noack:                       # otherwise the XCLAIM propagates it
                 propagate_last_id = 1
         addReplyArrayLen(c, 2)
         addReplyStreamID(c, id_)
@@ -898,7 +898,7 @@ def streamDelConsumer(cg, name):
 
 
 # ---------------------------------------------------------------------------
-# Integrity of a listpack that came from outside
+# Validate a listpack that was received from outside
 # ---------------------------------------------------------------------------
 
 class listpack_walk:

@@ -98,7 +98,7 @@ def xgroupCommand(c):
             addReply(c, shared.cone)
             server.dirty += 1
             notifyKeyspaceEvent(NOTIFY_STREAM, b"xgroup-destroy", c.argv[2], c.db.id)
-            # Clients blocked in XREADGROUP must learn that their group is gone.
+            # Unblock the clients blocked in XREADGROUP on the deleted group, with an error.
             signalKeyAsReady(c.db, c.argv[2], OBJ_STREAM)
         else:
             addReply(c, shared.czero)
@@ -124,7 +124,7 @@ def xgroupCommand_create(c, s, grpname, mkstream):
         ok, id_ = streamParseStrictIDOrReply(c, c.argv[4], 0)
         if ok != C_OK:
             return
-    if s is None:                           # created only now that nothing can fail
+    if s is None:                           # created only here, where no error is possible any more
         serverAssert(mkstream)
         o = createStreamObject()
         dbAdd(c.db, c.argv[2], o)
@@ -150,7 +150,7 @@ def xackCommand(c):
         addReply(c, shared.czero)
         return
     ids = []
-    for arg in c.argv[3:]:                  # all IDs first: the command runs whole or not at all
+    for arg in c.argv[3:]:                  # parse all IDs first, so that the command is executed either fully or not at all
         ok, id_ = streamParseStrictIDOrReply(c, arg, 0)
         if ok != C_OK:
             return
@@ -283,7 +283,7 @@ def claim_entry(c, s, nack, consumer, buf, delivery_time, retrycount, justid):
     if justid:
         addReplyStreamID(c, id_)
     elif not streamReplyWithRange(c, s, id_, id_, 1, 0, None, None, STREAM_RWR_RAWENTRIES, None):
-        addReplyNull(c)                     # deleted from the stream meanwhile
+        addReplyNull(c)                     # the entry was deleted from the stream meanwhile
 
 
 class xclaim_args:
@@ -356,7 +356,7 @@ def xclaimCommand(c):
         minidle = 0
     ids = []
     j = 5
-    while j < c.argc:                       # the first thing that is no ID starts the options
+    while j < c.argc:                       # the options start at the first argument that is not an ID
         ok, id_ = streamParseStrictIDOrReply(None, c.argv[j], 0)
         if ok != C_OK:
             break
@@ -371,7 +371,7 @@ def xclaimCommand(c):
     if streamCompareID(args.last_id, group.last_id) > 0:
         group.last_id = args.last_id
         propagate_last_id = 1
-    # A time from the future or from before 1970 comes from a client's clock: no error, but now.
+    # A time in the future or before 1970 is due to the client's clock: use the current time instead of an error.
     deliverytime = args.deliverytime
     if deliverytime < 0 or deliverytime > now:
         deliverytime = now
@@ -385,7 +385,7 @@ def xclaimCommand(c):
         if nack is raxNotFound:
             if not args.force:
                 continue
-            si = streamIterator()           # FORCE makes a NACK, but only for an entry that exists
+            si = streamIterator()           # FORCE creates a NACK, but only for an entry that exists
             streamIteratorStart(si, o.ptr, id_, id_, 0)
             found, _, _ = streamIteratorGetID(si)
             streamIteratorStop(si)
@@ -400,7 +400,7 @@ def xclaimCommand(c):
         claim_entry(c, o.ptr, nack, consumer, buf, deliverytime, args.retrycount, args.justid)
         arraylen += 1
         streamPropagateXCLAIM(c, c.argv[1], group, c.argv[2], c.argv[j], nack)
-        propagate_last_id = 0               # it went with the XCLAIM
+        propagate_last_id = 0               # the XCLAIM has propagated it
         server.dirty += 1
     if propagate_last_id:
         streamPropagateGroupID(c, c.argv[1], group, c.argv[2])
@@ -473,7 +473,7 @@ def xautoclaimCommand(c):
         count -= 1
         streamPropagateXCLAIM(c, c.argv[1], group, c.argv[2], createObjectFromStreamID(streamDecodeID(ri.key)), nack)
         server.dirty += 1
-    raxNext(ri)                             # where the next call starts
+    raxNext(ri)                             # the next call starts here
     endid = streamID(0, 0) if raxEOF(ri) else streamDecodeID(ri.key)
     raxStop(ri)
     setDeferredArrayLen(c, arraylenptr, arraylen)

@@ -38,7 +38,7 @@ from server.types.t_stream import (
     streamPropagateConsumerCreation, streamPropInfo, streamReplyWithRange, streamTrim,
 )
 
-#: Entries that a blocked XREAD without COUNT is served at once.
+#: Maximum of entries that a blocked XREAD without COUNT is served at once.
 XREAD_BLOCKED_DEFAULT_COUNT = 1000
 
 
@@ -187,7 +187,7 @@ def streamParseAddOrTrimArgsOrReply(c, args, xadd):
         addReplyError(c, b"syntax error, XTRIM must be called with a trimming strategy")
         return -1
     if c is server.master or c.id == CLIENT_ID_AOF:
-        args.limit = 0                      # the threshold was rewritten to what the master really did
+        args.limit = 0                      # the rewritten threshold is exact, so there must be no limit
     elif limit_given:
         if not args.approx_trim:
             addReplyError(c, b"syntax error, LIMIT cannot be used without the special ~ option")
@@ -235,12 +235,12 @@ def xaddCommand(c):
     args = streamAddTrimArgs()
     idpos = streamParseAddOrTrimArgsOrReply(c, args, 1)
     if idpos < 0:
-        return                                          # it has replied
+        return                                          # it has replied an error
     field_pos = idpos + 1
     if c.argc - field_pos < 2 or (c.argc - field_pos) % 2 == 1:
         addReplyError(c, b"wrong number of arguments for XADD")
         return
-    # Before the key is created: the append would fail and leave an empty stream.
+    # Check this before the key is created: the append would fail and leave an empty stream.
     if args.id_given and args.id.ms == 0 and args.id.seq == 0:
         addReplyError(c, b"The ID specified in XADD must be greater than 0-0")
         return
@@ -270,7 +270,7 @@ def xaddCommand(c):
         if args.approx_trim:
             streamRewriteApproxSpecifier(c, args.trim_strategy_arg_idx - 1)
             streamRewriteTrimArgument(c, s, args.trim_strategy, args.trim_strategy_arg_idx)
-    # Replicas and the AOF get the ID that was chosen here.
+    # Propagate the ID that was generated here to the replicas and the AOF.
     rewriteClientCommandArgument(c, idpos, createObjectFromStreamID(id_))
 
     signalKeyAsReady(c.db, key, OBJ_STREAM)
@@ -346,7 +346,7 @@ def xreadCommand_parse(c, xreadgroup):
         moreargs = c.argc - i - 1
         o = c.argv[i].ptr.lower()
         if o == b"block" and moreargs:
-            if c.flags & CLIENT_LUA:        # an error and not a timeout, as scripts always had it
+            if c.flags & CLIENT_LUA:        # an error instead of a timeout, for compatibility
                 addReplyErrorFormat(c, b"%s command is not allowed with BLOCK option from scripts", c.argv[0].ptr)
                 return None
             i += 1
@@ -410,14 +410,14 @@ def xreadCommand_resolve(c, args, xreadgroup):
                 return False
             args.groups.append(group)
         text = c.argv[i].ptr
-        if text == b"$":                    # what comes from now on
+        if text == b"$":                    # entries added from now on
             if xreadgroup:
                 addReplyError(c, b"The $ ID is meaningless in the context of XREADGROUP: you want to read the history of "
                                  b"this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID "
                                  b"would just return an empty result set.")
                 return False
             args.ids.append(o.ptr.last_id if o is not None else streamID(0, 0))
-        elif text == b">":                  # what nobody of the group got; blocked.py fills in the group's last ID
+        elif text == b">":                  # entries not delivered to the group yet; blocked.py fills in the group's last ID
             if not xreadgroup:
                 addReplyError(c, b"The > ID can be specified only when calling XREADGROUP using the GROUP <group> "
                                  b"<consumer> option.")
@@ -482,7 +482,7 @@ def xreadCommand_serve(c, args):
 def xreadCommand(c):
     """XREAD [BLOCK ms] [COUNT n] STREAMS key [key ...] id [id ...] -> array|nil   [read-only]
     XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [NOACK] STREAMS key [key ...] id [id ...]   [write]"""
-    xreadgroup = len(c.argv[0].ptr) == 10   # by the length of the name, as C does
+    xreadgroup = len(c.argv[0].ptr) == 10   # recognized by the length of the name, as in C
     args = xreadCommand_parse(c, xreadgroup)
     if args is None:
         return
@@ -496,8 +496,8 @@ def xreadCommand(c):
             if args.groupname is not None:
                 c.bpop.xread_group_noack = args.noack
         else:
-            addReplyNullArray(c)            # nothing there, and no waiting
-    # What the command did to groups was propagated piece by piece.
+            addReplyNullArray(c)            # there are no entries, and the client does not block
+    # The changes of the groups have been propagated one by one.
     preventCommandPropagation(c)
 
 
@@ -526,7 +526,7 @@ def xdelCommand(c):
     if o is None or checkType(c, o, OBJ_STREAM):
         return
     ids = []
-    for arg in c.argv[2:]:                  # all IDs first: the command runs whole or not at all
+    for arg in c.argv[2:]:                  # parse all IDs first, so that the command is executed either fully or not at all
         ok, id_ = streamParseStrictIDOrReply(c, arg, 0)
         if ok != C_OK:
             return
@@ -569,7 +569,7 @@ def xtrimCommand(c):
 def xinfoReplyWithStreamInfo(c, s):
     """XINFO STREAM key [FULL [COUNT n]]."""
     full = 0
-    count = 10                              # the default bounds the reply
+    count = 10                              # the default limits the reply
     opts = [arg.ptr.lower() for arg in c.argv[3:]]
     if opts:
         if len(opts) not in (1, 3) or opts[0] != b"full" or (len(opts) == 3 and opts[1] != b"count"):

@@ -103,7 +103,7 @@ def setGenericCommand(c, flags, key, val, expire, unit, ok_reply, abort_reply):
     if expire is not None:
         setExpire(c, c.db, key, when)
         notifyKeyspaceEvent(NOTIFY_GENERIC, b"expire", key, c.db.id)
-        # The time stays argument 4: feedAppendOnlyFile counts on it when it makes PXAT of PX.
+        # The time must be argument 4: feedAppendOnlyFile relies on this when it replaces PX by PXAT.
         exp = shared.pxat if flags & (OBJ_PXAT | OBJ_EXAT) else shared.px
         millisecondObj = createStringObjectFromLongLong(milliseconds)
         rewriteClientCommandVector(c, shared.set, key, val, exp, millisecondObj)
@@ -250,7 +250,7 @@ def getexCommand(c):
             addReplyErrorFormat(c, b"invalid expire time in %s", c.cmd.name)
             return
 
-    # ORDER: the reply comes before the key may be deleted.
+    # ORDER: reply before the key may be deleted.
     addReplyBulk(c, o)
 
     if flags & (OBJ_PXAT | OBJ_EXAT) and checkAlreadyExpired(milliseconds):
@@ -501,7 +501,7 @@ def incrbyfloatCommand(c):
     server.dirty += 1
     addReplyBulk(c, new)
 
-    # The result is propagated, so that no float arithmetic has to be repeated elsewhere.
+    # Propagate the result, so that replicas and the AOF do not repeat the float arithmetic.
     rewriteClientCommandArgument(c, 0, shared.set)
     rewriteClientCommandArgument(c, 2, new)
     rewriteClientCommandArgument(c, 3, shared.keepttl)
@@ -637,7 +637,7 @@ def stralgoLCS(c):
         addReplyError(c, b"String too long for LCS")
         return
 
-    # C: the table may be more than malloc gives. Ours is 32 times smaller; the limit is kept for the time it takes.
+    # C: the table may be larger than malloc allows. Ours is 32 times smaller; the limit is kept because of the time needed.
     if server.system_memory_size and (alen + 1) * (blen + 1) * 4 > server.system_memory_size:
         addReplyError(c, b"Insufficient memory")
         return
@@ -654,7 +654,7 @@ def stralgoLCS(c):
         addReplyBulkCString(c, b"matches")
         arraylenptr = addReplyDeferredLen(c)
 
-    # Walk the table from its far corner back. arange_start == alen means that no range is open.
+    # Walk the table backwards from its last cell. arange_start == alen means that no range is open.
     arange_start, arange_end, brange_start, brange_end = alen, 0, 0, 0
     i, j = alen, blen
     while computelcs and i > 0 and j > 0:

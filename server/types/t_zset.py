@@ -46,14 +46,14 @@ from server.server_h import (
 )
 from server.server_state import htNeedsResize
 
-# What zsetAdd may do ...
+# Input flags of zsetAdd ...
 ZADD_IN_NONE = 0
 ZADD_IN_INCR = 1 << 0              # add to the score instead of setting it
 ZADD_IN_NX = 1 << 1                # only new members
 ZADD_IN_XX = 1 << 2                # only existing members
 ZADD_IN_GT = 1 << 3                # only if the score grows
 ZADD_IN_LT = 1 << 4                # only if the score shrinks
-# ... and what it did
+# ... and its output flags
 ZADD_OUT_NOP = 1 << 0              # a condition forbade it
 ZADD_OUT_NAN = 1 << 1              # the score would be NaN
 ZADD_OUT_ADDED = 1 << 2
@@ -282,7 +282,7 @@ def zzlInsertAt(zl, eptr, ele, score):
         zl = ziplistPush(zl, ele, ZIPLIST_TAIL)
         return ziplistPush(zl, text, ZIPLIST_TAIL)
     zl = ziplistInsert(zl, eptr, ele)
-    sptr = ziplistNext(zl, eptr)            # the member just inserted stands at eptr
+    sptr = ziplistNext(zl, eptr)            # the member just inserted is at eptr
     serverAssert(sptr is not None)
     return ziplistInsert(zl, sptr, text)
 
@@ -295,7 +295,7 @@ def zzlInsert(zl, ele, score):
         serverAssert(sptr is not None)
         s = zzlGetScore(zl, sptr)
         if s > score:
-            # The first member with a larger score: the new one takes its place.
+            # This is the first member with a larger score: insert before it.
             zl = zzlInsertAt(zl, eptr, ele, score)
             break
         if s == score:
@@ -315,7 +315,7 @@ def zzlDeleteRangeByScore(zl, range_):
     eptr = zzlFirstInRange(zl, range_)
     if eptr is None:
         return zl, 0
-    # At the tail eptr stands on the end byte, and ziplistNext answers None.
+    # At the tail eptr is at the end byte, and ziplistNext returns None.
     sptr = ziplistNext(zl, eptr)
     while sptr is not None and zslValueLteMax(zzlGetScore(zl, sptr), range_):
         zl, eptr = ziplistDelete(zl, eptr)
@@ -383,7 +383,7 @@ def zsetConvert(zobj, encoding):
         while node is not None:
             zl = zzlInsertAt(zl, None, node.ele, node.score)
             node = node.forward
-        zobj.ptr = zl                                   # the skiplist cuts its links as it dies
+        zobj.ptr = zl                                   # C: zslFree; here the destructor of the skiplist cuts its links
         zobj.encoding = OBJ_ENCODING_ZIPLIST
     else:
         serverPanic("Unknown sorted set encoding")
@@ -452,7 +452,7 @@ def zsetAdd(zobj, score, ele, in_flags):
             zobj.ptr = zzlInsert(zobj.ptr, ele, score)
             return 1, ZADD_OUT_ADDED, score
 
-    # A ziplist has either returned above or been converted.
+    # A ziplist has either been handled above or been converted.
     if zobj.encoding == OBJ_ENCODING_SKIPLIST:
         zs = zobj.ptr
         de = dictFind(zs.dict, ele)
@@ -544,7 +544,7 @@ def zsetDup(o):
         zobj = createZsetObject()
         zs = zobj.ptr
         dictExpand(zs.dict, dictSize(o.ptr.dict))
-        # From the greatest down: each insert then stops at the head at once.
+        # Insert from the greatest score down: each insert then stops at the head at once.
         ln = o.ptr.zsl.tail
         while ln is not None:
             zslInsert(zs.zsl, ln.score, ln.ele)
@@ -628,7 +628,7 @@ def zaddGenericCommand(c, flags):
         elif opt == b"xx":
             flags |= ZADD_IN_XX
         elif opt == b"ch":
-            ch = 1                          # reply the members added or updated
+            ch = 1                          # reply the number of members added or updated
         elif opt == b"incr":
             flags |= ZADD_IN_INCR
         elif opt == b"gt":
@@ -669,7 +669,7 @@ def zaddGenericCommand(c, flags):
     if checkType(c, zobj, OBJ_ZSET):
         return
     try:
-        if zobj is not None or not xx:      # no key and XX: nothing to do
+        if zobj is not None or not xx:      # with XX and no key there is nothing to do
             if zobj is None:
                 if server.zset_max_ziplist_entries == 0 or server.zset_max_ziplist_value < len(c.argv[scoreidx + 1].ptr):
                     zobj = createZsetObject()
@@ -697,7 +697,7 @@ def zaddGenericCommand(c, flags):
         else:
             addReplyLongLong(c, added + updated if ch else added)
     finally:
-        # C: the label cleanup, which an error in the middle reaches as well.
+        # C: the label cleanup, which is also reached after an error.
         if added or updated:
             signalModifiedKey(c, c.db, key)
             notifyKeyspaceEvent(NOTIFY_ZSET, b"zincr" if incr else b"zadd", key, c.db.id)
@@ -766,7 +766,7 @@ def zremrangeGenericCommand(c, rangetype):
     else:
         serverPanic("unknown rangetype %d", rangetype)
 
-    # Step 2: look the key up, and bring ranks into bounds.
+    # Step 2: look up the key, and limit the ranks to its length.
     zobj = lookupKeyWriteOrReply(c, key, shared.czero)
     if zobj is None or checkType(c, zobj, OBJ_ZSET):
         return

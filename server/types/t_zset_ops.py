@@ -53,7 +53,7 @@ class zsetopsrc:
         # Iterator, by encoding
         self.ii = 0                # INTSET: next index
         self.di = None             # HT: dictIterator ...
-        self.de = None             # ... and the entry it stands on
+        self.de = None             # ... and its current entry
         self.eptr = None           # ZIPLIST: position of the member ...
         self.sptr = None           # ... and of its score
         self.node = None           # SKIPLIST: zskiplistNode
@@ -167,7 +167,7 @@ def zuiSdsFromValue(val):
     return val.value
 
 
-zuiNewSdsFromValue = zuiSdsFromValue       # bytes are immutable: a copy would tell nobody apart
+zuiNewSdsFromValue = zuiSdsFromValue       # bytes are immutable, so no copy is needed
 
 
 def zuiFind(op, val):
@@ -278,7 +278,7 @@ def zsetChooseDiffAlgorithm(src):
             return 0
         algo_one_work += zuiLength(src[0])
         algo_two_work += zuiLength(op)
-    # Algorithm 1 has the better constants, and stops early on common elements.
+    # Algorithm 1 has better constant factors, and stops early if elements are common.
     return 1 if algo_one_work // 2 <= algo_two_work else 2
 
 
@@ -307,7 +307,7 @@ def zinter(src, dstzset, aggregate):
             score = 0.0
         everywhere = True
         for other in src[1:]:
-            if other.subject is first.subject:      # the set being walked: do not look into it
+            if other.subject is first.subject:      # the set that is being iterated: no look-up needed
                 value = zval.score
             else:
                 found, value = zuiFind(other, zval)
@@ -450,7 +450,7 @@ def zunionInterDiffGenericCommand(c, dstkey, numkeysIndex, op):
                 server.dirty += 1
         return
 
-    # RESP2 gives a flat array, RESP3 pairs: a map would not keep the order.
+    # RESP2 replies a flat array, RESP3 pairs, since a map would not keep the order.
     length = dstzset.zsl.length
     addReplyArrayLen(c, length * 2 if withscores and c.resp == 2 else length)
     zn = dstzset.zsl.header.forward

@@ -183,7 +183,7 @@ def genericZrangebyrankCommand(handler, zobj, start, end, withscores, reverse):
             eptr, sptr = step(zl, eptr, sptr)
     elif zobj.encoding == OBJ_ENCODING_SKIPLIST:
         zsl = zobj.ptr.zsl
-        # The ends need no search.
+        # The first and the last element need no search.
         if reverse:
             ln = zslGetElementByRank(zsl, llen - start) if start > 0 else zsl.tail
         else:
@@ -229,7 +229,7 @@ def genericZrangebyscoreCommand(handler, range_, zobj, offset, limit, reverse):
         eptr = zzlLastInRange(zl, range_) if reverse else zzlFirstInRange(zl, range_)
         sptr = None if eptr is None else ziplistNext(zl, eptr)
         step = zzlPrev if reverse else zzlNext
-        # The offset is skipped without looking at scores: the loop below checks them.  A negative one skips all.
+        # Skip the offset without checking scores: the loop below checks them.  A negative offset skips all.
         while eptr is not None and offset:
             offset -= 1
             eptr, sptr = step(zl, eptr, sptr)
@@ -638,10 +638,10 @@ def blockingGenericZpopCommand(c, where):
             return
         if o is not None and zsetLength(o) != 0:
             genericZpopCommand(c, c.argv[j:j + 1], 1, where, 1, None)
-            # Replicas and the AOF get the form that cannot block.
+            # Propagate the non-blocking form of the command.
             rewriteClientCommandVector(c, shared.zpopmax if where == ZSET_MAX else shared.zpopmin, c.argv[j])
             return
-    if c.flags & CLIENT_DENY_BLOCKING:      # MULTI, Lua: as if the time were up
+    if c.flags & CLIENT_DENY_BLOCKING:      # in MULTI or Lua reply as after a timeout
         addReplyNullArray(c)
         return
     blockForKeys(c, BLOCKED_ZSET, c.argv[1:c.argc - 1], c.argc - 2, timeout, None, None, None)
@@ -667,9 +667,9 @@ def zarndmemberReplyWithZiplist(c, keys, vals):
             addReplyDouble(c, float(vals[i]) if type(vals[i]) is int else zzlStrtod(vals[i]))
 
 
-# A set smaller than this many times the wanted count is thinned out instead of sampled.
+# If the set is smaller than this many times the count, copy it and remove random elements instead of sampling.
 ZRANDMEMBER_SUB_STRATEGY_MUL = 3
-# Random pairs drawn from a ziplist in one go: bounds the memory of huge negative counts.
+# Maximum of random pairs drawn from a ziplist at once, which limits the memory for huge negative counts.
 ZRANDMEMBER_RANDOM_SAMPLE_LIMIT = 1000
 
 
@@ -685,7 +685,7 @@ def zrandmemberWithCountCommand(c, l, withscores):
         addReply(c, shared.emptyarray)
         return
 
-    # CASE 1: repeats allowed, or one element: draw one after the other.  Only this case promises a random order.
+    # CASE 1: repeats are allowed, or the count is 1: draw one after the other.  Only this case guarantees a random order.
     if not uniq or count == 1:
         addReplyArrayLen(c, count * 2 if withscores and c.resp == 2 else count)
         if zsetobj.encoding == OBJ_ENCODING_SKIPLIST:
@@ -721,14 +721,14 @@ def zrandmemberWithCountCommand(c, l, withscores):
         src.encoding = zsetobj.encoding
         zval = zsetopval()
         zuiInitIterator(src)
-        if count >= size:                   # CASE 2: everything
+        if count >= size:                   # CASE 2: reply the whole set
             while zuiNext(src, zval):
                 if withscores and c.resp > 2:
                     addReplyArrayLen(c, 2)
                 addReplyBulkSds(c, zuiNewSdsFromValue(zval))
                 if withscores:
                     addReplyDouble(c, zval.score)
-        else:                               # CASE 3: most of it: copy all, remove some
+        else:                               # CASE 3: the count is most of the set: copy all, then remove random elements
             d = dictCreate(sdsReplyDictType)
             dictExpand(d, size)
             while zuiNext(src, zval):
@@ -748,7 +748,7 @@ def zrandmemberWithCountCommand(c, l, withscores):
         zuiClearIterator(src)
         return
 
-    # CASE 4: a small part of a large set.
+    # CASE 4: the count is a small part of the set: draw until enough different elements were found.
     if zsetobj.encoding == OBJ_ENCODING_ZIPLIST:
         picked, keys, vals = ziplistRandomPairsUnique(zsetobj.ptr, count)
         serverAssert(picked == count)
