@@ -9,11 +9,12 @@ Invariant    a function returns the reply as bytes, or None before it has change
 function(c, db, key, ...) gets the arguments as bytes.  On the way it does what the text's command does to the server:
 keyspace hits and misses, the access time of the value, server.dirty.
 """
+from datastructs.dict import dictResize
 from datastructs.quicklist import QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistSetOptions
 from datastructs.util import LLONG_MAX, string2d, string2ll
 from datastructs.ziplist import ziplistLen, ziplistSafeToAdd
 from datastructs.zskiplist import zslGetElementByRank, zslUpdateScore
-from server.fastpath.dicts import dictAddRaw, dictFind, dict_pop, dict_pop_fair_random_key
+from server.fastpath.dicts import dictAddRaw, dictDelete, dictFind, dict_pop, dict_pop_fair_random_key
 from server.fastpath.lists import quicklistPopCustom, quicklistPushHead, quicklistPushTail
 from server.fastpath.skiplists import zslInsert, zsl_pop_first
 from server.fastpath.ziplists import ziplist_bulks
@@ -27,6 +28,7 @@ from server.server_h import (
     OBJ_ENCODING_RAW, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_ZIPLIST, OBJ_HASH, OBJ_LIST, OBJ_SET, OBJ_SHARED_INTEGERS,
     OBJ_STREAM, OBJ_STRING, OBJ_ZSET, PROTO_REPLY_CHUNK_BYTES, robj, server,
 )
+from server.server_state import htNeedsResize
 from server.types.t_hash import hashTypeGetValue, hashTypeSet
 from server.types.t_set import setTypeAdd, setTypeCreate, setTypeIsMember
 from server.types.t_stream import streamAppendItem
@@ -775,8 +777,7 @@ def score_bulk(c, score):
 def zpopmin(c, db, key):
     """ZPOPMIN without a count.
 
-    When          the key does not exist, or is not expired and holds a skiplist of more than one member, whose dict needs
-                  no resizing.
+    When          the key does not exist, or is not expired and holds a skiplist of more than one member.
     Same because  on every level nothing but the header stands before the first node: zsl_pop_first unlinks it without a search.
     Skips         zpopminCommand, genericZpopCommand, lookupKeyWrite, zsetDel, zslDelete, zslDeleteNode, signalModifiedKey,
                   addReplyDouble.
@@ -789,13 +790,18 @@ def zpopmin(c, db, key):
     if o is False or o.encoding != OBJ_ENCODING_SKIPLIST:
         return None
     zs = o.ptr
-    ht0 = zs.dict.ht[0]
-    if zs.dict.rehashidx != -1 or ht0.used < 2 or ht0.used * 10 < ht0.size + 10:    # htNeedsResize
+    d = zs.dict
+    if zs.zsl.length < 2:
         return None
     node = zsl_pop_first(zs.zsl)
     member = node.ele
     reply = b"*2\r\n$%d\r\n%b\r\n%b" % (len(member), member, score_bulk(c, node.score))
-    dict_pop(zs.dict, member)
+    if d.rehashidx == -1:
+        dict_pop(d, member)
+    else:
+        dictDelete(d, member)          # and a step of rehashing
+    if htNeedsResize(d):
+        dictResize(d)
     server.dirty += 1
     return reply
 
