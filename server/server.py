@@ -84,7 +84,8 @@ def propagate(cmd, dbid, argv, flags):
         execCommandPropagateMulti(dbid)
 
     # INVARIANT: the data set does not change while clients are paused, since a failover would lose the change.
-    not (areClientsPaused() and not server.client_pause_in_transaction) or serverAssert(0)
+    if areClientsPaused() and not server.client_pause_in_transaction:
+        serverAssert(0)
 
     if server.aof_state != AOF_OFF and flags & PROPAGATE_AOF:
         feedAppendOnlyFile(cmd, dbid, argv, len(argv))
@@ -280,9 +281,8 @@ def processCommand(c):
     """
     if not server.lua_timedout:
         # Other clients are served during a script only after it has timed out.
-        not server.propagate_in_transaction or serverAssert(0)
-        not server.in_exec or serverAssert(0)
-        not server.in_eval or serverAssert(0)
+        if server.propagate_in_transaction or server.in_exec or server.in_eval:
+            serverAssert(0)
 
     # QUIT is not in the command table: it must work in every state of the client and the server.
     if c.argv[0].ptr[:5].lower() in (b"quit", b"quit\0"):                   # strcasecmp: a NUL ends the name

@@ -125,7 +125,8 @@ def lookupKeyWrite(db, key):
 
 
 def SentReplyOnKeyMiss(c, reply):
-    (reply.encoding == OBJ_ENCODING_RAW or reply.encoding == OBJ_ENCODING_EMBSTR) or serverAssert(0)     # sdsEncodedObject
+    if reply.encoding != OBJ_ENCODING_RAW and reply.encoding != OBJ_ENCODING_EMBSTR:        # sdsEncodedObject
+        serverAssert(0)
     rep = reply.ptr
     if len(rep) > 1 and rep[0] == 0x2d:     # '-': errors are counted
         addReplyErrorObject(c, reply)
