@@ -115,7 +115,7 @@ def bioProcessBackgroundJobs(type_):
     elif type_ == BIO_LAZY_FREE:
         redis_set_thread_title("bio_lazy_free")
     redisSetCpuAffinity(server.bio_cpulist)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])      # the watchdog's signal is for main
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])      # only the main thread gets the watchdog's signal
 
     jobs = bio_jobs[type_]
     mutex = bio_mutex[type_]
@@ -128,7 +128,7 @@ def bioProcessBackgroundJobs(type_):
             if type_ != BIO_LAZY_FREE:
                 bio_newjob_cond[type_].wait()
             elif not bio_newjob_cond[type_].wait(reclaim_timeout()):
-                mutex.release()                             # timed out: PyPy's collector is due
+                mutex.release()                             # timed out: run PyPy's collector
                 reclaim()
                 mutex.acquire()
             continue
@@ -137,7 +137,7 @@ def bioProcessBackgroundJobs(type_):
 
         try:
             bio_process_job(type_, job)
-        except Exception as exc:                            # the thread must live, or its queue grows for ever
+        except Exception as exc:                            # the thread must not end, or its queue would grow forever
             log_unexpected_exception(exc)
         job = None
 
@@ -162,7 +162,7 @@ def bio_process_job(type_, job):
             os.fdatasync(job.fd)
             server.aof_bio_fsync_status = C_OK
         except OSError as e:
-            # The main thread may have closed the fd meanwhile, it may even be something else by now.
+            # The main thread may have closed the fd meanwhile, and the fd may even be another file now.
             if e.errno == errno.EBADF or e.errno == errno.EINVAL:
                 server.aof_bio_fsync_status = C_OK
             else:

@@ -31,7 +31,7 @@ def dictObjectDestructor(val):
         decrRefCount(val)
 
 
-# Keys that are bytes need neither hash nor compare function: hash() of bytes is seeded SipHash, as in C.
+# For bytes keys no hash or compare function is needed: hash() of bytes is seeded SipHash, as in C.
 objectKeyPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
 objectKeyHeapPointerValueDictType = dictType(hashFunction=dictEncObjHash, keyCompare=dictEncObjKeyCompare)
 dbDictType = dictType(valDestructor=dictObjectDestructor, expandAllowed=dictExpandAllowed)     # keys -> robj

@@ -52,7 +52,7 @@ def serverLogRaw(level, msg):
     if isinstance(msg, (bytes, bytearray)):
         msg = msg.decode("utf-8", "surrogateescape")
     if "\0" in msg:
-        msg = msg[:msg.index("\0")]       # a C string ends there; with a NUL in it grep(1) takes the log for binary
+        msg = msg[:msg.index("\0")]       # a C string ends there; and with a NUL in it grep(1) treats the log as binary
     log_to_stdout = not server.logfile
     if log_to_stdout:
         fd = STDOUT_FILENO
@@ -210,7 +210,7 @@ def bugReportStart():
 
 def logStackTrace(frame):
     """Log the Python stack below and including `frame` (a frame object), innermost call last."""
-    # The heading first: a dying process should say so before it imports anything.
+    # Log the heading first, before a failing import can prevent it.
     serverLogRaw(LL_WARNING | LL_RAW, "\n------ STACK TRACE ------\n")
     import traceback
     serverLogRaw(LL_WARNING | LL_RAW, "".join(traceback.format_stack(frame)))
@@ -250,7 +250,7 @@ def printCrashReport():
     for part in (logServerInfo, logCurrentClient, logModulesInfo):
         try:
             part()
-        except Exception as e:             # the state is damaged by definition when we get here
+        except Exception as e:             # the state may be corrupt at this point
             serverLogRaw(LL_WARNING | LL_RAW, "(not available: %r)\n" % e)
 
 
@@ -298,7 +298,7 @@ def log_unexpected_exception(exc):
         try:
             serverLogRaw(LL_WARNING, "=== UNEXPECTED EXCEPTION, and no memory to report it ===")
         except Exception:
-            pass                                    # there is nothing left that could be done
+            pass                                    # no other action is possible
 
 
 def log_unexpected_exception_report(exc):
@@ -312,7 +312,7 @@ def log_unexpected_exception_report(exc):
             serverLog(LL_WARNING, "client: %s", catClientInfoString(b"", c))
             for j, o in enumerate(c.argv):
                 serverLog(LL_WARNING, "argv[%d]: '%.128s'", j, "%.100r" % (o.ptr,))
-        except Exception as e:                      # the state is damaged by definition
+        except Exception as e:                      # the state may be corrupt at this point
             serverLogRaw(LL_WARNING | LL_RAW, "(client not available: %r)\n" % e)
     serverLogRaw(LL_WARNING | LL_RAW,
                  "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n")
@@ -339,7 +339,7 @@ def command_raised(c, exc, old_client, bufpos):
     """
     log_unexpected_exception(exc)
     if server.in_fork_child:
-        os._exit(1)                                 # a child must never come back to the loop of its parent
+        os._exit(1)                                 # a child must never return to the loop of its parent
     if old_client is None:
         reset_nesting()
     if server.current_client is not c:
@@ -349,7 +349,7 @@ def command_raised(c, exc, old_client, bufpos):
         del c.buf[bufpos:]
         c.bufpos = len(c.buf)
     else:
-        # Replies are in the list already: a length may be missing among them, so this connection has to end.
+        # Replies are in the list already, and a deferred length may be missing, so this connection must be closed.
         ln = c.reply.head
         while ln is not None:
             next_ = ln.next

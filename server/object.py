@@ -45,7 +45,7 @@ def initial_lru():
     """Return robj.lru of a new object: the LRU clock, or under LFU the minute and the counter that gives it a chance.  HOT"""
     if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
         return (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL
-    return server.lruclock                          # LRU_CLOCK: hz is at least 1, so always the cached one
+    return server.lruclock                          # LRU_CLOCK: hz is at least 1, so always use the cached clock
 
 
 def createObject(type_, ptr):
@@ -186,8 +186,8 @@ def createStreamObject():
     return o
 
 
-# A value dies with its last holder.  Those with cycles inside (quicklist, zskiplist, the entries of a consumer group)
-# cut them in their own __del__, so nothing of C's freeStringObject() ... freeStreamObject() is left to do.
+# A value is freed with its last reference.  Values with reference cycles (quicklist, zskiplist, the entries of a consumer group)
+# cut them in their own __del__, so C's freeStringObject() ... freeStreamObject() are not needed.
 
 def decrRefCount(o):
     """Nothing: see the header."""
@@ -225,7 +225,7 @@ def tryObjectEncoding(o):
         serverAssertWithInfo(None, o, o.type == OBJ_STRING)
     if o.encoding != OBJ_ENCODING_RAW and o.encoding != OBJ_ENCODING_EMBSTR:        # sdsEncodedObject
         return o
-    # A shared object may stand where no other encoding is expected.
+    # A shared object may be used where no other encoding is expected.
     if o.refcount > 1:
         return o
     s = o.ptr
@@ -234,7 +234,7 @@ def tryObjectEncoding(o):
     if length <= 20:
         ok, value = string2l(s)
     if ok:
-        # Under an LRU or LFU policy each value needs an lru field of its own.
+        # With an LRU or LFU policy each value needs its own lru field.
         if ((server.maxmemory == 0 or not server.maxmemory_policy & MAXMEMORY_FLAG_NO_SHARED_INTEGERS) and
                 0 <= value < OBJ_SHARED_INTEGERS):
             return shared.integers[value]
@@ -247,7 +247,7 @@ def tryObjectEncoding(o):
         if o.encoding == OBJ_ENCODING_EMBSTR:
             return o
         return createEmbeddedStringObject(bytes(s))
-    # A long string: the least that can be done is to give spare room back.
+    # The string is long: only free its spare room.
     trimStringObjectIfNeeded(o)
     return o
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.keyspace.db import dbTotalServerKeyCount
     from server.server_listen import closeListeningSockets
 
-_setproctitle_area = None    # (start, end) of argv and environment in our memory; () = not to be had
+_setproctitle_area = None    # (start, end) of argv and environment in our memory; () = not available
 
 
 def exitFromChild(retcode):
@@ -56,7 +56,7 @@ def adjustOpenFilesLimit():
     if oldlimit == resource.RLIM_INFINITY or oldlimit >= maxfiles:
         return
 
-    # Try the wanted limit, then less and less of it.
+    # Try the wanted limit, then decrease it step by step.
     setrlimit_error = 0
     bestlimit = maxfiles
     while bestlimit > oldlimit:
@@ -173,7 +173,7 @@ def redisFork(purpose):
         setupChildSignalHandlers()
         updateDictResizePolicy()
         closeChildUnusedResourceAfterFork()
-        # With our copy of the reading end closed, a parent that dies shows as a write error.
+        # Close our copy of the read end, so that writes fail if the parent dies.
         if server.child_info_pipe[0] != -1:
             os.close(server.child_info_pipe[0])
         return 0
@@ -188,7 +188,7 @@ def redisFork(purpose):
             closeChildInfoPipe()
         return -1
 
-    # A script debugger's child (CHILD_TYPE_LDB) may run beside the others, and keeps its own books.
+    # A script debugger's child (CHILD_TYPE_LDB) may run in addition to the others, and is tracked separately.
     if isMutuallyExclusiveChildType(purpose):
         server.child_pid = childpid
         server.child_type = purpose
@@ -339,7 +339,7 @@ def setcpuaffinity(cpulist):
                     return
         if a > b:
             return
-        # CPU_SET takes no notice of numbers outside of the set.
+        # CPU_SET ignores numbers outside of the set.
         cpuset.update(range(a % s if a < 0 else a, min(b, CPU_SETSIZE - 1) + 1, s))
     if end:
         return

@@ -28,7 +28,7 @@ def pingCommand(c):
         addReplyErrorFormat(c, b"wrong number of arguments for '%s' command", c.cmd.name)
         return
     if c.flags & CLIENT_PUBSUB and c.resp == 2:
-        # A subscriber expects the shape of a message.
+        # A subscriber expects the format of a message.
         addReply(c, shared.mbulkhdr[2])
         addReplyBulkCBuffer(c, b"pong")
         if c.argc == 1:
@@ -145,10 +145,10 @@ def commandCommand(c):
 def monitorCommand(c):
     """MONITOR -> OK, then every command that is executed   [admin, no-script, ok-loading, ok-stale]"""
     if c.flags & CLIENT_DENY_BLOCKING:
-        # Such a client reads one reply a command.
+        # Such a client reads one reply per command.
         addReplyError(c, b"MONITOR isn't allowed for DENY BLOCKING client")
         return
-    if c.flags & CLIENT_SLAVE:             # a replica, or a monitor already
+    if c.flags & CLIENT_SLAVE:             # the client is a replica or a monitor already
         return
     c.flags |= CLIENT_SLAVE | CLIENT_MONITOR
     listAddNodeTail(server.monitors, c)

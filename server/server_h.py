@@ -70,7 +70,7 @@ LONG_STR_SIZE = 21
 REDIS_AUTOSYNC_BYTES = 1024 * 1024 * 32
 LIMIT_PENDING_QUERYBUF = 4 * 1024 * 1024
 
-# Descriptors on top of maxclients that the event loop has room for
+# Descriptors that the event loop can hold in addition to maxclients
 CONFIG_FDSET_INCR = (CONFIG_MIN_RESERVED_FDS+96)
 
 # Classes of oom-score-adj-values
@@ -181,7 +181,7 @@ CLIENT_DENY_BLOCKING = 1 << 41
 CLIENT_REPL_RDBONLY = 1 << 42
 CLIENT_PUSHING = 1 << 43
 
-# client.btype: what a blocked client waits for
+# client.btype: the reason why a client is blocked
 BLOCKED_NONE = 0
 BLOCKED_LIST = 1
 BLOCKED_WAIT = 2
@@ -203,7 +203,7 @@ CLIENT_TYPE_MASTER = 3
 CLIENT_TYPE_COUNT = 4
 CLIENT_TYPE_OBUF_COUNT = 3
 
-# server.repl_state: the way of a replica to its master (drawn in replication_slave.py)
+# server.repl_state: the state machine of a replica (drawn in replication_slave.py)
 REPL_STATE_NONE = 0
 REPL_STATE_CONNECT = 1
 REPL_STATE_CONNECTING = 2
@@ -295,7 +295,7 @@ OOM_SCORE_ADJ_NO = 0
 OOM_SCORE_RELATIVE = 1
 OOM_SCORE_ADJ_ABSOLUTE = 2
 
-# server.maxmemory_policy: a number, and flags for what several policies share
+# server.maxmemory_policy: a number, and flags for properties that several policies share
 MAXMEMORY_FLAG_LRU = 1 << 0
 MAXMEMORY_FLAG_LFU = 1 << 1
 MAXMEMORY_FLAG_ALLKEYS = 1 << 2
@@ -435,8 +435,8 @@ class robj:
     `ptr` by encoding: INT -> int; EMBSTR -> bytes; RAW -> bytes or bytearray; ZIPLIST, INTSET -> bytearray;
     HT -> dict_; QUICKLIST -> quicklist; SKIPLIST -> zset; STREAM -> stream.
     """
-    # No __init__: where it counts (parser, createStringObject, RDB loader) one is made by robj() and five assignments,
-    # which is the cheapest way; else by new_robj().
+    # No __init__: in hot code (parser, createStringObject, RDB loader) one is created by robj() and five assignments,
+    # which is the fastest way; elsewhere by new_robj().
     __slots__ = (
         "type",            # OBJ_*
         "encoding",        # OBJ_ENCODING_*
@@ -602,10 +602,10 @@ class client:
         self.argv_len_sum = 0      # bytes in argv
         self.cmd = None            # redisCommand in execution
         self.lastcmd = None
-        self.user = None           # user; None = may do anything (fake clients, the master)
+        self.user = None           # user; None = all commands allowed (fake clients, the master)
         self.reqtype = 0           # 0 = not known yet, PROTO_REQ_*
-        self.multibulklen = 0      # arguments still to come
-        self.bulklen = -1          # bytes of the argument being read; -1 = its header has not come
+        self.multibulklen = 0      # arguments not received yet
+        self.bulklen = -1          # bytes of the argument being read; -1 = its header was not received
         # --- Reply: written by [command], drained by [write]
         self.reply = None          # list_ of clientReplyBlock, after buf is full
         self.reply_bytes = 0       # sum of the sizes of the blocks in reply
@@ -613,7 +613,7 @@ class client:
         self.sentlen = 0           # bytes already sent of buf, or of the first block of reply
         # --- Times, in seconds unless said otherwise
         self.ctime = 0
-        self.duration = 0          # us, the running command; a blocking command adds up its parts
+        self.duration = 0          # us, the running command; the sum of the parts of a blocking command
         self.lastinteraction = 0
         self.obuf_soft_limit_reached_time = 0  # 0 = below the soft limit
         self.flags = 0             # CLIENT_*
@@ -973,7 +973,7 @@ class redisServer:
         self.el = None                        # aeEventLoop
         self.errors = None                    # rax: error prefix -> redisError
         self.lruclock = 0                     # 24 bits, LRU_CLOCK_RESOLUTION ms a tick; refreshed by cron
-        self.shutdown_asap = 0                # 1 = a signal asked for shutdown; cron obeys
+        self.shutdown_asap = 0                # 1 = a signal requested a shutdown; serverCron does it
         self.activerehashing = 0              # 1 = rehash in cron too
         self.active_defrag_running = 0        # always 0
         self.pidfile = None                   # str or None
@@ -982,10 +982,10 @@ class redisServer:
         self.runid = b"0" * CONFIG_RUN_ID_SIZE  # 40 hex digits, new at every start
         self.sentinel_mode = 0                # 1 = this process is a Sentinel
         self.initial_memory_usage = 0         # bytes after initServer
-        self.always_show_logo = 0             # 1 = ASCII art in logs that are no terminal, too
+        self.always_show_logo = 0             # 1 = log the ASCII art even if the output is not a terminal
         self.in_eval = 0                      # 1 inside EVAL
         self.in_exec = 0                      # 1 inside EXEC
-        self.propagate_in_transaction = 0     # 1 = MULTI has been propagated for what runs now
+        self.propagate_in_transaction = 0     # 1 = MULTI has been propagated for the running command
         self.ignore_warnings = None           # str: start-up warnings to ignore
         self.client_pause_in_transaction = 0  # 1 = this EXEC contained CLIENT PAUSE
         # --- Modules
@@ -1003,7 +1003,7 @@ class redisServer:
         self.bindaddr = []                    # list of str; "-addr" may be missing on this host
         self.bindaddr_count = 0               # len(bindaddr)
         self.unixsocket = None                # str or None
-        self.unixsocketperm = 0               # octal mode; 0 = leave it
+        self.unixsocketperm = 0               # octal mode; 0 = do not change it
         self.ipfd = socketFds()
         self.tlsfd = socketFds()
         self.sofd = -1                        # -1 = no unix socket
@@ -1016,17 +1016,17 @@ class redisServer:
         self.monitors = None                  # list_ of client
         self.current_client = None            # client whose command runs; None outside
         self.clients_timeout_table = None     # rax, see timeout.py
-        self.fixed_time_expire = 0            # > 0: keys expire against server.mstime (a script or command sees one time)
+        self.fixed_time_expire = 0            # > 0: keys expire by server.mstime (a script or command sees one time)
         self.in_nested_call = 0               # depth of call() inside call()
         self.clients_index = None             # rax: 8-byte id -> client
         self.client_pause_type = 0            # CLIENT_PAUSE_*
-        self.paused_clients = None            # list_ of client put off by CLIENT PAUSE
+        self.paused_clients = None            # list_ of client postponed by CLIENT PAUSE
         self.client_pause_end_time = 0        # ms
         self.neterr = ""                      # str: last error of anet.py
         self.migrate_cached_sockets = None    # dict_: b"host:port" -> migrateCachedSocket
         self.next_client_id = 0               # the next one, from 1
         self.protected_mode = 0               # 1 = loopback only while there is no password and no bind
-        self.gopher_enabled = 0               # 1 = answer gopher requests
+        self.gopher_enabled = 0               # 1 = reply to gopher requests
         self.io_threads_num = 0               # 1..128, main included
         self.io_threads_do_reads = 0          # 1 = they read and parse too
         self.io_threads_active = 0            # 1 = running
@@ -1038,7 +1038,7 @@ class redisServer:
         self.loading_rdb_used_mem = 0         # bytes, from the file's aux field
         self.loading_loaded_bytes = 0         # so far
         self.loading_start_time = 0           # s
-        self.loading_process_events_interval_bytes = 0  # serve clients once in so many bytes
+        self.loading_process_events_interval_bytes = 0  # serve clients every time this many bytes were loaded
         # --- Fast pointers to often looked up command
         self.delCommand = None
         self.multiCommand = None
@@ -1060,7 +1060,7 @@ class redisServer:
         self.stat_numcommands = 0             # commands executed
         self.stat_numconnections = 0          # connections accepted
         self.stat_expiredkeys = 0             # keys that expired
-        self.stat_expired_stale_perc = 0.0    # percent, estimated share of dead keys
+        self.stat_expired_stale_perc = 0.0    # percent, estimated share of expired keys
         self.stat_expired_time_cap_reached_count = 0  # expire cycles stopped by the clock
         self.stat_expire_cycle_time_used = 0  # us
         self.stat_evictedkeys = 0             # keys evicted by maxmemory
@@ -1141,7 +1141,7 @@ class redisServer:
         self.aof_fsync_offset = 0             # bytes known to be on disk
         self.aof_flush_sleep = 0              # us, DEBUG AOF-FLUSH-SLEEP
         self.aof_rewrite_scheduled = 0        # 1 = rewrite when the BGSAVE ends
-        self.aof_rewrite_buf_blocks = None    # list_ of blocks: what happened during the rewrite
+        self.aof_rewrite_buf_blocks = None    # list_ of blocks: commands executed during the rewrite
         self.aof_buf = bytearray()            # commands not written yet; flushed before the loop sleeps
         self.aof_fd = -1                      # -1 = closed
         self.aof_selected_db = 0              # -1 = the next command needs a SELECT
@@ -1155,7 +1155,7 @@ class redisServer:
         self.rdb_save_incremental_fsync = 0   # 1 = fsync every 32 MB
         self.aof_last_write_status = 0        # C_OK, C_ERR: writes are refused
         self.aof_last_write_errno = 0         # if C_ERR
-        self.aof_load_truncated = 0           # 1 = a cut tail is no reason not to start
+        self.aof_load_truncated = 0           # 1 = load a truncated file and start
         self.aof_use_rdb_preamble = 0         # 1 = a rewrite starts with an RDB
         self.aof_bio_fsync_status = 0         # C_OK, C_ERR; written by bio_aof_fsync
         self.aof_bio_fsync_errno = 0          # written by bio_aof_fsync
@@ -1166,8 +1166,8 @@ class redisServer:
         self.aof_pipe_read_ack_from_child = 0
         self.aof_pipe_write_ack_to_child = 0
         self.aof_pipe_read_ack_from_parent = 0
-        self.aof_stop_sending_diff = 0        # 1 = the child has enough
-        self.aof_child_diff = bytearray()     # in the child: what the parent sent
+        self.aof_stop_sending_diff = 0        # 1 = the child asked to stop
+        self.aof_child_diff = bytearray()     # in the child: data received from the parent
         # --- RDB persistence
         self.dirty = 0                        # changes since the last save
         self.dirty_before_bgsave = 0          # to restore dirty when a BGSAVE fails
@@ -1186,20 +1186,20 @@ class redisServer:
         self.lastbgsave_status = 0            # C_OK, C_ERR
         self.stop_writes_on_bgsave_err = 0    # 1 = MISCONF while C_ERR
         self.rdb_pipe_read = 0                # parent's end of the diskless child's pipe
-        self.rdb_child_exit_pipe = 0          # closed by the parent to let the child go
+        self.rdb_child_exit_pipe = 0          # closed by the parent to let the child exit
         self.rdb_pipe_conns = None            # list of connection: targets of the diskless child
         self.rdb_pipe_numconns = 0            # len(rdb_pipe_conns)
-        self.rdb_pipe_numconns_writing = 0    # targets that cannot take more now
+        self.rdb_pipe_numconns_writing = 0    # targets whose socket buffer is full
         self.rdb_pipe_buff = None             # bytes read from the pipe and being sent
         self.rdb_pipe_bufflen = 0             # len(rdb_pipe_buff)
-        self.rdb_key_save_delay = 0           # us a key, for tests; negative: one us in so many keys
+        self.rdb_key_save_delay = 0           # us per key, for tests; negative: one us per that many keys
         self.key_load_delay = 0               # likewise, while loading
         # --- Pipe and data structures for child -> parent info sharing
         self.child_info_pipe = [-1, -1]
         self.child_info_nread = 0             # bytes of a message already read
         # --- Propagation of commands in AOF / replication
         self.also_propagate = redisOpArray()
-        self.replication_allowed = 0          # 0 = nothing is propagated now
+        self.replication_allowed = 0          # 0 = propagation is disabled
         # --- Logging
         self.logfile = None                   # str; "" = stdout
         self.syslog_enabled = 0
@@ -1210,7 +1210,7 @@ class redisServer:
         self.use_exit_on_panic = 0
         # --- Replication (master)
         self.replid = b"0" * CONFIG_RUN_ID_SIZE  # 40 hex digits
-        self.replid2 = b"0" * CONFIG_RUN_ID_SIZE  # the history this one went on from
+        self.replid2 = b"0" * CONFIG_RUN_ID_SIZE  # the history that this one continues
         self.master_repl_offset = 0           # bytes of replication stream so far
         self.second_replid_offset = 0         # replid2 is valid up to here; -1 = not
         self.slaveseldb = 0                   # database selected in the stream; -1 = SELECT needed
@@ -1218,7 +1218,7 @@ class redisServer:
         self.repl_backlog = None              # bytearray used as a ring, or None
         self.repl_backlog_size = 0            # bytes
         self.repl_backlog_histlen = 0         # bytes of it that hold data
-        self.repl_backlog_idx = 0             # where the next byte goes
+        self.repl_backlog_idx = 0             # index of the next byte to write
         self.repl_backlog_off = 0             # replication offset of its first byte
         self.repl_backlog_time_limit = 0      # s without replicas; 0 = keep it
         self.repl_no_slaves_since = 0         # s
@@ -1245,20 +1245,20 @@ class redisServer:
         self.repl_transfer_fd = -1
         self.repl_transfer_tmpfile = None     # str
         self.repl_transfer_lastio = 0         # s
-        self.repl_serve_stale_data = 0        # 1 = answer while the link is down
+        self.repl_serve_stale_data = 0        # 1 = reply while the link is down
         self.repl_slave_ro = 0                # 1 = refuse writes of clients
         self.repl_slave_ignore_maxmemory = 0  # 1 = only the master evicts
         self.repl_down_since = 0              # s
         self.repl_disable_tcp_nodelay = 0     # 1 = fewer, larger packets
         self.slave_priority = 0               # 0 = never promote
-        self.replica_announced = 0            # 1 = Sentinel may name it
+        self.replica_announced = 0            # 1 = Sentinel lists it
         self.slave_announce_port = 0          # 0 = the real one
         self.slave_announce_ip = None         # str; None = the real one
         self.master_replid = b"0" * CONFIG_RUN_ID_SIZE  # 40 hex digits, during a PSYNC
         self.master_initial_offset = 0        # -1 = no PSYNC
         self.repl_slave_lazy_flush = 0        # 1 = empty the data set in the background
         # --- Replication script cache
-        self.repl_scriptcache_dict = None     # dict_: sha1 all replicas know
+        self.repl_scriptcache_dict = None     # dict_: sha1 of scripts that all replicas have
         self.repl_scriptcache_fifo = None     # list_ of them, newest first
         self.repl_scriptcache_size = 0        # at most
         # --- Synchronous replication
@@ -1301,7 +1301,7 @@ class redisServer:
         self.stream_node_max_entries = 0      # 0 = no limit
         # --- List parameters
         self.list_max_ziplist_size = 0        # entries, or a size class -1..-5
-        self.list_compress_depth = 0          # nodes left plain at each end; 0 = no compression
+        self.list_compress_depth = 0          # nodes not compressed at each end; 0 = no compression
         self.unixtime = 0                     # s, refreshed by cron
         self.timezone = 0                     # s west of UTC
         self.daylight_active = 0              # 1 in summer time
@@ -1380,7 +1380,7 @@ class redisServer:
         self.sentinel_config = None           # sentinelConfig, while the file is read
         # --- Coordinate failover info
         self.failover_end_time = 0            # ms; 0 = no deadline
-        self.force_failover = 0               # 1 = at the deadline go on anyway
+        self.force_failover = 0               # 1 = continue at the deadline in any case
         self.target_replica_host = None       # str; None = any replica
         self.target_replica_port = 0
         self.failover_state = NO_FAILOVER     # NO_FAILOVER ...

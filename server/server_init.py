@@ -186,7 +186,7 @@ def createSharedObjects():
     shared.bulkhdr = [obj(b"$%d\r\n" % j) for j in range(OBJ_SHARED_BULKHDR_LEN)]
     shared.maphdr = [obj(b"%%%d\r\n" % j) for j in range(OBJ_SHARED_BULKHDR_LEN)]
     shared.sethdr = [obj(b"~%d\r\n" % j) for j in range(OBJ_SHARED_BULKHDR_LEN)]
-    # Compared by identity only: below and above every string (ZRANGEBYLEX - and +).
+    # Compared only by identity: less than and greater than every string (ZRANGEBYLEX - and +).
     shared.minstring = b"minstring"
     shared.maxstring = b"maxstring"
 
@@ -197,7 +197,7 @@ def initServerConfig():
     server.runid = getRandomHexChars(CONFIG_RUN_ID_SIZE)
     changeReplicationId()
     clearReplicationId2()
-    server.hz = CONFIG_DEFAULT_HZ          # used before the configuration is there
+    server.hz = CONFIG_DEFAULT_HZ          # used before the configuration is loaded
     server.timezone = getTimeZone()
     server.configfile = None
     server.executable = None
@@ -258,7 +258,7 @@ def initServerConfig():
     server.repl_transfer_fd = -1
     server.repl_transfer_s = None
     server.repl_syncio_timeout = CONFIG_REPL_SYNCIO_TIMEOUT
-    server.repl_down_since = 0             # down since ever
+    server.repl_down_since = 0             # never connected
     server.master_repl_offset = 0
 
     # Backlog
@@ -282,7 +282,7 @@ def initServerConfig():
     for j in range(CONFIG_OOM_COUNT):
         server.oom_score_adj_values[j] = configOOMScoreAdjValuesDefaults[j]
 
-    # The command table belongs to the configuration: rename-command changes it.
+    # The command table is part of the configuration: rename-command changes it.
     server.commands = dictCreate(commandTableDictType)
     server.orig_commands = dictCreate(commandTableDictType)
     populateCommandTable()
@@ -304,7 +304,7 @@ def initServerConfig():
 
     server.watchdog_period = 0
 
-    # Scripts are replicated by their effects unless the configuration says otherwise.
+    # Scripts are replicated by their effects unless the configuration disables this.
     server.lua_always_replicate_commands = 1
 
     server.client_pause_type = CLIENT_PAUSE_OFF
@@ -404,16 +404,16 @@ def initServer():
         serverLog(LL_WARNING, "Failed creating the event loop. Error message: '%s'", os.strerror(errno.EMFILE))
         sys.exit(1)
 
-    # The TCP sockets for commands.
+    # Open the TCP sockets for commands.
     if server.port != 0 and listenToPort(server.port, server.ipfd) == C_ERR:
-        # The test suite knows this text.
+        # The test suite searches for this text.
         serverLog(LL_WARNING, "Failed listening on port %d (TCP), aborting.", server.port)
         sys.exit(1)
     if server.tls_port != 0 and listenToPort(server.tls_port, server.tlsfd) == C_ERR:
         serverLog(LL_WARNING, "Failed listening on port %d (TLS), aborting.", server.tls_port)
         sys.exit(1)
 
-    # The Unix socket.
+    # Open the Unix socket.
     if server.unixsocket is not None:
         try:
             os.unlink(server.unixsocket)
@@ -430,7 +430,7 @@ def initServer():
         serverLog(LL_WARNING, "Configured to not listen anywhere, exiting.")
         sys.exit(1)
 
-    # The databases, and the state of everything else.
+    # Create the databases, and initialize the other state.
     server.db = [redisDb() for _ in range(server.dbnum)]
     for j, db in enumerate(server.db):
         db.dict = dictCreate(dbDictType)
@@ -469,7 +469,7 @@ def initServer():
     server.rdb_save_time_start = -1
     server.dirty = 0
     resetServerStats()
-    # These two survive CONFIG RESETSTAT.
+    # CONFIG RESETSTAT does not reset these two.
     server.stat_starttime = unix_time()
     server.stat_peak_memory = 0
     server.stat_current_cow_bytes = 0
@@ -491,7 +491,7 @@ def initServer():
     server.aof_last_write_errno = 0
     server.repl_good_slaves_count = 0
 
-    # The timer: clients' timeouts, expiry, saving, replication, and whatever else needs no request.
+    # Create the timer for work that no request starts: clients' timeouts, expiry, saving, replication.
     if aeCreateTimeEvent(server.el, 1, serverCron, None, None) == AE_ERR:
         serverPanic("Can't create event loop timers.")
 
@@ -514,7 +514,7 @@ def initServer():
             serverLog(LL_WARNING, "Can't open the append-only file: %s", os.strerror(e.errno))
             sys.exit(1)
 
-    # 32 bit: 4 GB of address space is all there is.
+    # A 32 bit process has only 4 GB of address space.
     if server.arch_bits == 32 and server.maxmemory == 0:
         serverLog(LL_WARNING, "Warning: 32 bit instance detected but no memory limit set. Setting 3 GB maxmemory limit "
                               "with 'noeviction' policy now.")
@@ -573,7 +573,7 @@ def populateCommandTableParseFlags(c, strflags):
             if not bits:
                 return C_ERR
         c.flags |= bits
-    # What is not @fast is @slow.
+    # Commands that are not @fast are @slow.
     if not c.flags & CMD_CATEGORY_FAST:
         c.flags |= CMD_CATEGORY_SLOW
     return C_OK

@@ -135,7 +135,7 @@ def loadDataFromDisk():
     rsi = rdbSaveInfo()
     if rdbLoad(server.rdb_filename, rsi, RDBFLAGS_NONE) == C_OK:
         serverLog(LL_NOTICE, "DB loaded from disk: %.3f seconds", (ustime() - start) / 1000000)
-        # A replica goes on where the file says it was.
+        # A replica continues from the replication offset in the file.
         if ((server.masterhost or (server.cluster_enabled and server.cluster.myself.flags & CLUSTER_NODE_SLAVE))
                 and rsi.repl_id_is_set and rsi.repl_offset != -1
                 # Old versions could write -1, see rdbPopulateSaveInfo.
@@ -198,12 +198,12 @@ def unexpected_exception(eventLoop, clientData, exc):
         c = clientData.private_data
     if c is not None:
         if isinstance(exc, MemoryError):
-            c.querybuf = b""                        # now, not when it is freed
+            c.querybuf = b""                        # released now, before the client is freed
             c.qb_pos = 0
         freeClientAsync(c)
     elif clientData is not None and clientData is server.repl_transfer_s:
-        cancelReplicationHandshake(1)               # the handshake, or the transfer: replicationCron begins again
-    # A link of a Sentinel: its connection is the client data.
+        cancelReplicationHandshake(1)               # aborts the handshake or the transfer: replicationCron starts again
+    # For a link of a Sentinel the connection is the client data.
     if isinstance(clientData, connection) and isinstance(clientData.private_data, redisAsyncContext):
         redisAsyncFree(clientData.private_data)
 
@@ -211,7 +211,7 @@ def unexpected_exception(eventLoop, clientData, exc):
 def switch_fast_path(eventLoop, id, clientData):
     """Bind or unbind the fast path as `fast-path` says.  Called at start-up, and as a time event after CONFIG SET."""
     if server.fast_path:
-        from server import fastpath        # here and nowhere else: without it, and with `fast-path no`, all runs the same
+        from server import fastpath        # imported only here: without it, and with `fast-path no`, the server works the same
         fastpath.bind()
     elif __package__ + ".fastpath" in sys.modules:
         from server import fastpath
@@ -221,8 +221,8 @@ def switch_fast_path(eventLoop, id, clientData):
 
 def main(argv):
     """Start the server; `argv` as in C, argv[0] is the program.  Returns the exit code, if it returns."""
-    if hasattr(sys, "getrefcount"):        # not where the collector is all there is (PyPy)
-        gc.disable()                       # cycles are cut by hand; a collection would visit every key
+    if hasattr(sys, "getrefcount"):        # not on PyPy, which has no reference counts
+        gc.disable()                       # our code cuts its cycles; a collection would visit every key
     time.tzset()
     random.seed()
     server.umask = os.umask(0o777)
@@ -233,11 +233,11 @@ def main(argv):
     ACLInit()                              # ORDER: clients, even fake ones, belong to a user
     tlsInit()
 
-    # What restartServer needs.
+    # Save the values that restartServer needs.
     server.executable = getAbsolutePath(argv[0])
     server.exec_argv = list(argv)
     if os.path.basename(argv[0]) == "__main__.py":
-        # `python -m server`: let ps(1), and who greps in it, see the name that C's server has.
+        # For `python -m server` set the process name of C's server, which ps(1) shows.
         server.exec_argv[0] = os.path.join(os.path.dirname(os.path.dirname(server.executable)), "redis-server")
 
     # Reading the configuration of a Sentinel creates the masters it monitors.
@@ -342,7 +342,7 @@ def parse_options(argv):
     config_from_stdin = 0
     options = b""
     if argv[1][:1] != "-":
-        # A restart happens in another directory.
+        # The current directory may have changed before a restart.
         server.configfile = getAbsolutePath(argv[1])
         server.exec_argv[1] = server.configfile
         j = 2

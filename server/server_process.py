@@ -21,7 +21,7 @@ from server.server_h import (
     SUPERVISED_UPSTART,
 )
 
-_crash_signals_fd = -1       # where faulthandler writes
+_crash_signals_fd = -1       # the descriptor that faulthandler writes to
 
 
 # =================================== Main! =================================
@@ -87,7 +87,7 @@ def sigShutdownHandler(sig, frame):
     else:
         msg = "Received shutdown signal, scheduling shutdown..."
 
-    # Somebody hitting Ctrl+C twice does not want to wait for the save.
+    # A user who presses Ctrl+C twice does not want to wait for the save.
     if server.shutdown_asap and sig == signal.SIGINT:
         serverLogFromHandler(LL_WARNING, "You insist... exiting now.")
         rdbRemoveTempFile(os.getpid(), 1)
@@ -115,7 +115,7 @@ def setupSignalHandlers():
             except OSError:
                 _crash_signals_fd = 1
         faulthandler.enable(_crash_signals_fd)
-        signal.signal(signal.SIGABRT, sigsegvHandler)    # ORDER: enable() took it
+        signal.signal(signal.SIGABRT, sigsegvHandler)    # ORDER: after enable(), which has set its own handler
 
 
 def removeSignalHandlers():
@@ -192,5 +192,5 @@ def getAbsolutePath(filename):
 def launch_command():
     """Return the argv that starts this program again: the interpreter, its options, and the file that it ran: a script, a
     package's __main__.py (each finds its package by its own path), or the one file aeredis.pyz."""
-    import subprocess                      # not at start: half of what the start costs
+    import subprocess                      # not imported at start: it would take half of the start-up time
     return [sys.executable] + subprocess._args_from_interpreter_flags() + [server.executable]

@@ -32,32 +32,32 @@ import sys
 import time
 from time import perf_counter
 
-#: What a fresh server reports: Redis 6.2 starts with about 0.8 MB.
+#: used_memory of a fresh server: Redis 6.2 starts with about 0.8 MB.
 ZMALLOC_STARTUP_BYTES = 1024 * 1024
 #: Average small block of a keyspace of short strings: entry 64, robj 80, key 48, value 48.
 ZMALLOC_BLOCK_BYTES = 60.0
 #: Objects up to this size are small blocks (pymalloc's SMALL_REQUEST_THRESHOLD).
 SMALL_BLOCK_MAX = 512
-#: Below this many blocks since start-up the RSS does not tell the average size, above CALIBRATE_FULL_BLOCKS it alone does.
+#: Below this many blocks since start-up the RSS is not used for the average size, above CALIBRATE_FULL_BLOCKS only it is used.
 #: In between it has a growing weight, so that used_memory does not jump when one more key is written.
 CALIBRATE_MIN_BLOCKS = 50000
 CALIBRATE_FULL_BLOCKS = 250000
 #: A gauge whose reading takes t is read every GAUGE_PAUSE * t on average while a load lasts: 1 % of the time.
 GAUGE_PAUSE = 100
-#: s: unused pauses that are kept as credit; they pay for 20 ms of readings.
+#: s: unused pauses that are kept as credit, which allows 20 ms of readings.
 GAUGE_CREDIT = 2.0
 #: Within 1/NEAR of the limit a gauge may be read every NEAR_PAUSE * t.
 NEAR = 256
 NEAR_PAUSE = 25
-#: s: a reading that takes no longer confirms a guess before keys are evicted.
+#: s: a reading that takes at most this confirms an estimate before keys are evicted.
 CONFIRM_COST = 0.00002
 #: The cost is measured at every COST_EVERYth reading: the clock takes half as long as a reading.
 COST_EVERY = 8
-#: glibc's cache of a thread holds so many freed chunks of each size up to TCACHE_MAX bytes.
+#: glibc's cache of a thread holds this many freed chunks of each size up to TCACHE_MAX bytes.
 TCACHE_COUNT = 7
 TCACHE_MAX = 1032
 TCACHE_STEP = 16
-#: After so many calls half of a change in the growth per call is learned.
+#: After this many calls the estimate includes half of a change in the growth per call.
 LEARN_CALLS = 16
 
 
@@ -168,7 +168,7 @@ class garbage:
     """PyPy: what is garbage, and counts as used until the collector has run."""
     noted = 0                      # bytes that eviction has freed since they were last collected
     at_start = 0                   # the part of them from before the current collection began to mark
-    wanted = False                 # big values were freed on [bio]: a collection pays
+    wanted = False                 # big values were freed on [bio]: a collection is worth it
     next_time = 0.0                # s, perf_counter(): not before
 
 

@@ -31,7 +31,7 @@ CONN_STATE_CONNECTED = 3
 CONN_STATE_CLOSED = 4
 CONN_STATE_ERROR = 5
 
-CONN_FLAG_CLOSE_SCHEDULED = (1 << 0)   # connClose came while a handler ran
+CONN_FLAG_CLOSE_SCHEDULED = (1 << 0)   # connClose was called while a handler ran
 CONN_FLAG_WRITE_BARRIER = (1 << 1)     # the write handler runs before the read handler
 
 CONN_TYPE_SOCKET = 1
@@ -72,8 +72,8 @@ class connection:
         self.flags = 0             # CONN_FLAG_*
         self.refs = 0              # handlers running now
         self.last_errno = 0
-        self.private_data = None   # the client, or whatever the owner wants
-        self.conn_handler = None   # once, when the connection is made or has failed
+        self.private_data = None   # data of the owner, usually the client
+        self.conn_handler = None   # called once, when the connection is established or has failed
         self.write_handler = None
         self.read_handler = None
         self.fd = -1
@@ -231,11 +231,11 @@ def connSocketClose(conn):
             pass
         conn.fd = -1
 
-    if connHasRefs(conn):              # a handler runs: callHandler comes back here
+    if connHasRefs(conn):              # a handler runs: callHandler will call connClose again
         conn.flags |= CONN_FLAG_CLOSE_SCHEDULED
         return
 
-    # C frees it here: let go of everything, the client and the connection point at each other.
+    # C frees the connection here: clear its references, since the client and the connection refer to each other.
     conn.private_data = conn.conn_handler = conn.write_handler = conn.read_handler = None
 
 
@@ -247,7 +247,7 @@ def connSocketWrite(conn, data):
         return -1
     except OSError as e:
         conn.last_errno = e.errno
-        # The state of a connection that is not up yet belongs to its handlers.
+        # Do not change the state of a connection that is not established: its handlers need it.
         if conn.state == CONN_STATE_CONNECTED:
             conn.state = CONN_STATE_ERROR
         return -1
@@ -330,7 +330,7 @@ def connSocketEventHandler(el, fd, conn, mask):
             return
         conn.conn_handler = None
 
-    # Read before write, or with a write barrier the other way round: see aeProcessEvents.
+    # Read before write, or with a write barrier in the inverse order: see aeProcessEvents.
     invert = conn.flags & CONN_FLAG_WRITE_BARRIER
     call_write = mask & AE_WRITABLE and conn.write_handler is not None
     call_read = mask & AE_READABLE and conn.read_handler is not None
@@ -351,7 +351,7 @@ def connSocketBlockingConnect(conn, addr, port, timeout):
         conn.state = CONN_STATE_ERROR
         conn.last_errno = anet_errno()
         return C_ERR
-    # C goes on as connected after a timeout, too; the first write tells.
+    # C also continues as connected after a timeout; the first write fails then.
     aeWait(fd, AE_WRITABLE, timeout)
     conn.fd = fd
     conn.state = CONN_STATE_CONNECTED

@@ -75,7 +75,7 @@ def parseProtocolsConfig(str_):
     return protocols
 
 
-pending_list = None            # list_ of tls_connection: decrypted data waits in them, the socket is empty
+pending_list = None            # list_ of tls_connection with decrypted data that epoll does not report
 
 
 # ------ What the ssl module has no call for ------
@@ -133,7 +133,7 @@ def set_session_cache(ctx, caching, size, timeout):
     """The session cache of a server context -> True if it is as wanted."""
     lib = libssl()
     if not lib:
-        return caching                              # OpenSSL's own defaults then: on
+        return caching                              # OpenSSL's default applies: on
     pointer = ssl_ctx_pointer(ctx)
     if caching:
         lib.SSL_CTX_ctrl(pointer, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_SERVER, None)
@@ -168,7 +168,7 @@ def tlsCleanup():
 def load_cert_chain(ctx, cert_file, key_file, key_file_pass):
     """Certificate and key into the context -> True; logs what is wrong with which of them."""
     try:
-        # An empty password: without any, OpenSSL would ask for one at the terminal.
+        # Use an empty password: without any, OpenSSL would ask for one at the terminal.
         ctx.load_cert_chain(cert_file, key_file, key_file_pass or "")
         return True
     except (OSError, ValueError) as e:              # SSLError is an OSError; ValueError: a password too long
@@ -206,10 +206,10 @@ def createSSLContext(ctx_config, protocols, client):
     if not protocols & REDIS_TLS_PROTO_TLSv1_3:
         options |= ssl.OP_NO_TLSv1_3
     with warnings.catch_warnings():
-        # Python would rather have a lowest and a highest version, which cannot say "TLSv1 TLSv1.2".
+        # Python recommends a lowest and a highest version, which cannot express "TLSv1 TLSv1.2".
         warnings.simplefilter("ignore", DeprecationWarning)
         ctx.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        # All of them: Python switches some on that C leaves alone, as the server's preference of ciphers.
+        # Set all options: Python enables some that C does not, such as the server's preference of ciphers.
         ctx.options = options
 
     ctx.check_hostname = False
@@ -226,7 +226,7 @@ def createSSLContext(ctx_config, protocols, client):
             return None
 
     try:
-        # Python has a list of its own; OpenSSL's is C's default.
+        # Python has its own list; C's default is OpenSSL's.
         ctx.set_ciphers(ctx_config.ciphers or "DEFAULT")
     except ssl.SSLError:
         serverLog(LL_WARNING, "Failed to configure ciphers: %s", ctx_config.ciphers)
@@ -305,15 +305,15 @@ def tlsConfigure(ctx_config):
 # ------ Connections ------
 
 # A plain socket has one handler for each kind of event.  Under TLS a read may need to write first (a handshake in the
-# middle of the stream) and a write to read.  So a handler may have to wait for the other kind of event: the flags below
-# say which one does, updateSSLEvent asks ae for what is needed, tlsHandleEvent calls the handler that waits.
+# middle of the stream) and a write to read.  So a handler may have to wait for the other kind of event: the flags below store
+# this, updateSSLEvent registers the needed events with ae, and tlsHandleEvent calls the waiting handler.
 
 WANT_READ = 1
 WANT_WRITE = 2
 
-TLS_CONN_FLAG_READ_WANT_WRITE = (1 << 0)   # the read handler goes on when the socket is writable
-TLS_CONN_FLAG_WRITE_WANT_READ = (1 << 1)   # the write handler goes on when it is readable
-TLS_CONN_FLAG_FD_SET = (1 << 2)            # connecting: the socket has met its SSL
+TLS_CONN_FLAG_READ_WANT_WRITE = (1 << 0)   # the read handler continues when the socket is writable
+TLS_CONN_FLAG_WRITE_WANT_READ = (1 << 1)   # the write handler continues when the socket is readable
+TLS_CONN_FLAG_FD_SET = (1 << 2)            # connecting: the SSL has its socket
 
 
 class tls_connection(connection):
@@ -361,7 +361,7 @@ def ssl_set_fd(conn, server_side):
         conn.ssl = conn.ctx.wrap_socket(sock, server_side=server_side, do_handshake_on_connect=False,
                                         suppress_ragged_eofs=False)
     except (OSError, ValueError) as e:
-        # The peer has gone already.  C finds out at the first handshake step.
+        # The peer has disconnected already.  C notices this at the first handshake step.
         conn.last_errno = getattr(e, "errno", None) or 0
         conn.ssl_error = str(e)
         return False
@@ -381,7 +381,7 @@ def connCreateAcceptedTLS(fd, require_auth):
     conn.state = CONN_STATE_ACCEPTING
 
     if conn.ctx is not None:
-        # The SSL takes it over from its context when it is made.
+        # The SSL copies this setting from its context when it is created.
         if require_auth == TLS_CLIENT_AUTH_NO:
             conn.ctx.verify_mode = ssl.CERT_NONE
         elif require_auth == TLS_CLIENT_AUTH_OPTIONAL:
@@ -410,8 +410,8 @@ def handleSSLReturnCode(conn, exc):
         updateTLSError(conn, exc)
         return SSL_ERROR_ZERO_RETURN, 0
     if isinstance(exc, ssl.SSLEOFError) and not exc.reason:
-        # Before OpenSSL 3, the stream ended without a goodbye.  Since then that has a reason, and this is an error of
-        # the socket whose errno Python (3.10, 3.11) has lost.
+        # Before OpenSSL 3 this means that the stream ended without close_notify.  Since OpenSSL 3 that error has its own
+        # reason, and this one is an error of the socket whose errno Python (3.10, 3.11) has lost.
         conn.last_errno = ECONNRESET if ssl.OPENSSL_VERSION_INFO >= (3,) else 0
         conn.ssl_error = os.strerror(ECONNRESET) if conn.last_errno else None
         return SSL_ERROR_SYSCALL, 0
@@ -489,7 +489,7 @@ def tlsHandleEvent(conn, mask):
                 want = tls_handshake(conn)
                 if want:
                     registerSSLEvent(conn, want)
-                    # updateSSLEvent below knows the handlers only, not what the handshake wants.
+                    # updateSSLEvent below considers only the handlers, not the events that the handshake needs.
                     return
         if not callHandler(conn, conn.conn_handler):
             return
@@ -528,7 +528,7 @@ def tlsHandleEvent(conn, mask):
             if not callHandler(conn, conn.read_handler):
                 return
 
-        # What OpenSSL has read from the socket, but nobody from OpenSSL, wakes no epoll: see tlsProcessPendingData.
+        # epoll does not report data that OpenSSL has read from the socket but we have not read yet: see tlsProcessPendingData.
         if mask & AE_READABLE and conn.ssl is not None:
             if conn.ssl.pending() > 0:
                 if conn.pending_list_node is None:
@@ -557,7 +557,7 @@ def connTLSClose(conn):
     if conn.ssl is not None:
         if conn.state == CONN_STATE_CONNECTED:
             conn_tls_shutdown(conn)
-        conn.ssl.detach()                           # the descriptor is conn's, CT_Socket closes it
+        conn.ssl.detach()                           # the descriptor belongs to conn: CT_Socket closes it
         conn.ssl = None
     conn.ctx = None
     conn.ssl_error = None
@@ -576,7 +576,7 @@ def connTLSAccept(conn, accept_handler):
     conn.conn_handler = accept_handler
     want = tls_handshake(conn)
     if want:
-        registerSSLEvent(conn, want)                # tlsHandleEvent goes on
+        registerSSLEvent(conn, want)                # tlsHandleEvent continues
         return C_OK
     if conn.state == CONN_STATE_ERROR:
         return C_ERR
@@ -621,7 +621,7 @@ def connTLSWrite(conn, data):
         return written or -1
     if ssl_err == SSL_ERROR_ZERO_RETURN or (ssl_err == SSL_ERROR_SYSCALL and not conn.last_errno):
         conn.state = CONN_STATE_CLOSED
-        return -1                                   # C: 0, which writeToClient does not take for an end
+        return -1                                   # C: 0, which writeToClient does not treat as an end
     conn.state = CONN_STATE_ERROR
     return -1
 
@@ -685,7 +685,7 @@ def connTLSBlockingConnect(conn, addr, port, timeout):
     if CT_Socket.blocking_connect(conn, addr, port, timeout) == C_ERR:
         return C_ERR
 
-    # The handshake may take as long as the connect before it.
+    # The handshake has the same timeout as the connect before it.
     if not ssl_set_fd(conn, False):
         conn.state = CONN_STATE_ERROR
         return C_ERR
@@ -782,6 +782,6 @@ def tlsProcessPendingData():
     if processed == 0:
         return 0
     for conn in list(list_values(pending_list)):
-        if conn.pending_list_node is not None:      # a handler may have closed one that comes later
+        if conn.pending_list_node is not None:      # a handler may have closed a connection later in the list
             tlsHandleEvent(conn, AE_READABLE)
     return processed

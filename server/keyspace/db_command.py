@@ -60,7 +60,7 @@ def flushAllDataAndResetRDB(flags):
     if server.child_type == CHILD_TYPE_RDB:
         killRDBChild()
     if server.saveparamslen > 0:
-        # rdbSave clears dirty, but then this FLUSHALL would reach neither AOF nor replicas.
+        # Restore dirty, which rdbSave clears, or this FLUSHALL would not be propagated to AOF and replicas.
         saved_dirty = server.dirty
         rdbSave(server.rdb_filename, rdbPopulateSaveInfo())
         server.dirty = saved_dirty
@@ -411,7 +411,7 @@ def dbSwapDatabases(id1, id2):
     db1.avg_ttl, db2.avg_ttl = db2.avg_ttl, db1.avg_ttl
     db1.expires_cursor, db2.expires_cursor = db2.expires_cursor, db1.expires_cursor
 
-    # dbAdd signals keys as they are created; the ones that came by the swap have to be looked for.
+    # dbAdd signals keys when they are created; after a swap the keys that clients wait for must be searched.
     scanDatabaseForReadyLists(db1)
     touchAllWatchedKeysInDb(db1, db2)
     scanDatabaseForReadyLists(db2)

@@ -98,13 +98,13 @@ def scanGenericCommand(c, o, cursor):
     elif o.encoding == OBJ_ENCODING_HT:
         ht = o.ptr
         if o.type == OBJ_HASH:
-            count *= 2             # fields and values both stand in `keys`
+            count *= 2             # `keys` holds both fields and values
     elif o.encoding == OBJ_ENCODING_SKIPLIST:
         ht = o.ptr.dict
         count *= 2
 
     if ht is not None:
-        # A nearly empty table may need many buckets for one key: ten times COUNT is the limit.
+        # A nearly empty table may need many buckets for one key: visit at most ten times COUNT.
         maxiterations = count * 10
         privdata = (keys, o)
         while True:
@@ -128,7 +128,7 @@ def scanGenericCommand(c, o, cursor):
             v = ziplistGet(zl, p)
             keys.append(createStringObjectFromLongLong(v) if type(v) is int else createStringObject(v))
             p = ziplistNext(zl, p)
-        serverAssert(not len(keys) & 1)             # every field has its value
+        serverAssert(not len(keys) & 1)             # each field has a value
         cursor = 0
     else:
         serverPanic("Not handled encoding in SCAN.")
@@ -141,17 +141,17 @@ def scanGenericCommand(c, o, cursor):
         filter_ = 0
         if use_pattern and not stringmatchlen(pat, object_get_bytes(kobj), 0):
             filter_ = 1
-        # Only elements of the wanted type.
+        # Keep only elements of the requested type.
         if not filter_ and o is None and typename is not None:
             typecheck = lookupKeyReadWithFlags(c.db, kobj, LOOKUP_NOTOUCH)
             if typename.lower() != getObjectTypeName(typecheck):
                 filter_ = 1
-        # An expired key is not shown.
+        # Remove expired keys.
         if not filter_ and o is None and expireIfNeeded(c.db, kobj):
             filter_ = 1
         if not filter_:
             kept.append(kobj)
-            if pairs:                               # only the field is matched, its value goes along
+            if pairs:                               # match only the field, and remove its value with it
                 kept.append(keys[j + 1])
 
     # Step 4: Reply to the client.

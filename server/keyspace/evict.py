@@ -53,7 +53,7 @@ EVICT_OK = 0
 EVICT_RUNNING = 1
 EVICT_FAIL = 2
 
-#: Keys are sampled, not ordered; keeping the best candidates from one sampling to the next comes close to true LRU.
+#: Keys are sampled, not ordered; keeping the best candidates between samplings approximates true LRU.
 EVPOOL_SIZE = 16
 EVPOOL_CACHED_SDS_SIZE = 255
 
@@ -94,9 +94,9 @@ def evictionPoolPopulate(dbid, sampledict, keydict, pool):
         if policy & MAXMEMORY_FLAG_LRU:
             idle = estimateObjectIdleTime(o)
         elif policy & MAXMEMORY_FLAG_LFU:
-            idle = 255 - LFUDecrAndReturn(o)                # the rarest first
+            idle = 255 - LFUDecrAndReturn(o)                # the least frequently used first
         elif policy == MAXMEMORY_VOLATILE_TTL:
-            idle = ULLONG_MAX - de.val                      # the soonest first
+            idle = ULLONG_MAX - de.val                      # the key that expires first, first
         else:
             serverPanic("Unknown eviction policy in evictionPoolPopulate()")
 
@@ -108,10 +108,10 @@ def evictionPoolPopulate(dbid, sampledict, keydict, pool):
         if k < EVPOOL_SIZE and pool[k].key is None:
             entry = pool[k]
         elif pool[EVPOOL_SIZE - 1].key is None:
-            entry = pool.pop()                              # room at the right: shift the better ones
+            entry = pool.pop()                              # there is room at the right: shift the better ones
             pool.insert(k, entry)
         else:
-            k -= 1                                          # full: drop the worst one
+            k -= 1                                          # the pool is full: drop the worst one
             entry = pool.pop(0)
             pool.insert(k, entry)
         entry.key = key
@@ -133,7 +133,7 @@ def freeMemoryGetNotCountedMemory():
     if slaves.len:
         node = slaves.head
         while node is not None:
-            # c.buf is part of C's client and always there; ours grows with the stream.
+            # c.buf is part of C's client and has a fixed size; ours grows with the stream.
             overhead += getClientOutputBufferMemoryUsage(node.value) + zmalloc_size(node.value.buf)
             node = node.next
     if server.aof_state != AOF_OFF:
@@ -166,7 +166,7 @@ def getMaxmemoryState(want_level=0):
         level = mem_used / server.maxmemory
     if return_ok_asap or mem_used + guess <= server.maxmemory:
         return C_OK, mem_reported, 0, 0, level
-    # Only a reading may cost keys, or a guess so far over the limit that waiting for the next one would hurt.
+    # Evict keys only after a reading, or after an estimate so far over the limit that waiting for the next reading is bad.
     mem_reported, guess = confirm_estimate()
     mem_used = mem_reported - overhead if mem_reported > overhead else 0
     if mem_used <= server.maxmemory:
@@ -270,7 +270,7 @@ def performEvictions():
             pool = EvictionPoolLRU
             while bestkey is None:
                 total_keys = 0
-                for i in range(server.dbnum):               # all databases compete in one pool
+                for i in range(server.dbnum):               # all databases share one pool
                     db = server.db[i]
                     d = db.dict if policy & MAXMEMORY_FLAG_ALLKEYS else db.expires
                     keys = dictSize(d)
@@ -288,11 +288,11 @@ def performEvictions():
                     de = dictFind(db.dict if policy & MAXMEMORY_FLAG_ALLKEYS else db.expires, entry.key)
                     entry.key = None
                     entry.idle = 0
-                    if de is not None:                      # else a ghost: it went in the meantime
+                    if de is not None:                      # else the key no longer exists (C: a ghost)
                         bestkey = de.key
                         break
         elif policy == MAXMEMORY_ALLKEYS_RANDOM or policy == MAXMEMORY_VOLATILE_RANDOM:
-            for _ in range(server.dbnum):                   # databases take turns
+            for _ in range(server.dbnum):                   # visit the databases in turn
                 _performEvictions_next_db += 1
                 j = _performEvictions_next_db % server.dbnum
                 db = server.db[j]
@@ -303,12 +303,12 @@ def performEvictions():
                     break
 
         if bestkey is None:
-            break                                           # cant_free: nothing left, result stays EVICT_FAIL
+            break                                           # cant_free: no key is left, the result stays EVICT_FAIL
         db = server.db[bestdbid]
         keyobj = createStringObject(bestkey)
         propagateExpire(db, keyobj, server.lazyfree_lazy_eviction)
-        # What propagation and invalidation messages take is not subtracted: it goes away by itself, and the loop
-        # would never end.
+        # The memory of propagation and invalidation messages is not subtracted: it is freed later anyway, and the loop
+        # might never end.
         small, large = evicted_size(db, keyobj)
         eviction_latency = latencyStartMonitor()
         if server.lazyfree_lazy_eviction:
@@ -323,9 +323,9 @@ def performEvictions():
         keys_freed += 1
 
         if keys_freed % 16 == 0:
-            if slaves:                                      # else DELs would pile up in a long loop
+            if slaves:                                      # else the DELs would accumulate in a long loop
                 flushSlavesOutputBuffers()
-            if server.lazyfree_lazy_eviction:               # bio frees meanwhile, mem_freed does not see that
+            if server.lazyfree_lazy_eviction:               # bio frees memory meanwhile, which mem_freed does not include
                 if getMaxmemoryState()[0] == C_OK:
                     result = EVICT_RUNNING if isEvictionProcRunning else EVICT_OK
                     break
@@ -333,14 +333,14 @@ def performEvictions():
                 start_eviction_time_proc()
                 result = EVICT_RUNNING
                 break
-    else:                                                   # memory is fine
+    else:                                                   # memory is below the limit
         result = EVICT_RUNNING if isEvictionProcRunning else EVICT_OK
 
-    if result == EVICT_FAIL:                                # values in the hands of bio_lazy_free: wait for them
+    if result == EVICT_FAIL:                                # bio_lazy_free may still free values: wait for it
         lazyfree_latency = latencyStartMonitor()
         while (bioPendingJobsOfType(BIO_LAZY_FREE) and
                 elapsedUs(evictionTimer) < eviction_time_limit_us):
-            forget_estimate()                       # they free behind our back
+            forget_estimate()                       # bio has freed memory that the estimate does not include
             if getMaxmemoryState()[0] == C_OK:
                 result = EVICT_OK
                 break
@@ -367,7 +367,7 @@ def evicted_size(db, keyobj):
     if dictSize(db.expires) and dictFind(db.expires, keyobj.ptr) is not None:
         small += SIZEOF_DICTENTRY + SIZEOF_INT
     if o.refcount != 1:
-        return small, large                                 # a shared integer stays
+        return small, large                                 # a shared integer is not freed
     if server.lazyfree_lazy_eviction and lazyfreeGetFreeEffort(keyobj, o) > LAZYFREE_THRESHOLD:
         return small, large
     size = objectComputeSize(o, OBJ_COMPUTE_SIZE_DEF_SAMPLES)

@@ -36,7 +36,7 @@ from server.latency_samples import latencyAddSampleIfNeeded
 # ---------------------------------------------------------------------------
 # Incremental collection of expired keys.
 #
-# Keys that are used expire when they are looked up; this is for those that are not used any more.
+# Keys that are accessed expire when they are looked up; this cycle finds those that are not accessed any more.
 # ---------------------------------------------------------------------------
 
 def activeExpireCycleTryExpire(db, de, now):
@@ -47,13 +47,13 @@ def activeExpireCycleTryExpire(db, de, now):
     return 0
 
 
-ACTIVE_EXPIRE_CYCLE_KEYS_PER_LOOP = 20      # keys sampled in a db before it is judged
+ACTIVE_EXPIRE_CYCLE_KEYS_PER_LOOP = 20      # keys sampled in a db per iteration
 ACTIVE_EXPIRE_CYCLE_FAST_DURATION = 1000    # us, of one fast cycle
 ACTIVE_EXPIRE_CYCLE_SLOW_TIME_PERC = 25     # % of the CPU a slow cycle may take
-ACTIVE_EXPIRE_CYCLE_ACCEPTABLE_STALE = 10   # % of dead keys among the sampled that is left alone
+ACTIVE_EXPIRE_CYCLE_ACCEPTABLE_STALE = 10   # % of expired keys among the sampled that is accepted
 
 _activeExpireCycle_current_db = 0       # next db to look at
-_activeExpireCycle_timelimit_exit = 0   # did the last cycle run out of time?
+_activeExpireCycle_timelimit_exit = 0   # 1 = the last cycle ran out of time
 _activeExpireCycle_last_fast_cycle = 0  # us, when the last fast cycle started
 
 
@@ -83,7 +83,7 @@ def activeExpireCycle(type_):
     dbs_per_call = CRON_DBS_PER_CALL
     start = ustime()
 
-    # Paused clients must find the data as they left it: nothing is expired, nothing evicted.
+    # While clients are paused the data set must not change: no key is expired or evicted.
     if checkClientPauseTimeoutAndReturnIfPaused():
         return
 
@@ -112,7 +112,7 @@ def activeExpireCycle(type_):
     while j < dbs_per_call and _activeExpireCycle_timelimit_exit == 0:
         j += 1
         db = server.db[_activeExpireCycle_current_db % server.dbnum]
-        # ORDER: moved on before the work, so that a db that eats up the time does not starve the others.
+        # ORDER: incremented before the work, so that a db that uses up the time does not starve the others.
         _activeExpireCycle_current_db += 1
 
         while True:
@@ -125,7 +125,7 @@ def activeExpireCycle(type_):
             slots = dictSlots(expires)
             now = mstime()
 
-            # Under 1% filled, finding keys costs more than they are worth; the table will be resized soon.
+            # If the table is filled less than 1%, sampling is too expensive; the table will be resized soon.
             if slots > DICT_HT_INITIAL_SIZE and num * 100 // slots < 1:
                 break
 
@@ -136,8 +136,8 @@ def activeExpireCycle(type_):
             if num > config_keys_per_loop:
                 num = config_keys_per_loop
 
-            # The buckets are walked directly, whole chains at a time, in both tables of a dict that is rehashing.
-            # Empty buckets cost little, but not nothing: hence a limit of 20 buckets a key.
+            # Walk the buckets directly, whole chains at a time, in both tables of a dict that is rehashing.
+            # Empty buckets are cheap, but not free: visit at most 20 buckets per key.
             max_buckets = num * 20
             checked_buckets = 0
             while sampled < num and checked_buckets < max_buckets:
@@ -185,7 +185,7 @@ def activeExpireCycle(type_):
     server.stat_expire_cycle_time_used += elapsed
     latencyAddSampleIfNeeded("expire-cycle", elapsed // 1000)
 
-    # Estimate of keys that are dead and not yet found: this cycle counts for 5%.
+    # Estimate of keys that are expired but still in memory: this cycle has a weight of 5%.
     current_perc = total_expired / total_sampled if total_sampled else 0
     server.stat_expired_stale_perc = current_perc * 0.05 + server.stat_expired_stale_perc * 0.95
 
@@ -193,8 +193,8 @@ def activeExpireCycle(type_):
 # ---------------------------------------------------------------------------
 # Expires of keys created in writable slaves
 #
-# A replica leaves expiring to its master. But a key that a client created on a writable replica is unknown to the
-# master, so such keys are remembered here and looked at by expireSlaveKeys(). Best effort: names may collide with
+# A replica does not expire keys, its master does. But the master does not have a key that a client created on a writable
+# replica, so such keys are stored here and expireSlaveKeys() checks them. Best effort: names may collide with
 # keys of the master, and db numbers above 63 are not covered (the bitmap has 64 bits).
 # ---------------------------------------------------------------------------
 
@@ -224,7 +224,7 @@ def expireSlaveKeys():
                 expired = 0
                 if expire is not None and activeExpireCycleTryExpire(db, expire, start):
                     expired = 1
-                # Alive in this db: keep looking after it. Otherwise the bit goes.
+                # The key is not expired in this db: keep its bit. Otherwise clear it.
                 if expire is not None and not expired:
                     noexpire += 1
                     new_dbids |= 1 << dbid
@@ -287,7 +287,7 @@ def expireGenericCommand(c, basetime, unit):
     if ok != C_OK:
         return
 
-    # Negative times are fine, overflows are not.
+    # Negative times are allowed, overflows are not.
     if unit == UNIT_SECONDS:
         if when > LLONG_MAX // 1000 or when < -(LLONG_MAX // 1000):       # C: LLONG_MIN / 1000, truncated to 0
             addReplyErrorFormat(c, b"invalid expire time in %s", c.cmd.name)
@@ -306,7 +306,7 @@ def expireGenericCommand(c, basetime, unit):
         deleted = dbAsyncDelete(c.db, key) if server.lazyfree_lazy_expire else dbSyncDelete(c.db, key)
         serverAssertWithInfo(c, key, deleted)
         server.dirty += 1
-        # Replicas and AOF get the deletion, not a time that may not be over where they are.
+        # Propagate a deletion to replicas and AOF, since the time may not be reached on their clock.
         aux = shared.unlink if server.lazyfree_lazy_expire else shared.del_
         rewriteClientCommandVector(c, aux, key)
         signalModifiedKey(c, c.db, key)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from server.keyspace.db import slotToKeyDel
     from server.session.tracking import freeTrackingRadixTree
 
-LAZYFREE_SLICE = 512               # elements freed before the thread lets main go on
+LAZYFREE_SLICE = 512               # elements freed before the thread yields to the main thread
 LAZYFREE_REST = 0.0002             # s, the sleep between slices
 
 lazyfree_objects = 0
@@ -44,7 +44,7 @@ def lazyfree_count(pending, freed):
 
 
 # ----------------------------------------------------------------------------
-# On the bio_lazy_free thread
+# Functions of the bio_lazy_free thread
 # ----------------------------------------------------------------------------
 
 def free_dict_in_slices(d):
@@ -167,7 +167,7 @@ def lazyfreeGetFreeEffort(key, obj):
         s = obj.ptr
         effort = s.rax.numnodes
         if s.cgroups is not None and raxSize(s.cgroups):
-            ri = raxIterator()                              # the first group speaks for all
+            ri = raxIterator()                              # the size of the first group stands for all groups
             raxStart(ri, s.cgroups)
             raxSeek(ri, "^", b"")
             serverAssert(raxNext(ri))
@@ -178,7 +178,7 @@ def lazyfreeGetFreeEffort(key, obj):
     return 1
 
 
-#: Up to this effort it is quicker to free at once.
+#: Up to this effort freeing at once is faster.
 LAZYFREE_THRESHOLD = 64
 
 

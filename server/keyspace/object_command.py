@@ -61,7 +61,7 @@ def streamRadixTreeMemoryUsage(rax):
     return rax.numele * 16 + rax.numnodes * SIZEOF_RAXNODE
 
 
-OBJ_COMPUTE_SIZE_DEF_SAMPLES = 5   # elements looked at
+OBJ_COMPUTE_SIZE_DEF_SAMPLES = 5   # elements sampled
 
 
 def objectComputeSize(o, sample_size):
@@ -146,7 +146,7 @@ def objectComputeSize(o, sample_size):
                 cri = raxIterator()
                 raxStart(cri, cg.consumers)
                 raxSeek(cri, "^", b"")
-                while raxNext(cri):                         # their NACKs are those of the group
+                while raxNext(cri):                         # their NACKs are counted with the group
                     consumer = cri.data
                     asize += (SIZEOF_STREAMCONSUMER + len(consumer.name) +
                               streamRadixTreeMemoryUsage(consumer.pel))
@@ -214,7 +214,7 @@ def getMemoryOverheadData():
     mh.repl_backlog = mem
     mem_total += mem
 
-    # clientsCronTrackClientsMemUsage() keeps these: summing up here would be O(clients)
+    # clientsCronTrackClientsMemUsage() updates these: adding up the clients here would be O(clients)
     mh.clients_slaves = server.stat_clients_type_memory[CLIENT_TYPE_SLAVE]
     mh.clients_normal = (server.stat_clients_type_memory[CLIENT_TYPE_MASTER] +
                          server.stat_clients_type_memory[CLIENT_TYPE_PUBSUB] +
@@ -256,7 +256,7 @@ def getMemoryOverheadData():
     mh.dataset = zmalloc_used - mem_total
     mh.peak_perc = float_of(zmalloc_used * 100, mh.peak_allocated)
 
-    net_usage = 1                                           # without what the start-up took
+    net_usage = 1                                           # usage without the memory used at start-up
     if zmalloc_used > mh.startup_allocated:
         net_usage = zmalloc_used - mh.startup_allocated
     mh.dataset_perc = float_of(mh.dataset * 100, net_usage)
@@ -362,7 +362,7 @@ def objectSetLRUOrLFU(val, lfu_freq, lru_idle, lru_clock, lru_multiplier):
         lru_idle = to_llong(lru_idle * lru_multiplier)
         lru_idle = -(-lru_idle // LRU_CLOCK_RESOLUTION) if lru_idle < 0 else lru_idle // LRU_CLOCK_RESOLUTION
         lru_abs = lru_clock - lru_idle
-        if lru_abs < 0:                                     # older than the clock can say: half a turn back
+        if lru_abs < 0:                                     # older than the clock can represent: use half of its range
             lru_abs = (lru_clock + LRU_CLOCK_MAX // 2) % LRU_CLOCK_MAX
         val.lru = lru_abs & LRU_CLOCK_MAX                   # a field of LRU_BITS bits
         return 1
@@ -431,7 +431,7 @@ def objectCommand(c):
                              b"when switching between policies at runtime LRU and LFU data will take some time to "
                              b"adjust.")
             return
-        addReplyLongLong(c, LFUDecrAndReturn(o))            # decayed: the stored counter is of the last access
+        addReplyLongLong(c, LFUDecrAndReturn(o))            # decayed now: the stored counter is that of the last access
     else:
         addReplySubcommandSyntaxError(c)
 
