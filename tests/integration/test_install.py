@@ -197,7 +197,7 @@ def test_the_check_tools(empty, tmp_path):
         assert "AOF is valid" in must(empty.script(tool[0]), *tool[1:], tmp_path / "good.aof")
     for tool in (["aeredis-trace"], ["aeredis", "trace"]):
         p = run(empty.script(tool[0]), *tool[1:], "-p", "1", "SET", "k", "v")
-        assert p.returncode == 1 and "aeredis-trace: no server at 127.0.0.1:1" in p.stderr
+        assert p.returncode == 1 and "aeredis-trace: no server at 127.0.0.1:1" in p.stdout
 
 
 def test_a_sentinel(empty, pyz, tmp_path):

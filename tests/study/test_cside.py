@@ -146,12 +146,12 @@ def test_a_session_of_gdb(tmp_path):
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
 
     def ask():
-        for _ in range(600):
+        while p.poll() is None:
             try:
                 with RespClient(port, timeout=60) as c:
                     c.execute("SET", "k", "hello")
                 return
-            except OSError:
+            except OSError:                            # it does not listen yet, or was killed
                 time.sleep(0.1)
 
     t = threading.Thread(target=ask)

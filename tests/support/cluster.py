@@ -235,9 +235,8 @@ def main():
     if (args.real or args.mix) and not real_server_path():
         sys.exit("no redis-server on PATH: install Redis 6.2, or set REDIS_SERVER_BIN")
 
-    def stop(*_):
-        raise KeyboardInterrupt
-    signal.signal(signal.SIGTERM, stop)
+    for signum in (signal.SIGINT, signal.SIGTERM):     # SIGINT: a shell's background job has it ignored
+        signal.signal(signum, signal.default_int_handler)
 
     folder = tempfile.mkdtemp(prefix="aeredis-cluster-")
     nodes = []

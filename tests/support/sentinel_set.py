@@ -132,7 +132,8 @@ def main():
     if args.real and real_server_path() is None:
         sys.exit("--real: there is no redis-server (Debian: apt-get install redis-server)")
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for signum in (signal.SIGINT, signal.SIGTERM):     # SIGINT: a shell's background job has it ignored
+        signal.signal(signum, signal.default_int_handler)
     s = SentinelSet(args.port, 2 if args.real else 0, args.down_after)
     stop = threading.Event()
     try:
