@@ -37,7 +37,7 @@ class list_:
         self.head = None
         self.tail = None
         self.dup = None            # f(value) -> copy, or None to fail; None = share the value
-        self.free = None           # f(value), called when a node dies
+        self.free = None           # f(value), called when a node is freed
         self.match = None          # f(value, key) -> true; None = identity
         self.len = 0
 

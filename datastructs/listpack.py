@@ -411,7 +411,7 @@ def lpValidateNext(lp, p, lpbytes):
     if lp[p] == LP_EOF:
         return 1, None
 
-    # The bytes of the length must be there before it is read.
+    # Check that the bytes of the length exist before it is read.
     lenbytes = lpCurrentEncodedSizeBytes(lp, p)
     if not lenbytes:
         return 0, p
@@ -424,7 +424,7 @@ def lpValidateNext(lp, p, lpbytes):
     if p + entrylen > lpbytes - 1:                            # OUT_OF_RANGE
         return 0, p
 
-    # The length at the end must be the one at the beginning.
+    # The length at the end must be equal to the one at the beginning.
     next_ = p + entrylen
     prevlen = lpDecodeBacklen(lp, next_ - 1)
     if prevlen + encodedBacklen != entrylen:

@@ -63,7 +63,7 @@ def lzf_compress_exact(in_data, out_len):
         return b""
     r = triples_repeated(in_data[:TRIPLES_PROBE])
     if r < 2:
-        # Skip cheaply what does not compress: each byte that a match saves is a triple that stood there before, and
+        # Skip incompressible data cheaply: each byte that a match saves is a triple that occurred before, and
         # what is no match (a match has three bytes at least) costs a byte in 32 more.
         if n > TRIPLES_PROBE:
             r = triples_repeated(in_data) if n <= TRIPLES_MAX else n
@@ -87,7 +87,7 @@ def lzf_compress_exact(in_data, out_len):
         slot = word[ip] - word[ip + 1] * 5 & 0xffff
         ref = get(slot, 0)
         htab[slot] = ip
-        # C takes no match with the very first byte, and finds no other one where the table says nothing.
+        # C accepts no match with the very first byte, and finds no other one where the table has no entry.
         if not ref or ip - ref > MAX_OFF or in_data[ref:ref + 3] != in_data[ip:ip + 3]:
             misses += 1
             ip += 1 + (misses >> EXACT_MISSES_BITS)
@@ -100,7 +100,7 @@ def lzf_compress_exact(in_data, out_len):
         lit = ip - start
         op = len(out) + 1 + lit + lit // MAX_LIT
         if lit and op - 1 - (lit % MAX_LIT == 0) >= out_len:
-            return b""                                      # the last literal found no room
+            return b""                                      # there was no room for the last literal
         if op - (lit % MAX_LIT == 0) + 3 + 1 >= out_len:
             return b""
         put_literals(out, in_data, start, ip)

@@ -31,8 +31,8 @@ from random import randrange
 RAX_NODE_MAX_SIZE = (1 << 29) - 1    # bytes in one compressed node (C: the width of a bit field)
 
 # raxIterator.flags
-RAX_ITER_JUST_SEEKED = 1 << 0        # the next step returns the element the iterator stands on
-RAX_ITER_EOF = 1 << 1                # no element here
+RAX_ITER_JUST_SEEKED = 1 << 0        # the next step returns the current element
+RAX_ITER_EOF = 1 << 1                # there is no current element
 
 
 class raxNode:
@@ -186,7 +186,7 @@ def raxGenericInsert(rt, s, data, overwrite):
     i, h, j = raxLowWalk(rt, s)
     n = len(s)
 
-    # The node for this key is there.
+    # The node for this key exists.
     if i == n and (not h.iscompr or j == 0):
         if h.iskey:
             old = raxGetData(h)
@@ -198,7 +198,7 @@ def raxGenericInsert(rt, s, data, overwrite):
         return 1, None
 
     if h.iscompr and i != n:
-        # Algorithm 1: split at the byte that differs.  The other byte is added by the loop below.
+        # Algorithm 1: split at the byte that differs.  The loop below adds the other byte.
         v = h.data
         if len(v) - j - 1:
             postfix = raxNewNode()
@@ -236,7 +236,7 @@ def raxGenericInsert(rt, s, data, overwrite):
         rt.numele += 1
         return 1, None
 
-    # The nodes for the rest of the key.
+    # Add the nodes for the rest of the key.
     while i < n:
         if not h.data and n - i > 1:
             comprsize = n - i
@@ -318,11 +318,11 @@ def raxRemove(rt, s):
             if len(h.data) == 1 and not h.iskey:
                 trycompress = 1
     elif len(h.data) == 1:
-        # As in C a compressed node that ceases to be a key is left alone, though it could melt into the one above.
+        # As in C a compressed node that is no longer a key is not changed, though it could be merged with the one above.
         trycompress = 1
 
     if trycompress:
-        # Up to the first node of the chain.
+        # Go up to the first node of the chain.
         while 1:
             parent = ts.pop() if ts else None
             if parent is None or parent.iskey or (not parent.iscompr and len(parent.data) != 1):
@@ -330,7 +330,7 @@ def raxRemove(rt, s):
             h = parent
         start = h
 
-        # Down to its end.
+        # Go down to its end.
         comprsize = len(h.data)
         parts = [h.data]
         while h.data:
@@ -342,7 +342,7 @@ def raxRemove(rt, s):
             comprsize += len(h.data)
             parts.append(h.data)
         if len(parts) > 1:
-            # C makes a new node and hooks it to the parent; here the first node of the chain takes the whole string.
+            # C creates a new node and links it to the parent; here the first node of the chain gets the whole string.
             start.iscompr = 1
             start.data = b"".join(parts)
             start.children = (h,)
@@ -401,7 +401,7 @@ def raxIteratorNextStep(it, noup):
     items = len(stack)             # nodes of the stack still above `node`; the list is cut on success only
     while 1:
         if not noup and node.children:
-            # Deeper: the first child leads to the smallest key of this subtree.
+            # Go down: the first child leads to the smallest key of this subtree.
             if items != len(stack):
                 del stack[items:]
             stack.append(node)
@@ -411,7 +411,7 @@ def raxIteratorNextStep(it, noup):
             if node.iskey:
                 break
             continue
-        # Up, until there is a child with a greater byte than the one we come from.
+        # Go up until there is a child with a greater byte than the one we come from.
         found = None
         while 1:
             old_noup = noup
@@ -515,7 +515,7 @@ def raxIteratorPrevStep(it, noup):
                     node = it.node
                     key = it.key
                     items = len(stack)
-        # The greatest key below, or the node we came up to, which precedes all its children.
+        # Go to the greatest key below, or stop at the node we came up to, which precedes all its children.
         if node.iskey:
             break
     if items != len(stack):
@@ -574,7 +574,7 @@ def raxSeek(it, op, ele=b""):
         it.flags |= RAX_ITER_EOF
         return 1
 
-    # Not there: stand on the node where the walk stopped, whose path is the part of `ele` matched above it, and step.
+    # Not found: take the node where the walk stopped, whose path is the part of `ele` matched above it, and step from there.
     it.key = ele[:i - splitpos]
     it.flags &= ~RAX_ITER_JUST_SEEKED
     if i != n and not node.iscompr:

@@ -73,7 +73,7 @@ def glob_class(pattern, p, nocase):
         p += 1
     members = set()
     while 1:
-        if p >= n:                                          # unterminated: as if closed at the end
+        if p >= n:                                          # unterminated: treated as closed at the end
             p = n - 1
             break
         ch = pattern[p]
@@ -221,8 +221,8 @@ def stringmatch(pattern, string, nocase):
 # Integers
 # ----------------------------------------------------------------------------
 
-# The conversions that C makes silently.  A sum, product or cast that C keeps in one of these types goes through the
-# function of that name: Python's integers would grow instead, past what a file format, struct.pack or a reply can hold.
+# The implicit conversions of C.  A sum, product or cast that C stores in one of these types is passed to the
+# function of that name: Python's integers would grow instead, beyond the limits of a file format, struct.pack or a reply.
 
 def to_int(n):
     """Cut `n` to the 32 bits of an int."""
@@ -262,7 +262,7 @@ def double_to_ullong(d):
     return double_to_llong(d - 9223372036854775808.0) + 0x8000000000000000 & ULLONG_MAX
 
 
-# strtol(3) and its family.  A C string ends at its first NUL; so does `rest`, which is where C's endptr points.
+# strtol(3) and similar functions.  A C string ends at its first NUL; so does `rest`, the string at C's endptr.
 
 _strtol_res = {
     8: re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-7]+)"),
@@ -749,7 +749,7 @@ def ld2string(value, mode):
         fraction = digits[1:].rstrip(b"0")
         return sign + b"0x" + digits[:1] + (b"." + fraction if fraction else b"") + b"p%+d" % (value.exp + 60)
 
-    # LD_STR_HUMAN: 17 digits after the point, so that most numbers a user types come back as they were typed
+    # LD_STR_HUMAN: 17 digits after the point, so that most numbers are printed as the user typed them
     num = value.mant * 10 ** 17
     if value.exp >= 0:
         num <<= value.exp

@@ -364,7 +364,7 @@ def __ziplistDelete(zl, p, num):
     if totlen > 0:
         nextdiff = 0
         if zl[p] != ZIP_END:
-            # The entry behind gets the prevlen of the first one deleted, which may take more bytes or fewer than its own.
+            # The next entry gets the prevlen of the first deleted one, which may take more or fewer bytes than its own.
             tail = zipEntrySafe(zl, zlbytes, p, 0)
             if tail is None:
                 bad_ziplist("zipEntrySafe(zl, zlbytes, p, 0)", p)
@@ -407,7 +407,7 @@ def __ziplistInsert(zl, p, s):
     forcelarge = 0
     nextdiff = zipPrevLenByteDiff(zl, p, reqlen) if zl[p] != ZIP_END else 0
     if nextdiff == -4 and reqlen < 4:
-        # A one-byte field would make the whole ziplist shorter, which the growing buffer of C cannot do: keep 5 bytes.
+        # With a one-byte field the whole ziplist would become shorter, which C's code for insertion does not support: keep 5 bytes.
         nextdiff = 0
         forcelarge = 1
     newlen = curlen + reqlen + nextdiff
@@ -454,7 +454,7 @@ def ziplistMerge(first, second):
         target[:ZIPLIST_HEADER_SIZE] = first[:first_bytes - ZIPLIST_END_SIZE]
     header_struct.pack_into(target, 0, zlbytes, first_bytes - ZIPLIST_END_SIZE + second_offset - ZIPLIST_HEADER_SIZE,
                             min(first_len + second_len, UINT16_MAX))
-    # Only the head of the second part has a wrong prevlen (0): the cascade starts at the seam.
+    # Only the first entry of the second part has a wrong prevlen (0): the cascade starts there.
     return __ziplistCascadeUpdate(target, first_offset)
 
 
@@ -585,7 +585,7 @@ def ziplistFind(zl, p, vstr, skip):
                 if len_ == len(vstr) and zl[q:q + len_] == vstr:
                     return p
             else:
-                # Whether `vstr` is an integer is found out once, at the first integer that is met.
+                # Try to encode `vstr` as an integer only once, at the first entry that is an integer.
                 if vencoding == 0:
                     ok, vll, vencoding = zipTryEncoding(vstr)
                     if not ok:

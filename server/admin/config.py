@@ -72,7 +72,7 @@ def updateOOMScoreAdjValues(args, apply):
             return C_ERR, b"Invalid oom-score-adj-values, elements must be between -2000 and 2000."
         values.append(val)
 
-    # Only a warning: a privileged process may lower its score again.
+    # Only warn: a privileged process may lower its score again.
     if (values[CONFIG_OOM_REPLICA] < values[CONFIG_OOM_MASTER]
             or values[CONFIG_OOM_BGCHILD] < values[CONFIG_OOM_REPLICA]):
         serverLog(LL_WARNING, "The oom-score-adj-values configuration may not work for non-privileged processes! "
@@ -117,7 +117,7 @@ def loadServerConfigFromString(config):
                     loadServerConfigFromString_loaderr(linenum, line, b"wrong number of arguments")
                 ok, err = config_.interface.set(config_.data, argv[1], 0)
                 if not ok and config_.name == b"activedefrag" and argv[1].lower() == b"yes":
-                    serverLog(LL_WARNING, "%s", err)    # C: fatal.  A file made for Redis with jemalloc works here, too.
+                    serverLog(LL_WARNING, "%s", err)    # C: fatal.  Here a file for Redis with jemalloc works, too.
                 elif not ok:
                     loadServerConfigFromString_loaderr(linenum, line, err)
                 match = 1
@@ -136,7 +136,7 @@ def loadServerConfigFromString(config):
         loadServerConfigFromString_loaderr(slaveof_linenum, lines[slaveof_linenum-1] if slaveof_linenum else b"",
                                            b"replicaof directive not allowed in cluster mode")
 
-    # hz out of range is taken for the nearest sane value, as it always was.
+    # hz out of range is set to the nearest valid value, for compatibility.
     if server.config_hz < CONFIG_MIN_HZ:
         server.config_hz = CONFIG_MIN_HZ
     if server.config_hz > CONFIG_MAX_HZ:
@@ -170,7 +170,7 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
             return b"Invalid socket file permissions"
         server.unixsocketperm = perm
     elif name == b"save":
-        # The first save line of the file drops the defaults; a file without any keeps them.
+        # The first save line of the file removes the defaults; a file without any keeps them.
         if not save_loaded[0]:
             save_loaded[0] = 1
             resetServerSaveParams()
@@ -191,7 +191,7 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
     elif name == b"logfile" and argc == 2:
         server.logfile = c_string(argv[1])
         if server.logfile:
-            # Once it runs the server cannot stop for a log file it cannot write: find out now.
+            # Test now whether the log file can be written: the running server does not stop for that.
             try:
                 with open(server.logfile, "ab"):
                     pass
@@ -210,13 +210,13 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
             return b"Invalid master port"
         server.repl_state = REPL_STATE_CONNECT
     elif name in (b"list-max-ziplist-entries", b"list-max-ziplist-value") and argc == 2:
-        pass                       # dead options of old files
+        pass                       # obsolete options of old files
     elif name == b"rename-command" and argc == 3:
-        # Not lookupCommand: what it remembers of a name may not be true any more after two lines of this kind.
+        # Do not use lookupCommand: its cache may be outdated after two lines of this kind.
         cmd = lookupCommandByCString(argv[1])
         if cmd is None:
             return b"No such command in rename-command"
-        # An empty new name takes the command away.
+        # An empty new name removes the command.
         retval = dictDelete(server.commands, argv[1])
         serverAssert(retval == DICT_OK)
         if argv[2]:
@@ -229,7 +229,7 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
         if class_ == -1 or class_ == CLIENT_TYPE_MASTER:
             return (b"Unrecognized client limit class: the user specified "
                     b"an invalid one, or 'master' which has no buffer limits.")
-        hard = to_ullong(memtoll(argv[2])[0])               # unsigned: -1 is a limit that is never reached
+        hard = to_ullong(memtoll(argv[2])[0])               # unsigned: -1 becomes a limit that is never reached
         soft = to_ullong(memtoll(argv[3])[0])
         soft_seconds = atoi(argv[4])
         if soft_seconds < 0:
@@ -252,7 +252,7 @@ def loadServerConfigFromString_special(argv, linenum, line, save_loaded):
     elif name == b"loadmodule" and argc >= 2:
         return b"loadmodule is not supported: modules are shared objects for the C server"
     elif name == b"sentinel":
-        # A lone `sentinel` is seen by main(), before any file is read.
+        # main() handles a lone `sentinel` before any file is read.
         if argc != 1:
             if not server.sentinel_mode:
                 return b"sentinel directive while not in sentinel mode"
@@ -482,7 +482,7 @@ def configGetCommand(c):
 def configCommand(c):
     """CONFIG GET pattern | SET parameter value | RESETSTAT | REWRITE | HELP   [admin]"""
     sub = c.argv[1].ptr.lower()
-    # While a file is loaded, looking is all that is safe.
+    # While a file is loaded only CONFIG GET is allowed.
     if server.loading and sub != b"get":
         addReplyError(c, b"Only CONFIG GET is allowed during loading")
         return

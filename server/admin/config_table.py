@@ -144,7 +144,7 @@ assert len(configOOMScoreAdjValuesDefaults) == CONFIG_OOM_COUNT
 
 MODIFIABLE_CONFIG = 0          # may be changed by CONFIG SET
 IMMUTABLE_CONFIG = 1 << 0      # only at start-up
-SENSITIVE_CONFIG = 1 << 1      # a secret: CONFIG SET hides the argument from slowlog and MONITOR
+SENSITIVE_CONFIG = 1 << 1      # a secret: CONFIG SET redacts the argument for slowlog and MONITOR
 
 
 class boolConfigData:
@@ -284,7 +284,7 @@ def yesnotoi(s):
 # ---------------------------------------------------------------------------
 LOADBUF_SIZE = 256
 
-# The field of a row is reached by name: getattr(data.struct, data.field) is C's *data.yesno.config.
+# The field of a row is accessed by name: getattr(data.struct, data.field) is C's *data.yesno.config.
 
 # Bool configs
 
@@ -522,7 +522,7 @@ def createOffTConfig(name, alias, flags, lower, upper, struct, field, default, m
 # ---------------------------------------------------------------------------
 
 def isValidActiveDefrag(val):
-    # CPython objects do not move: the same answer as Redis gives when built without its own jemalloc.
+    # CPython objects do not move: reply as Redis does when built without its own jemalloc.
     if val:
         return 0, (b"Active defragmentation cannot be enabled: it "
                    b"requires a Redis server compiled with a modified Jemalloc "
@@ -580,7 +580,7 @@ def updateJemallocBgThread(val, prev):
 
 
 def updateReplBacklogSize(val, prev):
-    # resizeReplicationBacklog compares with the field and sets it itself: give it the old value to compare with.
+    # resizeReplicationBacklog compares with the field and sets it: restore the old value for the comparison.
     server.repl_backlog_size = prev
     resizeReplicationBacklog(val)
     return 1, None
@@ -621,7 +621,7 @@ def updateSighandlerEnabled(val, prev):
 
 def updateMaxclients(val, prev):
     if val > prev:
-        # adjustOpenFilesLimit lowers server.maxclients to what the system can do.
+        # adjustOpenFilesLimit lowers server.maxclients to the limit of the system.
         adjustOpenFilesLimit()
         if server.maxclients != val:
             msg = (b"The operating system is not able to handle the specified number of clients, try with %d"

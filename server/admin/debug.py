@@ -70,7 +70,7 @@ if TYPE_CHECKING:                                   # upward, or same layer abov
     from replication.replication_master import changeReplicationId, clearReplicationId2
     from server.server_init import restartServer
 
-_debugCommand_leaked = []      # what DEBUG LEAK lost
+_debugCommand_leaked = []      # objects of DEBUG LEAK
 
 
 # ================================= Debugging ===============================
@@ -179,7 +179,7 @@ def computeDatasetDigest():
         db = server.db[j]
         if dictSize(db.dict) == 0:
             continue
-        # The number of the database counts: the same keys elsewhere are other data.
+        # Include the number of the database: the same keys in another database are different data.
         mixDigest(final, j.to_bytes(4, "big"))
         di = dictGetSafeIterator(db.dict)
         while True:
@@ -300,7 +300,7 @@ def debugCommand(c):
             b"    Stop periodic cron job processing.",
         ])
     elif sub == b"segfault":
-        # A signal of our own making: a real bad access would end the interpreter before Python could report it.
+        # Send the signal ourselves: a real invalid access would end the interpreter before Python could report it.
         if server.crashlog_enabled:
             signal.signal(signal.SIGSEGV, sigsegvHandler)
         else:
@@ -344,7 +344,7 @@ def debugCommand(c):
         if ret != C_OK:
             addReplyErrorObject(c, shared.err)
             return
-        server.dirty = 0           # what was loaded is not to be propagated
+        server.dirty = 0           # the loaded keys are not to be saved or propagated
         serverLog(LL_WARNING, "Append Only File loaded by DEBUG LOADAOF")
         addReply(c, shared.ok)
     elif sub == b"object" and argc == 3:
@@ -381,7 +381,7 @@ def debugCommand(c):
         addReplyArrayLen(c, argc - 2)
         for j in range(2, argc):
             digest = bytearray(20)
-            # No lookupKey: a key that is due but not yet expired is looked at too.
+            # Do not use lookupKey: a key that is expired but not yet deleted is shown, too.
             de = dictFind(c.db.dict, c.argv[j].ptr)
             if de is not None:
                 xorObjectDigest(c.db, c.argv[j], digest, de.val)
@@ -446,7 +446,7 @@ def debugCommand(c):
         stringmatchlen_fuzz_test()
         addReplyStatus(c, b"Apparently Redis did not crash: test passed")
     elif sub == b"config-rewrite-force-all" and argc == 2:
-        # C dies here without a config file, reading the name NULL.
+        # C crashes here without a config file, since its name is NULL.
         if server.configfile is None or rewriteConfig(server.configfile, 1) == -1:
             addReplyError(c, b"CONFIG-REWRITE-FORCE-ALL failed")
         else:
@@ -455,7 +455,7 @@ def debugCommand(c):
         server.pause_cron = atoi(c.argv[2].ptr)
         addReply(c, shared.ok)
     elif sub == b"trace":
-        from server.study.trace import trace_command       # ours; here, since nothing of the server needs it
+        from server.study.trace import trace_command       # ours; imported here, since no other code of the server needs it
         trace_command(c)
     else:
         addReplySubcommandSyntaxError(c)
@@ -481,7 +481,7 @@ def debugCommand_reload(c):
         if rdbSave(server.rdb_filename, rdbPopulateSaveInfo()) != C_OK:
             addReplyErrorObject(c, shared.err)
             return
-    # With NOFLUSH and MERGE the file is loaded on top of what is there.
+    # With NOFLUSH and MERGE the file is loaded into the existing data set.
     if flush:
         emptyDb(-1, EMPTYDB_NO_FLAGS, None)
     protectClient(c)
@@ -498,7 +498,7 @@ def debugCommand_sleep(seconds):
     """nanosleep(2), which a signal ends: Python's own sleep would go on after the handler."""
     utime = double_to_llong(seconds * 1000000)
     if utime < 0:
-        return                              # the call fails with EINVAL
+        return                              # in C the call fails with EINVAL
     end = getMonotonicUs() + utime
     asap = server.shutdown_asap
     left = seconds
@@ -586,7 +586,7 @@ def debugCommand_protocol(c):
             addReplyArrayLen(c, 2)
             addReplyBulkCString(c, b"key:123")
             addReplyLongLong(c, 90)
-        # An attribute describes the reply that comes after it, so there must be one.
+        # An attribute describes the reply that follows it, so there must be one.
         addReplyBulkCString(c, b"Some real reply following the attribute")
     elif name == b"push":
         if c.resp < 3:
@@ -599,7 +599,7 @@ def debugCommand_protocol(c):
         addReplyLongLong(c, 42)
         if not old_flags & CLIENT_PUSHING:
             c.flags &= ~CLIENT_PUSHING
-        # A push answers no command: a blocking client still waits for its reply.
+        # A push is not the reply of a command: the client still waits for a reply.
         addReplyBulkCString(c, b"Some real reply following the push reply")
     elif name == b"true":
         addReplyBool(c, 1)
@@ -650,7 +650,7 @@ def enableWatchdog(period):
     """Log a stack trace whenever serverCron does not come round for `period` ms."""
     if server.watchdog_period == 0:
         signal.signal(signal.SIGALRM, watchdogSignalHandler)
-    # Less than two turns of the cron would fire without cause.
+    # A period of less than two cron periods would fire without a cause.
     min_period = (1000 // server.hz) * 2
     if period < min_period:
         period = min_period
@@ -662,7 +662,7 @@ def disableWatchdog():
     if server.watchdog_period == 0:
         return
     watchdogScheduleSignal(0)
-    signal.signal(signal.SIGALRM, signal.SIG_IGN)      # drops a signal that is on its way, too
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)      # also drops a pending signal
     server.watchdog_period = 0
 
 

@@ -278,12 +278,12 @@ def genRedisInfoString_loading(now):
     elif server.loading_rdb_used_mem:
         perc = server.loading_loaded_bytes / server.loading_rdb_used_mem * 100
         remaining_bytes = server.loading_rdb_used_mem - server.loading_loaded_bytes
-        # The memory it will take is a bad guess of the file's size: do not promise more than 100 %.
+        # The used memory is a bad estimate of the file's size: limit the result to 100 %.
         perc = min(perc, 99.99)
         remaining_bytes = max(remaining_bytes, 1)
     elapsed = now - server.loading_start_time
     if elapsed == 0:
-        eta = 1                            # too early to say
+        eta = 1                            # too early to estimate
     else:
         eta = elapsed * remaining_bytes // (server.loading_loaded_bytes + 1)
     return (b"loading_start_time:%d\r\n"

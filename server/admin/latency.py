@@ -106,7 +106,7 @@ def analyzeLatencyForEvent(event, ls):
     if ts is None:
         return
 
-    # First pass: everything but the deviation.
+    # First pass: compute everything except the deviation.
     sum_ = 0
     for s in ts.samples:
         if s.time == 0:
@@ -121,14 +121,14 @@ def analyzeLatencyForEvent(event, ls):
                 ls.max = s.latency
         sum_ += s.latency
         if ls.period == 0 or s.time < ls.period:
-            ls.period = s.time         # the oldest, for the moment
+            ls.period = s.time         # the oldest so far
     if ls.samples:
         ls.avg = sum_ // ls.samples
         ls.period = unix_time() - ls.period
         if ls.period == 0:
             ls.period = 1
 
-    # Second pass: the mean absolute deviation.
+    # Second pass: compute the mean absolute deviation.
     sum_ = 0
     for s in ts.samples:
         if s.time == 0:

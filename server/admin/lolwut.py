@@ -41,10 +41,10 @@ def lolwutCommand(c):
         if ok != C_OK:
             return
         v = "%d.0.0" % (ver & 0xffffffff)
-        # The versions see their own arguments only.  C: moves c->argv by two and back.
+        # Each version gets only its own arguments.  C: moves c->argv by two and back.
         argv = c.argv[2:]
 
-    # x.9.* is an unstable branch on its way to version x + 1.
+    # x.9.* is an unstable branch that will become version x + 1.
     if (v[0] == "5" and v[1] == "." and v[2] != "9") or (v[0] == "4" and v[1] == "." and v[2] == "9"):
         lolwut5Command(c, argv)
     elif (v[0] == "6" and v[1] == "." and v[2] != "9") or (v[0] == "5" and v[1] == "." and v[2] == "9"):
@@ -144,7 +144,7 @@ def lwDrawSchotter(console_cols, squares_per_row, squares_per_col):
             sy = int(y * square_side + square_side/2 + padding)
             angle = 0
             if y > 1:
-                # The further down, the more they turn and drift.
+                # Squares further down are rotated and moved more.
                 r1 = random.random() / squares_per_col * y
                 r2 = random.random() / squares_per_col * y
                 r3 = random.random() / squares_per_col * y
@@ -239,7 +239,7 @@ def generateSkyscraper(canvas, si):
             if y == endy and (x <= si.xoff+1 or x >= si.xoff+si.width-2):
                 continue
             color = si.color
-            # Windows stay away from the edges.
+            # There are no windows near the edges.
             if si.windows and si.xoff+1 < x < si.xoff+si.width-2 and endy+1 < y < starty-1:
                 relx = x - (si.xoff+1)
                 rely = y - (endy+1)
@@ -248,7 +248,7 @@ def generateSkyscraper(canvas, si):
                         color = 1 + random.getrandbits(1)
                         if color != si.color:
                             break
-                    # The second dot of a window has the light of the first.
+                    # The second dot of a window has the color of the first.
                     if relx % 2:
                         color = lwGetPixel(canvas, x-1, y)
             lwDrawPixel(canvas, x, y, color)
@@ -256,7 +256,7 @@ def generateSkyscraper(canvas, si):
 
 def generateSkyline(canvas):
     si = skyscraper()
-    # Behind: no windows, the lighter ones first so that the darker ones cover them.
+    # Draw the background without windows, lighter buildings first, so that the darker ones cover them.
     for color in (2, 1):
         si.color = color
         offset = -10
@@ -275,7 +275,7 @@ def generateSkyline(canvas):
             else:
                 offset += si.width + 1
 
-    # In front: black, with windows.
+    # Draw the foreground: black, with windows.
     si.color = 0
     offset = -10
     while offset < canvas.width:

@@ -46,7 +46,7 @@ def slowlogCreateEntry(c, argv, argc, duration):
     for j in range(slargc):
         o = argv[j]
         if slargc != argc and j == slargc - 1:
-            # The last place that is kept tells how many arguments there were beyond it.
+            # The last argument that is kept is replaced by the number of the remaining ones.
             words.append(b"... (%d more arguments)" % (argc - slargc + 1))
         elif not sdsEncodedObject(o):
             words.append(b"%d" % o.ptr)

@@ -64,8 +64,8 @@ DefaultUser = user()                 # the user of a connection before AUTH; fil
 UsersToLoad = listCreate()           # [name, rule, ...] of the config's "user" lines, until ACLLoadConfiguredUsers()
 ACLLog = listCreate()                # ACLLogEntry, newest first
 commandId = raxNew()                 # command name -> id
-nextid = 0                           # the id of the next command never seen before
-acl_errno = 0                        # why the last ACLSetUser() or ACLCheckUserCredentials() failed (C: errno)
+nextid = 0                           # the id of the next new command
+acl_errno = 0                        # the error of the last ACLSetUser() or ACLCheckUserCredentials() (C: errno)
 
 ACLCommandCategories = (
     (b"keyspace", CMD_CATEGORY_KEYSPACE),
@@ -193,7 +193,7 @@ def ACLFreeUserAndKillClients(u):
     """The user was deleted: close the connections that are logged in as it."""
     for c in list_values(server.clients):
         if c.user is u:
-            # The client lives on until the free queue is run: it must not keep the rights of a deleted user.
+            # The client exists until the free queue is processed: it must not keep the rights of a deleted user.
             c.user = DefaultUser
             c.authenticated = 0
             if c is server.current_client:
@@ -297,7 +297,7 @@ def ACLDescribeUserCommandRules(u):
         rules = [b"-@all"]
 
     categories = [(name, category_bits(flag)) for name, flag in ACLCommandCategories]
-    tempbits = u.allowed_commands                   # what is left to be described, by categories
+    tempbits = u.allowed_commands                   # the commands not yet described by a category
     applied = set()
     while 1:
         best = -1
@@ -338,7 +338,7 @@ def ACLDescribeUserCommandRules(u):
                 rules.append(b"+%s|%s" % (cmd.name, sub))
 
     res = b" ".join(rules)
-    # Better no answer than rules that would give other rights when they are read back.
+    # Fail rather than return rules that would give other rights when they are loaded.
     if fakebits != u.allowed_commands:
         serverLog(LL_WARNING, "CRITICAL ERROR: User ACLs don't match final bitmap: '%s'", res)
         serverPanic("No bitmap match in ACLDescribeUserCommandRules()")
@@ -516,7 +516,7 @@ def ACLSetUser(u, op):
             ACLSetUserCommandBit(u, id_, 1)
             ACLResetSubcommandsForCommand(u, id_)
         else:
-            # Nobody knows which subcommands exist; only "none" is surely wrong.
+            # The existing subcommands are not known; only an empty one is certainly wrong.
             if not sub:
                 acl_errno = EINVAL
                 return C_ERR
@@ -625,7 +625,7 @@ def ACLGetCommandID(cmdname):
     thisid = nextid
     raxInsert(commandId, lowername, thisid)
     nextid += 1
-    # The last bit is nobody's: see ACLUserCanExecuteFutureCommands().
+    # The last bit belongs to no command: see ACLUserCanExecuteFutureCommands().
     if nextid == USER_COMMAND_BITS_COUNT - 1:
         nextid += 1
     return thisid
@@ -652,7 +652,7 @@ def ACLCheckCommandPerm(c):
     cmd = c.cmd
     flags = u.flags
 
-    # AUTH, HELLO, QUIT... are for everybody.
+    # AUTH, HELLO, QUIT... are allowed to all users.
     if not flags & USER_FLAG_ALLCOMMANDS and not cmd.flags & CMD_NO_AUTH:
         id_ = cmd.id
         if ACLGetUserCommandBit(u, id_) == 0:
@@ -687,7 +687,7 @@ def ACLCheckPubsubChannelPerm(channel, allowed, literal):
 def ACLKillPubsubClientsIfNeeded(u, upcoming):
     """The user is to have the channels `upcoming` only: close its clients that are subscribed to others."""
     kill = 0
-    # The caller knows that the new rules do not allow all channels.
+    # The caller has checked that the new rules do not allow all channels.
     if u.flags & USER_FLAG_ALLCHANNELS:
         kill = 1
     else:
@@ -713,7 +713,7 @@ def ACLKillPubsubClientsIfNeeded(u, upcoming):
                     break
         if kill:
             if c is server.current_client:
-                # C frees it here and goes on with it.  A RESP3 client may subscribe and still run ACL SETUSER.
+                # C frees the client here and uses it afterwards.  A RESP3 client may subscribe and still call ACL SETUSER.
                 c.flags |= CLIENT_CLOSE_AFTER_COMMAND
             else:
                 freeClient(c)
@@ -815,8 +815,8 @@ def ACLLoadFromFile(filename):
     aclfile = os.fsencode(server.acl_filename)
     errors = b""
 
-    # Rules are tried on a fake user first, and the users are built in an empty tree.  Users stays the same object,
-    # so what is exchanged is its content (C exchanges the pointer).
+    # Rules are tested on a fake user first, and the users are created in an empty tree.  Users stays the same object,
+    # so its content is exchanged (C exchanges the pointer).
     fakeuser = ACLCreateUnlinkedUser()
     old_users = raxNew()
     swap_users(old_users)
@@ -951,7 +951,7 @@ class ACLLogEntry:
     __slots__ = ("count", "reason", "context", "object", "username", "ctime", "cinfo")
 
     def __init__(self):
-        self.count = 1             # how often it happened lately
+        self.count = 1             # number of similar recent events
         self.reason = 0            # ACL_DENIED_*
         self.context = 0           # ACL_LOG_CTX_*
         self.object = b""          # name of the key, channel or command
@@ -999,7 +999,7 @@ def addACLLogEntry(c, reason, argpos, username):
     else:
         le.context = ACL_LOG_CTX_TOPLEVEL
 
-    # A look at the ten newest entries, not more: this happens at every refused command.
+    # Compare with the ten newest entries only, since this is done for every refused command.
     toscan = 10
     match = None
     ln = ACLLog.head
@@ -1147,7 +1147,7 @@ def aclCommand_setuser(c):
     username = c.argv[2].ptr
     rules = [c.argv[j].ptr for j in range(3, c.argc)]
     for j in range(2, c.argc):
-        redactClientCommandArgument(c, j)           # neither the slowlog nor MONITOR shall see passwords
+        redactClientCommandArgument(c, j)           # the slowlog and MONITOR must not show passwords
 
     if ACLStringHasSpaces(username):
         addReplyErrorFormat(c, b"Usernames can't contain spaces or null characters")
@@ -1294,12 +1294,12 @@ def authCommand(c):
     if c.argc > 3:
         addReplyErrorObject(c, shared.syntaxerr)
         return
-    # Taken before they are redacted, in case that changes the vector itself.
+    # Read the arguments before they are redacted, in case that changes the vector itself.
     argv = list(c.argv)
     redactClientCommandArgument(c, 1)
 
     if c.argc == 2:
-        # As before there were users: a password where none is configured is an error.
+        # As in versions before ACLs: AUTH with a password is an error if none is configured.
         if DefaultUser.flags & USER_FLAG_NOPASS:
             addReplyError(c, b"AUTH <password> called without any password configured for the default user. Are you "
                           b"sure your configuration is correct?")

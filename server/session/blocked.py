@@ -46,12 +46,12 @@ class bkinfo:
 
     def __init__(self):
         self.listnode = None       # node in db.blocking_keys[key], to leave that list in O(1)
-        self.stream_id = None      # BLOCKED_STREAM: streamID, it waits for something after this
+        self.stream_id = None      # BLOCKED_STREAM: streamID, the client waits for an entry after this
 
 
 def blockClient(c, btype):
     """From now on the client's buffer is filled and not parsed, until unblockClient()."""
-    # The stream of the master has to go on.
+    # The stream of the master must be processed.
     serverAssert(not (c.flags & CLIENT_MASTER and btype != BLOCKED_MODULE and btype != BLOCKED_PAUSE))
 
     c.flags |= CLIENT_BLOCKED
@@ -81,7 +81,7 @@ def processUnblockedClients():
         listDelNode(server.unblocked_clients, ln)
         c.flags &= ~CLIENT_UNBLOCKED
 
-        # It may be blocked again by now.
+        # The client may be blocked again meanwhile.
         if not c.flags & CLIENT_BLOCKED:
             if processPendingCommandsAndResetClient(c) == C_ERR:
                 continue                            # c is dead
@@ -108,7 +108,7 @@ def unblockClient(c):
     else:
         serverPanic("Unknown btype in unblockClient().")
 
-    # The vector of a blocking command is kept while it waits, for the slowlog.  A paused command has yet to run.
+    # The arguments of a blocking command are kept while it is blocked, for the slowlog.  A paused command has not run yet.
     if c.btype != BLOCKED_PAUSE:
         freeClientOriginalArgv(c)
         resetClient(c)

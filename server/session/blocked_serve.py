@@ -47,7 +47,7 @@ def serveClientsBlockedOnListKey(o, rl):
             receiver = listFirst(clients).value
 
             if receiver.btype != BLOCKED_LIST:
-                listRotateHeadToTail(clients)       # waits for another type: not met again in this loop
+                listRotateHeadToTail(clients)       # it waits for another type: this loop does not visit it again
                 continue
 
             dstkey = receiver.bpop.target
@@ -61,7 +61,7 @@ def serveClientsBlockedOnListKey(o, rl):
             server.current_client = receiver
             replyTimer = elapsedStart()
             if serveClientBlockedOnList(receiver, rl.key, dstkey, rl.db, value, wherefrom, whereto) == C_ERR:
-                listTypePush(o, value, wherefrom)   # the destination has a wrong type: undo the pop
+                listTypePush(o, value, wherefrom)   # the destination has the wrong type: undo the pop
             updateStatsOnUnblock(receiver, 0, elapsedUs(replyTimer))
             unblockClient(receiver)
             afterCommand(receiver)
@@ -70,7 +70,7 @@ def serveClientsBlockedOnListKey(o, rl):
     if listTypeLength(o) == 0:
         dbDelete(rl.db, rl.key)
         notifyKeyspaceEvent(NOTIFY_GENERIC, b"del", rl.key, rl.db.id)
-    # No signalModifiedKey(): the push that made the key ready has done that.
+    # No signalModifiedKey() here: the push that made the key ready has called it.
 
 
 def serveClientsBlockedOnSortedSetKey(o, rl):
@@ -115,7 +115,7 @@ def serveClientsBlockedOnStreamKey(o, rl):
             continue
         bki = dictFetchValue(receiver.bpop.keys, rl.key)
 
-        # In a group all wait for ">": whoever was served before this one has moved the group's last id.
+        # In a group all clients wait for ">": clients served before this one have advanced the group's last id.
         group = None
         if receiver.bpop.xread_group is not None:
             group = streamLookupCG(s, receiver.bpop.xread_group.ptr)
@@ -175,7 +175,7 @@ def handleClientsBlockedOnKeys():
             # ORDER: first, so that signalKeyAsReady() may queue the key again.
             dictDelete(rl.db.ready_keys, rl.key)
 
-            # Keys expire by a fixed clock here, as within call(): the key may be looked up more than once.
+            # Keys expire by a fixed clock here, as in call(), since the key may be looked up more than once.
             server.fixed_time_expire += 1
             updateCachedTime(0)
 

@@ -47,7 +47,7 @@ def freeClientMultiState(c):
 def queueMultiCommand(c):
     """Append the command that the client has parsed to its queue."""
     if c.flags & CLIENT_DIRTY_EXEC:
-        return                     # EXEC will fail anyway: keep nothing for it
+        return                     # EXEC will fail anyway: do not queue the command
     mc = multiCmd()
     mc.cmd = c.cmd
     mc.argc = c.argc
@@ -118,7 +118,7 @@ def execCommandAbort(c, error):
         error = error[1:]
     addReplyErrorFormat(c, b"-EXECABORT Transaction discarded because of: %s", error)
 
-    # MONITOR clients have seen the MULTI; show them that it is over.
+    # MONITOR clients have received the MULTI; send them the EXEC.
     replicationFeedMonitors(c, server.monitors, c.db.id, c.argv)
 
 
@@ -137,14 +137,14 @@ def execCommand(c):
         if c.flags & CLIENT_DIRTY_EXEC:
             addReplyErrorObject(c, shared.execaborterr)
         else:
-            addReply(c, shared.nullarray[c.resp])      # no error: the client is meant to try again
+            addReply(c, shared.nullarray[c.resp])      # no error: the client should try again
         discardTransaction(c)
         return
 
     old_flags = c.flags
-    c.flags |= CLIENT_DENY_BLOCKING                    # BLPOP & co. answer as if their time were over
+    c.flags |= CLIENT_DENY_BLOCKING                    # blocking commands reply as after a timeout
 
-    # ORDER: unwatch first, or our own writes would walk over our own watches.
+    # ORDER: unwatch first, or our own writes would search our own watched keys.
     unwatchAllKeys(c)
 
     server.in_exec = 1
@@ -177,7 +177,7 @@ def execCommand(c):
             call(c, CMD_CALL_NONE if server.loading else CMD_CALL_FULL)
             serverAssert((c.flags & CLIENT_BLOCKED) == 0)
 
-        # What the command made of its vector (slowlog and MONITOR of C see it there).
+        # Store the vector that the command may have rewritten (C's slowlog and MONITOR use it).
         mc.argc = c.argc
         mc.argv = c.argv
         mc.cmd = c.cmd
@@ -190,11 +190,11 @@ def execCommand(c):
     c.cmd = orig_cmd
     discardTransaction(c)
 
-    # A MULTI went out with the first write: let call() propagate this EXEC as well.
+    # MULTI was propagated with the first write: let call() propagate this EXEC as well.
     if server.propagate_in_transaction:
         is_master = server.masterhost is None
         server.dirty += 1
-        # REPLICAOF inside the transaction: nothing is propagated any more, yet the backlog holds an open MULTI.
+        # After REPLICAOF inside the transaction nothing is propagated any more, but the backlog contains a MULTI without its EXEC.
         if server.repl_backlog is not None and was_master and not is_master:
             feedReplicationBacklog(b"*1\r\n$4\r\nEXEC\r\n")
         afterPropagateExec()
@@ -205,8 +205,8 @@ def execCommand(c):
 # ---------------------------------------------------------------------------
 # WATCH (CAS alike for MULTI/EXEC)
 #
-# Two indexes: each database maps a key to the clients that watch it, to mark them when the key is touched;
-# each client lists its watched keys, to unwatch them when it runs EXEC or dies.
+# There are two indexes: each database maps a key to the clients that watch it, to set their flag when the key is touched;
+# each client lists its watched keys, to unwatch them when it calls EXEC or is freed.
 # ---------------------------------------------------------------------------
 
 class watchedKey:
@@ -215,7 +215,7 @@ class watchedKey:
 
     def __init__(self, key, db):
         self.key = key             # robj
-        self.db = db               # redisDb: the same name elsewhere is another key
+        self.db = db               # redisDb: the same name in another db is another key
 
 
 def watchForKey(c, key):

@@ -32,8 +32,8 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 # ---------------------------------------------------------------------------
 # Pubsub client replies API
 #
-# CLIENT_PUSHING tells the reply functions that this is no reply to a command, so that CLIENT REPLY OFF and SKIP do
-# not swallow it.  RESP3 clients get a push, RESP2 clients an array.
+# CLIENT_PUSHING marks that this is not a reply to a command, so that CLIENT REPLY OFF and SKIP do
+# not suppress it.  RESP3 clients get a push, RESP2 clients an array.
 # ---------------------------------------------------------------------------
 
 def addReplyPubsubMessage(c, channel, msg):
@@ -225,7 +225,7 @@ def pubsubUnsubscribeAllChannels(c, notify):
             de = dictNext(di)
         dictReleaseIterator(di)
     if notify and count == 0:
-        addReplyPubsubUnsubscribed(c, None)            # a reply there must be
+        addReplyPubsubUnsubscribed(c, None)            # there must be a reply
     return count
 
 
@@ -267,7 +267,7 @@ def pubsubPublishMessage(channel, message):
 def subscribeCommand(c):
     """SUBSCRIBE channel [channel ...] -> one message per channel"""
     if c.flags & CLIENT_DENY_BLOCKING and not c.flags & CLIENT_MULTI:
-        # Such a client waits for exactly one reply a command (scripts); MULTI is let through since it always was.
+        # Such a client expects exactly one reply per command (scripts); MULTI is allowed for compatibility.
         addReplyError(c, b"SUBSCRIBE isn't allowed for a DENY BLOCKING client")
         return
     for j in range(1, c.argc):

@@ -50,7 +50,7 @@ def clientsCronHandleTimeout(c, now_ms):
         freeClient(c)
         return 1
     if c.flags & CLIENT_BLOCKED:
-        # The slot of the key it waits for may have moved to another node.
+        # The slot of the key that the client waits for may have moved to another node.
         if server.cluster_enabled:
             if clusterRedirectBlockedClientIfNeeded(c):
                 unblockClient(c)
@@ -119,7 +119,7 @@ def getTimeoutFromObjectOrReply(c, object_, unit):
         ftval = ldmul(ftval, 1000)
         tval = LLONG_MIN if ldisinf(ftval) else int(ftval)
         if tval > LLONG_MAX or tval < LLONG_MIN:
-            tval = LLONG_MIN       # what the conversion gives on x86
+            tval = LLONG_MIN       # the result of the conversion on x86
     else:
         ok, tval = getLongLongFromObjectOrReply(c, object_, b"timeout is not an integer or out of range")
         if ok != C_OK:
@@ -132,5 +132,5 @@ def getTimeoutFromObjectOrReply(c, object_, unit):
     if tval > 0:
         tval += mstime()
         if tval > LLONG_MAX:
-            tval -= 1 << 64        # wraps in C; the table takes it as unsigned, far in the future
+            tval -= 1 << 64        # wraps in C; the table uses it as unsigned, far in the future
     return C_OK, tval

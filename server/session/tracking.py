@@ -43,8 +43,8 @@ class bcastState:
     __slots__ = ("keys", "clients")
 
     def __init__(self):
-        self.keys = raxNew()       # keys changed in this turn of the loop -> the client that did it, or None
-        self.clients = raxNew()    # 8-byte id -> client that wants them
+        self.keys = raxNew()       # keys changed in this turn of the loop -> the client that changed it, or None
+        self.clients = raxNew()    # 8-byte id -> client that tracks this prefix
 
 
 def disableTracking(c):
@@ -94,7 +94,7 @@ def checkPrefixCollisionsOrReply(c, prefixes, numprefix):
             if stringCheckPrefix(prefixes[i].ptr, prefixes[j].ptr):
                 addReplyErrorFormat(c, b"Prefix '%s' overlaps with another provided prefix '%s'. Prefixes for a single "
                                     b"client must not overlap.", prefixes[i].ptr, prefixes[j].ptr)
-                return i           # as in C: only the first prefix stops the command, others also get their OK
+                return i           # as in C: only the first prefix stops the command, others also reply OK
     return 1
 
 
@@ -233,19 +233,19 @@ def trackingInvalidateKey(c, keyobj, bcast):
     raxSeek(ri, "^")
     while raxNext(ri):
         target = lookupClientByID(unpack("<Q", ri.key)[0])
-        # Gone, no longer tracking, or changed over to BCAST since.
+        # The client was freed, no longer tracks, or has changed to BCAST since.
         if target is None or not target.flags & CLIENT_TRACKING or target.flags & CLIENT_TRACKING_BCAST:
             continue
         if target.flags & CLIENT_TRACKING_NOLOOP and target is server.current_client:
             continue
-        # A push must not stand inside the reply of the command that is running: after it, then.
+        # A push must not be inserted into the reply of the running command: send it afterwards.
         if target is server.current_client and server.fixed_time_expire:
             listAddNodeTail(server.tracking_pending_keys, keyobj)
         else:
             sendTrackingMessage(target, key, 0)
     raxStop(ri)
 
-    # Each client is told once; it is remembered again when it reads the key again.
+    # Each client gets one message; it is added again when it reads the key again.
     TrackingTableTotalItems -= raxSize(ids)
     raxFree(ids)
     raxRemove(TrackingTable, key)
@@ -257,7 +257,7 @@ def trackingHandlePendingKeyInvalidations():
         return
     for key in list_values(server.tracking_pending_keys):
         c = server.current_client
-        if c is not None:                           # None: freed by its own command
+        if c is not None:                           # None: the client was freed by its own command
             if key is not None:
                 sendTrackingMessage(c, key.ptr, 0)
             else:
@@ -357,7 +357,7 @@ def trackingBroadcastInvalidationMessages():
     while raxNext(ri):
         bs = ri.data
         if raxSize(bs.keys):
-            proto = trackingBuildBroadcastReply(None, bs.keys)     # once for all that are not NOLOOP
+            proto = trackingBuildBroadcastReply(None, bs.keys)     # built once for all clients without NOLOOP
             ri2 = raxIterator()
             raxStart(ri2, bs.clients)
             raxSeek(ri2, "^")
