@@ -68,7 +68,7 @@ def sendChildInfoGeneric(info_type, keys, progress, pname):
     data = child_info_data.pack(keys, _sendChildInfoGeneric_cow, _sendChildInfoGeneric_cow_updated, progress, info_type)
     try:
         os.write(server.child_info_pipe[1], data)
-    except OSError as e:                                # nobody listens: the parent is gone
+    except OSError as e:                                # the parent has exited
         serverLog(LL_WARNING, "Child failed reporting info to parent, exiting. %s", e.strerror)
         exitFromChild(1)
 

@@ -22,7 +22,7 @@ class checkstate_t:
         self.error = ""
         self.epos = 0              # offset of what is being read
         self.line = 1
-        self.eof = 0               # a read met the end (C: feof)
+        self.eof = 0               # 1 = a read reached the end (C: feof)
 
 
 checkstate = checkstate_t()
@@ -39,7 +39,7 @@ def byte_at(buf, n):
 def consumeNewline(buf):
     """Expect the end of a line, and count it -> 1, or 0 with an error set."""
     if buf[:2] != b"\r\n":
-        # C prints two signed chars: a byte above 0x7f comes out as ffffffxx
+        # C prints two signed chars: a byte above 0x7f is printed as ffffffxx
         signed = [b if b < 128 else b - 256 & 0xffffffff for b in (byte_at(buf, 0), byte_at(buf, 1))]
         ERROR("Expected \\r\\n, got: %02x%02x", *signed)
         return 0
@@ -155,7 +155,7 @@ def redis_check_aof_main(argv):
         if size == 0:
             fail("Empty file: %s" % filename)
 
-        # Room for the header of an RDB: there may be a preamble.
+        # If the file can hold the header of an RDB, it may have a preamble.
         if size >= 8:
             has_preamble = fp.read(5) == b"REDIS"
             fp.seek(0)

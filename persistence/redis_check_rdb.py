@@ -31,7 +31,7 @@ class rdbstate_t:
     def __init__(self):
         self.rio = None
         self.key = None            # bytes, the key being read
-        self.key_type = 0          # RDB_TYPE_*, or -1; C: 0 at first, and so it says in its reports
+        self.key_type = 0          # RDB_TYPE_*, or -1; C: 0 at first, and its reports show that
         self.keys = 0
         self.expires = 0
         self.already_expired = 0

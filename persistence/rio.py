@@ -35,8 +35,8 @@ class rio:
         self.write = None          # write(r, buf) -> 1 or 0
         self.tell = None           # tell(r) -> position in the stream
         self.flush = None          # flush(r) -> 1 or 0
-        self.update_cksum = None   # update_cksum(r, buf), for all that passes; None = no checksum
-        self.cksum = 0             # CRC-64 of what passed so far
+        self.update_cksum = None   # update_cksum(r, buf), for all data; None = no checksum
+        self.cksum = 0             # CRC-64 of the data so far
         self.flags = 0             # RIO_FLAG_*
         self.processed_bytes = 0   # read or written
         self.max_processing_chunk = 0  # bytes passed to the target and to update_cksum at once; 0 = no limit
@@ -49,9 +49,9 @@ class rio:
         self.autosync = 0          # fsync every so many bytes; 0 = never
         # --- Connection target
         self.conn = None
-        self.buf = b""             # read and not given out before `pos`; of fd: not written yet
+        self.buf = b""             # data read but not returned yet; of fd: data not written yet
         self.read_limit = 0        # bytes of the stream that may be read; 0 = no limit
-        self.read_so_far = 0       # bytes given out
+        self.read_so_far = 0       # bytes returned
         # --- FD target
         self.fd = -1
         # --- Ours
@@ -159,7 +159,7 @@ def rioInitWithFile(r, fp):
     r.fp = fp
 
 # ------------------- Connection implementation -------------------
-# rdbLoadRio reads from it what a master sends; nothing is written to it.
+# rdbLoadRio reads the RDB of a master from it; it is never written to.
 
 
 def rioConnWrite(r, buf):
@@ -172,13 +172,13 @@ def rioConnRead(r, n):
     avail = len(r.buf) - pos
     if n > avail:
         pieces = [r.buf[pos:]]
-        # If what is there does not suffice, read more.
+        # If the buffer has not enough data, read more.
         while n > avail:
             needs = n - avail
-            # Read either what's missing, or PROTO_IOBUF_LEN, the bigger of the two; but of a lie not all at once.
+            # Read the missing bytes, or PROTO_IOBUF_LEN if that is larger; but limit this, since the length may be wrong.
             toread = min(max(needs, PROTO_IOBUF_LEN), RIO_READ_MAX)
             if r.read_limit != 0 and r.read_so_far + avail + toread > r.read_limit:
-                # Up to the limit is fine, unless the caller wants more than that.
+                # Read up to the limit, unless the caller needs more than that.
                 if r.read_limit >= r.read_so_far + n:
                     toread = r.read_limit - r.read_so_far - avail
                 else:
@@ -234,7 +234,7 @@ def rioFdWrite(r, buf):
     """
     doflush = buf is None
     if not doflush and len(buf) > PROTO_IOBUF_LEN:
-        # First what has been kept, then the new data from where they are.
+        # Write the buffered data first, then the new data without copying them.
         if r.buf:
             if rioFdWrite(r, None) == 0:
                 return 0

@@ -39,8 +39,8 @@ REDIS_SUBSCRIBED = 0x20
 
 REDIS_READ_SIZE = 16 * 1024            # bytes read in one event
 
-#: How long the replies of one connection are handed out in one turn of the loop (ours, D-75).  UNIT: microseconds.
-#: One read can bring a hundred hello messages, each of which may cost a write of the config file.
+#: Maximum time to process the replies of one connection in one turn of the loop (ours, D-75).  UNIT: microseconds.
+#: One read can contain a hundred hello messages, each of which may cause a write of the config file.
 REDIS_TURN = 20000
 
 
@@ -74,14 +74,14 @@ class redisAsyncContext:
         self.errstr = ""
         self.flags = 0                 # REDIS_CONNECTED ...
         self.conn = None               # connection (C: fd, and privctx for TLS)
-        self.obuf = bytearray()        # not written yet
+        self.obuf = bytearray()        # data not written yet
         self.reader = redisReaderCreate()
-        self.data = None               # the owner's: an instanceLink
+        self.data = None               # data of the owner: an instanceLink
         self.ev = None                 # redisAeEvents, once attached
         self.onDisconnect = None       # fn(ac, status)
         self.onConnect = None          # fn(ac, status)
         self.replies = redisCallbackList()
-        self.sub_invalid = redisCallbackList()     # commands sent while subscribed: the answer is probably an error
+        self.sub_invalid = redisCallbackList()     # commands sent while subscribed: the reply is probably an error
         self.sub_channels = {}         # channel -> redisCallback
 
     def __repr__(self):
@@ -93,7 +93,7 @@ class redisAeEvents:
     __slots__ = ("context", "loop", "reading", "writing", "paused")
 
     def __init__(self, context, loop):
-        self.context = context         # redisAsyncContext; None once it is dead
+        self.context = context         # redisAsyncContext; None after it was freed
         self.loop = loop               # aeEventLoop
         self.reading = 0
         self.writing = 0
@@ -101,8 +101,8 @@ class redisAeEvents:
 
 
 # ======================= hiredis ae.c adapters =============================
-# The handlers of a connection cannot be set while it connects: under TLS they would replace what the handshake waits
-# for.  Until then `reading` and `writing` only remember what is wanted; redis_ae_connected makes up for it.
+# The handlers of a connection cannot be set while it connects: under TLS they would replace those of the handshake.
+# Until then `reading` and `writing` only store the requested events; redis_ae_connected registers them.
 
 def redisAeReadEvent(conn):
     redisAsyncHandleRead(conn.private_data)
@@ -118,7 +118,7 @@ def redis_ae_connected(conn):
     if __redisAsyncHandleConnect(ac) != REDIS_OK:
         return
     e = ac.ev
-    if e is not None:                  # not freed by onConnect
+    if e is not None:                  # onConnect has not freed it
         if e.writing:
             connSetWriteHandler(conn, redisAeWriteEvent)
         if e.reading:
@@ -370,10 +370,10 @@ def redisAsyncFree(ac):
 def __redisAsyncDisconnect(ac):
     """The connection is over: free the context."""
     if ac.err == 0:
-        # A clean end: nobody waits any more.
+        # A clean end: no callback is pending.
         serverAssert(__redisShiftCallback(ac.replies) is None)
     else:
-        # Callbacks that run now must not send anything.
+        # Callbacks that run from here on must not send commands.
         ac.flags |= REDIS_DISCONNECTING
     redisAeCleanup(ac)
     __redisAsyncFree(ac)
@@ -396,7 +396,7 @@ def __redisGetSubscribeCallback(ac, reply):
     stype = reply.element[0].str.lower()
     sname = reply.element[1].str
 
-    # C goes on with the callback of the reply before if the channel is not ours.
+    # If the channel is unknown, C uses the callback of the previous reply.
     cb = ac.sub_channels.get(sname)
     if cb is None:
         return REDIS_OK, None
@@ -439,16 +439,16 @@ def redisProcessCallbacks(ac):
         if status != REDIS_OK:
             break
         if reply is None:
-            # A connection that is about to end, and has nothing left to do, ends now.
+            # Close a connection that is disconnecting and has no pending callbacks.
             if ac.flags & REDIS_DISCONNECTING and not ac.obuf and ac.replies.head is None:
                 __redisAsyncDisconnect(ac)
             return
 
-        # Pushes that are no messages: nobody has asked for them, nobody gets them.
+        # Pushes that are not messages: no command has requested them, so ignore them.
         if redisIsSpontaneousPushReply(reply):
             continue
 
-        # Commands sent before SUBSCRIBE are answered before the first message.
+        # Commands sent before SUBSCRIBE get their replies before the first message.
         cb = __redisShiftCallback(ac.replies)
         if cb is None:
             # An error without a request: too many clients, or loading.  The server closes the connection after it.
@@ -513,7 +513,7 @@ def redisAsyncWrite(ac):
             redisAeAddWrite(ac.ev)
         else:
             redisAeDelWrite(ac.ev)
-        # An answer will come.
+        # A reply is expected.
         redisAeAddRead(ac.ev)
 
 
@@ -547,7 +547,7 @@ def redisAsyncCommand(ac, fn, privdata, *argv):
     elif name == b"unsubscribe":
         if not ac.flags & REDIS_SUBSCRIBED:
             return REDIS_ERR
-        # It is answered by messages, one a channel.
+        # Its replies are messages, one per channel.
     elif ac.flags & REDIS_SUBSCRIBED:
         __redisPushCallback(ac.sub_invalid, cb)
     else:

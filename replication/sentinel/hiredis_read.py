@@ -19,7 +19,7 @@ REDIS_OK = 0
 REDIS_ERR = -1
 
 # redisContext.err, redisReader.err
-REDIS_ERR_IO = 1               # errno says which
+REDIS_ERR_IO = 1               # errno has the cause
 REDIS_ERR_EOF = 3
 REDIS_ERR_PROTOCOL = 4
 REDIS_ERR_OOM = 5
@@ -43,7 +43,7 @@ REDIS_REPLY_VERB = 14
 REDIS_READER_STACK_SIZE = 9
 
 # Limits (ours, D-72).  UNIT: bytes, elements of one reply with all that is nested in it, levels.  The largest reply that
-# Sentinel has a use for is INFO.  What a reply may have is what the loop stands still for while it is taken in.
+# Sentinel needs is INFO.  The loop is blocked while a reply of the maximum size is parsed.
 REDIS_READER_MAX_LINE = 64 * 1024
 REDIS_READER_MAX_REPLY = 1024 * 1024
 REDIS_READER_MAX_ELEMENTS = 4096
@@ -75,7 +75,7 @@ class redisReadTask:
         self.type = -1             # REDIS_REPLY_*; -1 = its first byte is not read yet
         self.elements = -1         # number of elements, once known
         self.idx = -1              # which element of the parent it is
-        self.obj = None            # the aggregate whose elements are read
+        self.obj = None            # the aggregate whose elements are being read
         self.parent = None         # redisReadTask, or None
 
 
@@ -85,12 +85,12 @@ class redisReader:
     def __init__(self):
         self.err = 0               # REDIS_ERR_*; 0 = none
         self.errstr = ""
-        self.buf = bytearray()     # what came and is not thrown away yet.  C: with `len`
+        self.buf = bytearray()     # received data that was not discarded yet.  C: with `len`
         self.pos = 0               # first byte not consumed
-        self.searched = 0          # below this offset there is no line end behind pos (ours)
-        self.start = 0             # where in buf the current reply began; negative when that is gone already (ours)
+        self.searched = 0          # there is no line end between pos and this offset (ours)
+        self.start = 0             # offset in buf of the current reply's start; negative if that was discarded already (ours)
         self.elements = 0          # elements announced by the current reply, at all levels (ours)
-        self.task = []             # redisReadTask, one a level
+        self.task = []             # redisReadTask, one per level
         self.ridx = -1             # index of the current task; -1 = between replies
         self.reply = None          # the root of the current reply
 
@@ -286,7 +286,7 @@ def processBulkItem(r):
     else:
         end = s + 2 + length
         if end + 2 > len(r.buf):
-            return REDIS_ERR       # go on when all of it has come
+            return REDIS_ERR       # continue when all of it was received
         if cur.type == REDIS_REPLY_VERB and (length < 4 or r.buf[s + 5] != 58):        # b":"
             __redisReaderSetError(r, REDIS_ERR_PROTOCOL, "Verbatim string 4 bytes of content type are missing or "
                                   "incorrectly encoded.")
@@ -432,7 +432,7 @@ def redisReaderGetReply(r):
     if r.err:
         return REDIS_ERR, None
 
-    # Throw consumed bytes away, not for every small reply.
+    # Discard consumed bytes, but not for every small reply.
     if r.pos >= 1024 or r.pos == len(r.buf):
         del r.buf[:r.pos]
         r.searched = max(r.searched - r.pos, 0)

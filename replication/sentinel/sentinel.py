@@ -95,7 +95,7 @@ preMonitorCfgName = (
 def initSentinelConfig():
     """Change those defaults that are others for a Sentinel."""
     server.port = REDIS_SENTINEL_PORT
-    server.protected_mode = 0          # others must reach it
+    server.protected_mode = 0          # other hosts must be able to connect
 
 
 def sentinelCheckConfigFile():
@@ -117,7 +117,7 @@ def sentinelCheckConfigFile():
 def sentinelIsRunning():
     """The server is ready: give this Sentinel an id, unless its file has one, and announce its masters."""
     if not any(sentinel.myid):
-        # ORDER: on disk before anybody is told, it is ours across restarts.
+        # ORDER: save the id before it is announced, since it must survive restarts.
         sentinel.myid = getRandomHexChars(CONFIG_RUN_ID_SIZE)
         sentinelFlushConfig()
     serverLog(LL_WARNING, "Sentinel ID is %s", sentinel.myid)
@@ -156,7 +156,7 @@ def sentinelAddrEqualsHostname(a, hostname):
         return False
     ok, _, ip = anetResolve(hostname, ANET_NONE if sentinel.resolve_hostnames else ANET_IP_ONLY)
     if ok == ANET_ERR:
-        # Its server may be down, with its name: the best we can do is to compare names.
+        # The name may not resolve while its server is down: in that case compare the names.
         return (a.hostname if sentinel.resolve_hostnames else a.ip).lower() == hostname.lower()
     return a.ip.lower() == ip.encode().lower()
 
@@ -254,10 +254,10 @@ def exec_script(argv):
     """In the child: become the script.  Never returns; exit code 2 means that it could not be started."""
     try:
         tlsCleanup()
-        # Python ignores it, and what is ignored stays so across exec.
+        # Python ignores SIGPIPE, and an ignored signal stays ignored after exec.
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         os.execve(argv[0], argv, os.environ)
-    except BaseException:              # whatever it is, this is not the Sentinel
+    except BaseException:              # always exit: this process is not the Sentinel
         pass
     os._exit(2)
 
@@ -419,7 +419,7 @@ def instanceLinkCloseConnection(link, c):
         link.pending_commands = 0
     if link.pc is c:
         link.pc = None
-    # The callbacks that wait, and the disconnect callback, will find no link: all is done here.
+    # The pending callbacks and the disconnect callback will find no link: all clean-up is done here.
     c.data = None
     link.disconnected = 1
     redisAsyncFree(c)
@@ -600,7 +600,7 @@ def releaseSentinelRedisInstance(ri):
     if ri.flags & SRI_SLAVE and ri.flags & SRI_PROMOTED and ri.master is not None:
         ri.master.promoted_slave = None
 
-    # C frees it here: cut the circles.
+    # C frees it here: cut the reference cycles.
     dictRelease(ri.renamed_commands)
     ri.master = ri.link = ri.promoted_slave = None
 
@@ -648,7 +648,7 @@ def getSentinelRedisInstanceByAddrAndRunID(instances, addr, port, runid):
     serverAssert(addr is not None or runid is not None)
     ri_addr = None
     if addr is not None:
-        # Unresolved is fine: the names may match.
+        # The address may be unresolved: the names may still match.
         ri_addr, _ = createSentinelAddr(addr, port, 1)
         if ri_addr is None:
             return None
@@ -736,7 +736,7 @@ def sentinelResetMasterAndChangeAddress(master, hostname, port):
         slaves.append(dupSentinelAddr(slave.addr))
     dictReleaseIterator(di)
 
-    # So that we see it come back, and make it a slave.
+    # Add the old master as a slave, so that it is reconfigured when it comes back.
     if not sentinelAddrOrHostnameEqual(newaddr, master.addr):
         slaves.append(dupSentinelAddr(master.addr))
 
@@ -951,7 +951,7 @@ def sentinelHandleConfiguration(argv, argc):
         if slave is None:
             return sentinelCheckCreateInstanceErrors(SRI_SLAVE, err)
     elif kind == b"known-sentinel" and argc in (4, 5):
-        if argc == 5:                  # without a runid: an old form, ignored
+        if argc == 5:                  # without a runid: the old format, ignored
             # known-sentinel <name> <ip> <port> <runid>
             ri = sentinelGetMasterByName(argv[1])
             if ri is None:
@@ -1055,7 +1055,7 @@ def rewriteConfigSentinelOption(state):
     else:
         rewriteConfigMarkAsProcessed(state, b"sentinel sentinel-pass")
 
-    # Lines of masters, slaves and Sentinels that are gone shall go, too.
+    # Also remove the lines of masters, slaves and Sentinels that no longer exist.
     for kind in (b"monitor", b"down-after-milliseconds", b"failover-timeout", b"parallel-syncs", b"notification-script",
                  b"client-reconfig-script", b"auth-pass", b"auth-user", b"config-epoch", b"leader-epoch",
                  b"known-replica", b"known-sentinel", b"rename-command"):
@@ -1103,7 +1103,7 @@ def rewriteConfigSentinelOption_master(state, master):
         if de is None:
             break
         slave_addr = de.val.addr
-        # The promoted slave stands above as the master: the old master takes its place.
+        # The promoted slave was written above as the master: write the old master in its place.
         if sentinelAddrOrHostnameEqual(slave_addr, master_addr):
             slave_addr = master.addr
         rewrite(b"known-replica", b"%s %d", config_word(announceSentinelAddr(slave_addr)), slave_addr.port)

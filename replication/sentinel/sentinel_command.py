@@ -156,7 +156,7 @@ def sentinelConfigSetCommand(c):
     sentinelFlushConfig()
     addReply(c, shared.ok)
 
-    # They log in anew when they reconnect.
+    # They authenticate again when they reconnect.
     if drop_conns:
         sentinelDropConnections()
 
@@ -687,7 +687,7 @@ def sentinelCommand_isMasterDownByAddr(c):
         return
     ri = getSentinelRedisInstanceByAddrAndRunID(sentinel.masters, cstr(c.argv[2].ptr), to_int(port), None)
 
-    # In TILT we do not trust what we see.
+    # In TILT we do not trust our state.
     if not sentinel.tilt and ri is not None and ri.flags & SRI_S_DOWN and ri.flags & SRI_MASTER:
         isdown = 1
 
@@ -714,7 +714,7 @@ def sentinelCommand_monitor(c):
         addReplyError(c, b"Quorum must be 1 or greater.")
         return
 
-    # With resolve-hostnames this may ask a name server, and wait for it.
+    # With resolve-hostnames this may query a name server, and wait for its reply.
     host = cstr(c.argv[3].ptr)
     ok, _, _ = anetResolve(host, ANET_NONE if sentinel.resolve_hostnames else ANET_IP_ONLY)
     if ok == ANET_ERR:
@@ -736,7 +736,7 @@ def sentinelCommand_infoCache(c):
 
     masters_local = sentinel.masters
     if c.argc > 2:
-        # Without destructor: the instances only visit.
+        # Without destructor: this dict does not own the instances.
         masters_local = dictCreate(dictType())
         for i in range(2, c.argc):
             ri = sentinelGetMasterByName(cstr(c.argv[i].ptr))
@@ -938,7 +938,7 @@ def sentinelSetCommand(c):
 
             dictDelete(ri.renamed_commands, oldname)
 
-            # Its own name: no entry is what says so.
+            # The command has its own name again: this is stored by removing the entry.
             if not dictSdsKeyCaseCompare(oldname, newname):
                 dictAdd(ri.renamed_commands, oldname, newname)
             changes += 1

@@ -67,10 +67,10 @@ def sentinelVoteLeader(master, req_epoch, req_runid):
     if master.leader_epoch < req_epoch and sentinel.current_epoch <= req_epoch:
         master.leader = req_runid
         master.leader_epoch = sentinel.current_epoch
-        # ORDER: on disk before it is told, or after a crash we could vote twice.
+        # ORDER: save the vote before it is sent, or we could vote twice after a crash.
         sentinelFlushConfig()
         sentinelEvent(LL_WARNING, b"+vote-for-leader", master, b"%s %d", master.leader, master.leader_epoch)
-        # Another one tries: leave it the time that an attempt takes before we try ourselves.
+        # Another Sentinel tries a failover: wait the time of an attempt before we try ourselves.
         if master.leader.lower() != sentinel.myid.lower():
             master.failover_start_time = mstime() + random.randrange(SENTINEL_MAX_DESYNC)
 
@@ -122,7 +122,7 @@ def sentinelGetLeader(master, epoch):
             winner = de.key
     dictReleaseIterator(di)
 
-    # Vote for the front runner, if there is one, else for ourselves.
+    # Vote for the Sentinel with most votes, if there is one, else for ourselves.
     if winner is not None:
         myvote, leader_epoch = sentinelVoteLeader(master, epoch, winner)
     else:
@@ -169,7 +169,7 @@ def sentinelSendSlaveOf(ri, addr):
         return retval
     ri.link.pending_commands += 1
 
-    # A server before 2.8.12 answers an error to these, and does the rest.
+    # A server before 2.8.12 replies an error to these, and executes the rest.
     for type_ in (b"normal", b"pubsub"):
         retval = redisAsyncCommand(ri.link.cc, sentinelDiscardReplyCallback, ri,
                                    sentinelInstanceMapCommand(ri, b"CLIENT"), b"KILL", b"TYPE", type_)
@@ -230,7 +230,7 @@ def compareSlavesForPromotion(sa, sb):
     if sa.slave_priority != sb.slave_priority:
         return sa.slave_priority - sb.slave_priority
 
-    # It has processed more of what the master sent.
+    # The slave has processed more of the master's stream.
     if sa.slave_repl_offset > sb.slave_repl_offset:
         return -1
     if sa.slave_repl_offset < sb.slave_repl_offset:
@@ -360,7 +360,7 @@ def sentinelFailoverDetectEnd(master):
     timeout = 0
     elapsed = mstime() - master.failover_state_change_time
 
-    # Without the new master there is nothing that the others could follow.
+    # Without the new master the other slaves cannot be reconfigured.
     if master.promoted_slave is None or master.promoted_slave.flags & SRI_S_DOWN:
         return
 
@@ -387,7 +387,7 @@ def sentinelFailoverDetectEnd(master):
         master.failover_state = SENTINEL_FAILOVER_STATE_UPDATE_CONFIG
         master.failover_state_change_time = mstime()
 
-    # The last thing to do for those that are late: tell them, whatever comes of it.
+    # Send a last SLAVEOF to the slaves that are not reconfigured, and ignore the result.
     if timeout:
         di = dictGetIterator(master.slaves)
         while 1:
@@ -429,7 +429,7 @@ def sentinelFailoverReconfNextSlave(master):
         if slave.flags & (SRI_PROMOTED | SRI_RECONF_DONE):
             continue
 
-        # It does not react: take it for done.  Once the failover is over its configuration is found to be wrong.
+        # The slave does not react: treat it as done.  After the failover its wrong configuration will be detected.
         if slave.flags & SRI_RECONF_SENT and mstime() - slave.slave_reconf_sent_time > SENTINEL_SLAVE_RECONF_TIMEOUT:
             sentinelEvent(LL_NOTICE, b"-slave-reconf-sent-timeout", slave, b"%@")
             slave.flags &= ~SRI_RECONF_SENT

@@ -17,16 +17,16 @@ SRI_SLAVE = (1 << 1)
 SRI_SENTINEL = (1 << 2)
 SRI_S_DOWN = (1 << 3)                  # down as we see it
 SRI_O_DOWN = (1 << 4)                  # down as `quorum` Sentinels see it; masters only
-SRI_MASTER_DOWN = (1 << 5)             # a Sentinel that says its master is down
-SRI_FAILOVER_IN_PROGRESS = (1 << 6)    # a master that we fail over, or want to
+SRI_MASTER_DOWN = (1 << 5)             # a Sentinel that reports its master as down
+SRI_FAILOVER_IN_PROGRESS = (1 << 6)    # a master with a failover in progress
 SRI_PROMOTED = (1 << 7)                # the slave that is to become master
 SRI_RECONF_SENT = (1 << 8)             # SLAVEOF <new master> was sent
 SRI_RECONF_INPROG = (1 << 9)           # the slave names the new master
 SRI_RECONF_DONE = (1 << 10)            # its link to the new master is up
-SRI_FORCE_FAILOVER = (1 << 11)         # asked for by SENTINEL FAILOVER: no election
+SRI_FORCE_FAILOVER = (1 << 11)         # requested by SENTINEL FAILOVER: no election
 SRI_SCRIPT_KILL_SENT = (1 << 12)       # SCRIPT KILL was sent after -BUSY
 
-# UNIT: ms.  SENTINEL_TILT_TRIGGER stands in sentinel_monitor.py, where it is used: a debugger raises it there.
+# UNIT: ms.  SENTINEL_TILT_TRIGGER is defined in sentinel_monitor.py, where it is used, so that a debugger can raise it there.
 SENTINEL_INFO_PERIOD = 10000
 SENTINEL_PING_PERIOD = 1000
 SENTINEL_ASK_PERIOD = 1000
@@ -40,9 +40,9 @@ SENTINEL_DEFAULT_PARALLEL_SYNCS = 1
 SENTINEL_MIN_LINK_RECONNECT_PERIOD = 15000
 SENTINEL_DEFAULT_FAILOVER_TIMEOUT = (60*3*1000)
 SENTINEL_MAX_PENDING_COMMANDS = 100
-# What others can make us remember (ours, D-75).
+# Limits of the state that others can create here (ours, D-75).
 SENTINEL_MAX_INSTANCES = 512           # slaves, and Sentinels, of one master that we learn of from others
-SENTINEL_MAX_INFO_LINE = 8192          # bytes of a line of INFO; longer ones are passed over
+SENTINEL_MAX_INFO_LINE = 8192          # bytes of a line of INFO; longer ones are skipped
 SENTINEL_MAX_INFO_CACHE = 64 * 1024    # bytes of INFO that SENTINEL INFO-CACHE shows
 SENTINEL_ELECTION_TIMEOUT = 10000
 SENTINEL_MAX_DESYNC = 1000
@@ -55,8 +55,8 @@ SENTINEL_FAILOVER_STATE_NONE = 0
 SENTINEL_FAILOVER_STATE_WAIT_START = 1             # wait to be elected
 SENTINEL_FAILOVER_STATE_SELECT_SLAVE = 2           # choose the slave to promote
 SENTINEL_FAILOVER_STATE_SEND_SLAVEOF_NOONE = 3     # tell it
-SENTINEL_FAILOVER_STATE_WAIT_PROMOTION = 4         # until its INFO says master
-SENTINEL_FAILOVER_STATE_RECONF_SLAVES = 5          # the others: SLAVEOF the new master
+SENTINEL_FAILOVER_STATE_WAIT_PROMOTION = 4         # wait until its INFO reports the role master
+SENTINEL_FAILOVER_STATE_RECONF_SLAVES = 5          # send SLAVEOF <new master> to the other slaves
 SENTINEL_FAILOVER_STATE_UPDATE_CONFIG = 6          # monitor the promoted slave from now on
 
 SENTINEL_MASTER_LINK_STATUS_UP = 0
@@ -116,18 +116,18 @@ class instanceLink:
 
     def __init__(self, now):
         self.refcount = 1
-        self.disconnected = 1          # 1: cc, or pc where there should be one, is missing
-        self.pending_commands = 0      # sent, and not answered, on both; see sentinelSendPeriodicCommands
+        self.disconnected = 1          # 1: cc, or a required pc, is missing
+        self.pending_commands = 0      # sent on both and not replied yet; see sentinelSendPeriodicCommands
         self.cc = None                 # redisAsyncContext for commands
         self.pc = None                 # redisAsyncContext for Pub/Sub; never for Sentinels
         self.cc_conn_time = 0          # when cc was made
         self.pc_conn_time = 0
         self.pc_last_activity = 0      # last message on pc
-        self.last_avail_time = now     # last acceptable answer to a PING
-        # Now, though no PING was sent: so an instance that can never be connected is found to be down, too.
-        self.act_ping_time = now       # the oldest PING without acceptable answer; 0 = none open
+        self.last_avail_time = now     # last acceptable reply to a PING
+        # Set although no PING was sent, so that an instance that can never be connected is also detected as down.
+        self.act_ping_time = now       # the oldest PING without acceptable reply; 0 = none pending
         self.last_ping_time = 0        # last PING sent
-        self.last_pong_time = now      # last answer to a PING, of any kind
+        self.last_pong_time = now      # last reply to a PING, of any kind
         self.last_reconn_time = 0      # last attempt to connect
 
 
@@ -157,12 +157,12 @@ class sentinelRedisInstance:
         self.o_down_since_time = 0
         self.down_after_period = SENTINEL_DEFAULT_DOWN_AFTER
         self.info_refresh = 0                  # last INFO; 0 = none ever
-        self.renamed_commands = None           # dict_, case-blind: name -> name there; the master's counts
+        self.renamed_commands = None           # dict_, case-insensitive: name -> name there; that of the master is used
 
         # Role
-        self.role_reported = flags & (SRI_MASTER | SRI_SLAVE)      # of its INFO; 0 = INFO named none
+        self.role_reported = flags & (SRI_MASTER | SRI_SLAVE)      # from its INFO; 0 = INFO had no role
         self.role_reported_time = now          # since when
-        self.slave_conf_change_time = now      # slaves: since when they report this master
+        self.slave_conf_change_time = now      # slaves: time since which they report this master
 
         # Master specific
         self.sentinels = None                  # dict_: runid -> sentinelRedisInstance
@@ -184,7 +184,7 @@ class sentinelRedisInstance:
         self.slave_repl_offset = 0             # unsigned 64-bit
 
         # Failover
-        self.leader = None                     # master: runid that we voted for; Sentinel: whom it voted for
+        self.leader = None                     # master: runid that we voted for; Sentinel: runid that it voted for
         self.leader_epoch = 0                  # epoch of that vote
         self.failover_epoch = 0                # epoch of the failover we started
         self.failover_state = SENTINEL_FAILOVER_STATE_NONE
@@ -213,7 +213,7 @@ class sentinelState:
         self.myid = b"\0" * 40                 # 40 bytes; NULs = none yet
         self.current_epoch = 0
         self.masters = None                    # dict_: name -> sentinelRedisInstance
-        self.tilt = 0                          # 1: the clock is odd, do not act
+        self.tilt = 0                          # 1: the clock has jumped, do not act
         self.running_scripts = 0
         self.tilt_start_time = 0
         self.previous_time = 0                 # when sentinelTimer ran last
@@ -234,9 +234,9 @@ class sentinelScriptJob:
 
     def __init__(self, argv):
         self.flags = SENTINEL_SCRIPT_NONE
-        self.retry_num = 0             # how often it was started
+        self.retry_num = 0             # number of starts
         self.argv = argv               # list of bytes, path first
-        self.start_time = 0            # running: since; waiting: not before, 0 = at once
+        self.start_time = 0            # running: time of its start; waiting: earliest time of its start, 0 = at once
         self.pid = 0
 
 

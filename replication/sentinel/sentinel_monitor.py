@@ -57,7 +57,7 @@ from server.server_h import (
     CONFIG_DEFAULT_HZ, CONFIG_RUN_ID_SIZE, C_ERR, C_OK, LL_DEBUG, LL_NOTICE, LL_VERBOSE, LL_WARNING, NET_IP_STR_LEN, server,
 )
 
-#: ms between two runs of the timer that make it doubt the clock.  To step through a failover raise it at the prompt.
+#: ms between two runs of the timer from which it enters TILT.  To step through a failover raise it at the prompt.
 SENTINEL_TILT_TRIGGER = 2000
 
 #: Size of C's buffer for a hello message.  UNIT: bytes, with the NUL.
@@ -125,7 +125,7 @@ def sentinelReconnectInstance(ri):
 
     # Commands
     if link.cc is None:
-        # The name may have been unknown when the instance was made, or mean another address now.
+        # The name may not have resolved when the instance was created, or may resolve to another address now.
         if sentinel.resolve_hostnames:
             tryResolveAddr, _ = createSentinelAddr(ri.addr.hostname, ri.addr.port, 0)
             if tryResolveAddr is not None:
@@ -149,7 +149,7 @@ def sentinelReconnectInstance(ri):
             sentinelSendAuthIfNeeded(ri, link.cc)
             sentinelSetClientName(ri, link.cc, b"cmd")
 
-            # At once, to know soon.
+            # Send a PING at once, to get the state soon.
             sentinelSendPing(ri)
 
     # Pub / Sub
@@ -157,7 +157,7 @@ def sentinelReconnectInstance(ri):
         link.pc = redisAsyncConnectBind(ri.addr.ip, ri.addr.port, src_addr)
         if not link.pc.err and server.tls_replication and instanceLinkNegotiateTLS(link.pc) == C_ERR:
             sentinelEvent(LL_DEBUG, b"-pubsub-link-reconnection", ri, b"%@ #Failed to initialize TLS")
-            # C forgets this close, and the descriptor with it.
+            # C does not close the connection here, and leaks the descriptor.
             instanceLinkCloseConnection(link, link.pc)
         elif link.pc.err:
             sentinelEvent(LL_DEBUG, b"-pubsub-link-reconnection", ri, b"%@ #%s", link.pc.errstr.encode())
@@ -173,7 +173,7 @@ def sentinelReconnectInstance(ri):
             retval = redisAsyncCommand(link.pc, sentinelReceiveHelloMessages, ri,
                                        sentinelInstanceMapCommand(ri, b"SUBSCRIBE"), SENTINEL_HELLO_CHANNEL)
             if retval != C_OK:
-                # Of no use without it.
+                # Without the subscription this connection is useless.
                 instanceLinkCloseConnection(link, link.pc)
                 return
 
@@ -195,7 +195,7 @@ def sentinelRefreshInstanceInfo(ri, info):
     """Take in the INFO text of a master or slave, and act on it: new slaves, promotions, wrong configurations."""
     ri.info = info[:SENTINEL_MAX_INFO_CACHE]
 
-    # What INFO does not name is not as it was.
+    # Reset fields that INFO may not contain.
     ri.master_link_down_time = 0
 
     role = sentinelRefreshInstanceInfo_parse(ri, info)
@@ -208,11 +208,11 @@ def sentinelRefreshInstanceInfo(ri, info):
         ri.role_reported = role
         if role == SRI_SLAVE:
             ri.slave_conf_change_time = mstime()
-        # + when it is what we configured, - when it is not.
+        # + if this matches our configuration, - if it does not.
         sentinelEvent(LL_VERBOSE, b"+role-change" if ri.flags & (SRI_MASTER | SRI_SLAVE) == role else b"-role-change",
                       ri, b"%@ new reported role is %s", b"master" if role == SRI_MASTER else b"slave")
 
-    # Not while the clock is odd.
+    # Do not act in TILT.
     if sentinel.tilt:
         return
     sentinelRefreshInstanceInfo_act(ri, role)
@@ -291,7 +291,7 @@ def sentinelRefreshInstanceInfo_parse(ri, info):
             if l.startswith(b"replica_announced:"):
                 ri.replica_announced = atoi(l[18:])
 
-    # C writes the file anew for each of them (D-75).
+    # C rewrites the file for each of them (D-75).
     if new_slaves:
         sentinelFlushConfig()
     return role
@@ -299,14 +299,14 @@ def sentinelRefreshInstanceInfo_parse(ri, info):
 
 def sentinelRefreshInstanceInfo_act(ri, role):
     """Act on the role that an instance reports, unless in TILT."""
-    # A master that says it is a slave: nothing to do here, sentinelCheckSubjectivelyDown takes it for down.
+    # A master that reports the role slave: do nothing here, sentinelCheckSubjectivelyDown treats it as down.
 
-    # A slave that says it is a master.
+    # A slave that reports the role master.
     if ri.flags & SRI_SLAVE and role == SRI_MASTER:
         if (ri.flags & SRI_PROMOTED
                 and ri.master.flags & SRI_FAILOVER_IN_PROGRESS
                 and ri.master.failover_state == SENTINEL_FAILOVER_STATE_WAIT_PROMOTION):
-            # Promoted as we wanted it.  The epoch in which we were elected makes this the newest configuration: all
+            # It was promoted as requested.  The epoch in which we were elected makes this the newest configuration: all
             # other Sentinels will take it over.
             ri.master.config_epoch = ri.master.failover_epoch
             ri.master.failover_state = SENTINEL_FAILOVER_STATE_RECONF_SLAVES
@@ -319,7 +319,7 @@ def sentinelRefreshInstanceInfo_act(ri, role):
             sentinelCallClientReconfScript(ri.master, SENTINEL_LEADER, b"start", ri.master.addr, ri.addr)
             sentinelForceHelloUpdateForMaster(ri.master)
         else:
-            # Against our configuration.  Wait a while: a newer one may be on its way.
+            # This differs from our configuration.  Wait for some time: a newer configuration may arrive.
             wait_time = SENTINEL_PUBLISH_PERIOD * 4
             if (not ri.flags & SRI_PROMOTED
                     and sentinelMasterLooksSane(ri.master)
@@ -340,7 +340,7 @@ def sentinelRefreshInstanceInfo_act(ri, role):
             if sentinelSendSlaveOf(ri, ri.master.addr) == C_OK:
                 sentinelEvent(LL_NOTICE, b"+fix-slave-config", ri, b"%@")
 
-    # A slave that we have told to follow the promoted one.
+    # A slave that we have sent SLAVEOF <promoted slave>.
     if ri.flags & SRI_SLAVE and role == SRI_SLAVE and ri.flags & (SRI_RECONF_SENT | SRI_RECONF_INPROG):
         # SRI_RECONF_SENT -> SRI_RECONF_INPROG
         if (ri.flags & SRI_RECONF_SENT
@@ -377,11 +377,11 @@ def sentinelPingReplyCallback(c, reply, privdata):
     link.pending_commands -= 1
 
     if reply.type == REDIS_REPLY_STATUS or reply.type == REDIS_REPLY_ERROR:
-        # These mean: it is there.
+        # These replies mean that the instance is available.
         if reply.str.startswith((b"PONG", b"LOADING", b"MASTERDOWN")):
             link.last_avail_time = mstime()
             link.act_ping_time = 0
-        # It is down because of a script: try to stop that, once.
+        # The instance is down because of a script: send SCRIPT KILL once.
         elif (reply.str.startswith(b"BUSY")
                 and ri.flags & SRI_S_DOWN
                 and not ri.flags & SRI_SCRIPT_KILL_SENT):
@@ -399,7 +399,7 @@ def sentinelPublishReplyCallback(c, reply, privdata):
     ri = privdata
     link.pending_commands -= 1
 
-    # An error means that nobody has heard us: the timer will try again at once.
+    # With an error the hello was not published: the timer will try again at once.
     if reply.type != REDIS_REPLY_ERROR:
         ri.last_pub_time = mstime()
 
@@ -407,7 +407,7 @@ def sentinelPublishReplyCallback(c, reply, privdata):
 def sentinelProcessHelloMessage(hello):
     """Take in a hello message, published by another Sentinel or sent to us by PUBLISH: the Sentinel itself, its epoch,
     and its configuration of the master if it is newer than ours.  A master that we do not watch is ignored."""
-    # No Sentinel sends a longer one (D-75).
+    # No Sentinel sends a longer hello (D-75).
     if len(hello) >= SENTINEL_HELLO_LEN:
         return
 
@@ -426,13 +426,13 @@ def sentinelProcessHelloMessage(hello):
     master_config_epoch = strtoull(token[7])[0]
 
     if si is None:
-        # The same Sentinel at another address: the old instance goes.
+        # The same Sentinel has another address: remove the old instance.
         removed = removeMatchingSentinelFromMaster(master, token[2])
         if removed:
             sentinelEvent(LL_NOTICE, b"+sentinel-address-switch", master, b"%@ ip %s port %d for %s", token[0], port,
                           token[2])
         else:
-            # Another Sentinel at the same address: its address is invalid (port 0) until it says hello again.
+            # Another Sentinel has the same address: set its address to invalid (port 0) until its next hello.
             other = getSentinelRedisInstanceByAddrAndRunID(master.sentinels, token[0], port, None)
             if other is not None:
                 sentinelEvent(LL_NOTICE, b"+sentinel-invalid-addr", other, b"%@")
@@ -444,7 +444,7 @@ def sentinelProcessHelloMessage(hello):
         if si is not None:
             if not removed:
                 sentinelEvent(LL_NOTICE, b"+sentinel", si, b"%@")
-            # No INFO will tell it.
+            # INFO is not sent to Sentinels, so set the runid here.
             si.runid = token[2]
             sentinelTryConnectionSharing(si)
             if removed:
@@ -477,7 +477,7 @@ def sentinelReceiveHelloMessages(c, reply, privdata):
         return
     ri = privdata
 
-    # Our own messages come back too: silence means that the connection is of no use.
+    # We also receive our own messages: silence means that the connection does not work.
     ri.link.pc_last_activity = mstime()
 
     if (reply.type != REDIS_REPLY_ARRAY
@@ -488,7 +488,7 @@ def sentinelReceiveHelloMessages(c, reply, privdata):
             or cstr(reply.element[0].str) != b"message"):
         return
 
-    # We have met ourselves.
+    # The hello is our own.
     if sentinel.myid in cstr(reply.element[2].str):
         return
 
@@ -507,7 +507,7 @@ def sentinelSendHello(ri):
     if sentinel.announce_ip is not None:
         announce_ip = sentinel.announce_ip
     else:
-        # The address that the instance sees us at, as far as we can know.
+        # Our own address on the connection to the instance.
         ok, ip, _ = anetFdToString(ri.link.cc.conn.fd, FD_TO_SOCK_NAME)
         if ok == -1:
             return C_ERR
@@ -561,7 +561,7 @@ def sentinelSendPing(ri):
     if retval == C_OK:
         ri.link.pending_commands += 1
         ri.link.last_ping_time = mstime()
-        # The oldest open PING counts.
+        # Keep the time of the oldest pending PING.
         if ri.link.act_ping_time == 0:
             ri.link.act_ping_time = ri.link.last_ping_time
         return 1
@@ -575,11 +575,11 @@ def sentinelSendPeriodicCommands(ri):
     if ri.link.disconnected:
         return
 
-    # A link that does not answer must not eat our memory until it is found to be dead.
+    # Limit the pending commands, so that a link without replies does not use up memory until it is closed.
     if ri.link.pending_commands >= SENTINEL_MAX_PENDING_COMMANDS * ri.link.refcount:
         return
 
-    # Look closer while somebody may promote this slave, or while it has lost its master.
+    # Send INFO more often while the master is O_DOWN or failed over, or while the slave has lost its master.
     if (ri.flags & SRI_SLAVE
             and (ri.master.flags & (SRI_O_DOWN | SRI_FAILOVER_IN_PROGRESS) or ri.master_link_down_time != 0)):
         info_period = 1000
@@ -612,7 +612,7 @@ def sentinelCheckSubjectivelyDown(ri):
     elif ri.link.disconnected:
         elapsed = mstime() - ri.link.last_avail_time
 
-    # Commands: old enough, and silent for half of what makes the instance down.
+    # Commands: close a link that is old enough, and whose PING is pending for half of the down-after period.
     if (ri.link.cc is not None
             and mstime() - ri.link.cc_conn_time > SENTINEL_MIN_LINK_RECONNECT_PERIOD
             and ri.link.act_ping_time != 0
@@ -620,13 +620,13 @@ def sentinelCheckSubjectivelyDown(ri):
             and mstime() - ri.link.last_pong_time > ri.down_after_period // 2):
         instanceLinkCloseConnection(ri.link, ri.link.cc)
 
-    # Pub/Sub: old enough, and not even our own hello messages come back.
+    # Pub/Sub: close a link that is old enough, and on which we do not even receive our own hello messages.
     if (ri.link.pc is not None
             and mstime() - ri.link.pc_conn_time > SENTINEL_MIN_LINK_RECONNECT_PERIOD
             and mstime() - ri.link.pc_last_activity > SENTINEL_PUBLISH_PERIOD * 3):
         instanceLinkCloseConnection(ri.link, ri.link.pc)
 
-    # Down: it does not answer; or it should be a master, and says it is a slave, for so long that we must have seen two
+    # S_DOWN: the instance does not reply; or it should be a master and reports the role slave, for so long that we must have received two
     # INFOs of it.
     if (elapsed > ri.down_after_period
             or (ri.flags & SRI_MASTER
@@ -681,7 +681,7 @@ def sentinelReceiveIsMasterDownReply(c, reply, privdata):
     ri = privdata
     link.pending_commands -= 1
 
-    # Anything else is ignored: what we know grows old by itself.
+    # Any other reply is ignored: the old information expires by itself.
     if (reply.type == REDIS_REPLY_ARRAY
             and reply.elements == 3
             and reply.element[0].type == REDIS_REPLY_INTEGER
@@ -693,8 +693,8 @@ def sentinelReceiveIsMasterDownReply(c, reply, privdata):
         else:
             ri.flags &= ~SRI_MASTER_DOWN
         leader = cstr(reply.element[1].str)
-        if leader != b"*" and len(leader) <= CONFIG_RUN_ID_SIZE:       # a longer one is nobody's (D-75)
-            # It has voted.
+        if leader != b"*" and len(leader) <= CONFIG_RUN_ID_SIZE:       # a longer one is not a runid (D-75)
+            # The Sentinel has voted.
             leader_epoch = to_ullong(reply.element[2].integer)
             if ri.leader_epoch != leader_epoch:
                 serverLog(LL_WARNING, "%s voted for %s %d", ri.name, leader, leader_epoch)
@@ -736,7 +736,7 @@ def sentinelAskMasterStateToOtherSentinels(master, flags):
 
 
 # ======================== SENTINEL timer handler ==========================
-# All that a Sentinel does by itself begins here, several times a second; nothing in it waits.
+# The timer starts all periodic work of a Sentinel, several times a second; it never blocks.
 
 def sentinelHandleRedisInstance(ri):
     """Do what is due for one instance."""
@@ -783,7 +783,7 @@ def sentinelHandleDictOfRedisInstances(instances):
             if integrity_failure(exc):
                 raise
             log_unexpected_exception(exc)
-    # ORDER: after the walk, it changes dicts; one master a tick.
+    # ORDER: after the walk, since it changes the dicts; one master per tick.
     if switch_to_promoted is not None:
         sentinelFailoverSwitchToPromotedSlave(switch_to_promoted)
     dictReleaseIterator(di)
@@ -810,5 +810,5 @@ def sentinelTimer():
     sentinelCollectTerminatedScripts()
     sentinelKillTimedoutScripts()
 
-    # Sentinels that were started together shall not ask for votes together, again and again: then nobody would win.
+    # Randomize the period, so that Sentinels that were started together do not ask for votes at the same time without a winner.
     server.hz = CONFIG_DEFAULT_HZ + random.randrange(CONFIG_DEFAULT_HZ)

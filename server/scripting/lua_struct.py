@@ -16,7 +16,7 @@ MAXALIGN = 8
 BIG = 0
 LITTLE = 1
 ULONG_MASK = (1 << 64) - 1
-LIBRARY_RESULTS_MAX = 7900      # what fits the interpreter's stack
+LIBRARY_RESULTS_MAX = 7900      # values that fit on the interpreter's stack
 
 _sizes = {98: 1, 66: 1, 104: 2, 72: 2, 108: 8, 76: 8, 84: 8, 102: 4, 100: 8, 120: 1}     # b B h H l L T f d x
 _integers = frozenset(b"bBhHlLTiI")

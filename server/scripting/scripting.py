@@ -59,13 +59,13 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from replication.replication_master import replicationFeedMonitors
 
 NO_LUPA = b"Lua scripting is not available: install lupa (pip install 'aeredis[lua]')"
-ARGS_PER_CALL = 4000                # arguments that are handed to the interpreter in one call; its stack has 8000 slots
+ARGS_PER_CALL = 4000                # arguments passed to the interpreter in one call; its stack has 8000 slots
 
-# Opcodes of Lua 5.1 that mend_tail_calls looks at.
+# Opcodes of Lua 5.1 that mend_tail_calls checks.
 OP_GETGLOBAL, OP_GETTABLE, OP_CALL, OP_TAILCALL = 5, 6, 28, 29
 # Instructions whose register A is not written to.
 _OPS_NOT_WRITING_A = frozenset((7, 8, 9, 22, 23, 24, 25, 26, 30, 34, 35))
-# Our functions that C has as C functions, by the name that a script calls them with.
+# Functions that are C functions in C, by the names that scripts use.
 _c_functions = frozenset((
     b"call", b"pcall", b"log", b"sha1hex", b"error_reply", b"status_reply", b"set_repl", b"setresp", b"replicate_commands",
     b"encode", b"decode", b"pack", b"unpack", b"unpack_one", b"unpack_limit", b"size", b"random", b"randomseed",
@@ -82,7 +82,7 @@ class lua_engine:
 
     def __init__(self):
         self.runtime = None              # lupa LuaRuntime
-        self.own_memory = 0              # bytes of it that the prelude takes; in C that is machine code
+        self.own_memory = 0              # bytes used by the prelude; in C that is machine code
         self.run = None                  # run(sha, resp, hook mode, numkeys, args...) -> protocol ...
         self.luaCreateFunction = None    # (sha, body) -> True, or False and a message
         self.dump_function = None        # sha -> its bytecode
@@ -109,7 +109,7 @@ def scriptingInit(setup):
     if server.lua_client is None:
         server.lua_client = createClient(None)
         server.lua_client.flags |= CLIENT_LUA
-        # Blocking commands act as if nobody could wait.
+        # Blocking commands reply as after a timeout.
         server.lua_client.flags |= CLIENT_DENY_BLOCKING
 
 
@@ -126,7 +126,7 @@ def scripting_runtime():
         from lupa.lua51 import LuaRuntime
     except ImportError:
         return None
-    # max_memory 0: no limit, but the use is counted, so that INFO need not ask the interpreter.
+    # max_memory 0: no limit, but the usage is counted, so that INFO does not query the interpreter.
     runtime = LuaRuntime(encoding=None, unpack_returned_tuples=True, register_eval=False, register_builtins=False,
                          attribute_filter=deny_attribute, max_memory=0)
     execute = runtime.execute
@@ -281,7 +281,7 @@ def luaCreateFunction(c, lua, body):
         if c is not None:
             addReplyError(c, NO_LUPA)
             return None
-        # From an RDB file: it must not be lost with the next save.
+        # The script comes from an RDB file: it must be part of the next save.
         serverLog(LL_WARNING, "A Lua script was loaded, but cannot be run: install lupa (pip install 'aeredis[lua]')")
         dictAdd(server.lua_scripts, sha, body)
         return sha
@@ -295,7 +295,7 @@ def luaCreateFunction(c, lua, body):
         code = mend_tail_calls(lua.dump_function(sha))
         if code is not None:
             lua.replace_function(sha, code)
-    # The dump and the AOF need the source again.
+    # The dump and the AOF need the source.
     retval = dictAdd(server.lua_scripts, sha, body)
     serverAssertWithInfo(c if c is not None else server.lua_client, None, retval == DICT_OK)
     server.lua_scripts_mem += sdsZmallocSize(sha) + getStringObjectSdsUsedMemory(body)
@@ -315,8 +315,8 @@ def luaMaskCountHook():
                                   "Script SHA1 is: %s", elapsed, server.lua_cur_script)
             server.lua_timedout = 1
             blockingOperationStarts()
-            # The event loop runs again: the caller's own connection must not be served, nor freed when it breaks, since
-            # EVAL will still answer it.
+            # The event loop runs again: the caller's connection must not be served, nor freed when it breaks, since
+            # EVAL will still reply to it.
             protectClient(server.lua_caller)
         if server.lua_timedout:
             processEventsWhileBlocked()
@@ -346,7 +346,7 @@ def evalGenericCommand(c, evalsha):
     srv = server
     initial_server_dirty = srv.dirty
 
-    # With whole scripts replicated, a write after a command with a random result would differ on the replica.
+    # If whole scripts are replicated, a write after a command with a random result would differ on the replica.
     srv.lua_random_dirty = 0
     srv.lua_write_dirty = 0
     srv.lua_replicate_commands = srv.lua_always_replicate_commands
@@ -430,14 +430,14 @@ def evalGenericCommand(c, evalsha):
         if srv.lua_multi_emitted:
             execCommandPropagateExec(c.db.id)
 
-    # Replicas and the AOF know a script by its sha only if they have had its source: the replication script cache says so.
+    # Replicas and the AOF can use a script by its sha only if they have received its source: see the replication script cache.
     # It is emptied when a replica attaches, and when the AOF is rewritten.
     if evalsha and not srv.lua_replicate_commands:
         if not replicationScriptCacheExists(c.argv[1].ptr):
             script = dictFetchValue(srv.lua_scripts, c.argv[1].ptr)
             replicationScriptCacheAdd(c.argv[1].ptr)
             serverAssertWithInfo(c, None, script is not None)
-            # A script that has changed nothing need not run there; it may fail there, or take long.
+            # A script without changes need not run there; it may fail there, or take long.
             if srv.dirty == initial_server_dirty:
                 rewriteClientCommandVector(c, shared.script, shared.load, script)
             else:
@@ -448,7 +448,7 @@ def evalGenericCommand(c, evalsha):
 
 def evalCommand(c):
     """EVAL script numkeys [key ...] [arg ...]   [no-script, no-monitor, may-replicate]"""
-    # Here, so that the commands of the script appear behind it.
+    # Called here, so that the commands of the script appear after it.
     replicationFeedMonitors(c, server.monitors, c.db.id, c.argv)
     if not c.flags & CLIENT_LUA_DEBUG:
         evalGenericCommand(c, 0)
@@ -501,7 +501,7 @@ def scriptCommand(c):
         scriptingReset(async_)
         addReply(c, shared.ok)
         replicationScriptCacheFlush()
-        server.dirty += 1           # it should reach the replicas
+        server.dirty += 1           # so that it is propagated to the replicas
     elif sub == b"exists":
         addReplyArrayLen(c, c.argc - 2)
         for o in c.argv[2:]:

@@ -46,8 +46,8 @@ class ldbState:
 
     def __init__(self):
         self.conn = None            # connection of the debugging client
-        self.active = 0             # is EVAL being debugged right now?
-        self.forked = 0             # is this process a fork()ed session?
+        self.active = 0             # 1 = EVAL is being debugged
+        self.forked = 0             # 1 = this process is a fork()ed session
         self.logs = []              # bytes, lines for the client
         self.traces = None          # never used, as in C
         self.children = []          # pids of forked sessions
@@ -56,11 +56,11 @@ class ldbState:
         self.luabp = 0              # stop at the next line: redis.breakpoint() was called
         self.src = []               # bytes, the lines of the script
         self.currentline = 0
-        self.cbuf = b""             # what the client has sent
+        self.cbuf = b""             # data received from the client
         self.maxlen = 0             # 0 = unlimited
         self.maxlen_hint_sent = 0
         self.saved_rc = 0           # server.lua_replicate_commands, while the debugger's own redis command runs
-        self.timeout = 0            # this stop comes from the time limit
+        self.timeout = 0            # 1 = stopped by the time limit
 
 
 ldb = ldbState()
@@ -118,7 +118,7 @@ def ldbSendLogs():
     for entry in ldb.logs:
         proto += b"+" + entry.replace(b"\r", b" ").replace(b"\n", b" ") + b"\r\n"
     ldbFlushLog()
-    # A client that has gone shows at the next read.
+    # The next read detects a client that has disconnected.
     connWrite(ldb.conn, proto)
 
 
@@ -139,7 +139,7 @@ def ldbStartSession(c):
             serverLog(LL_WARNING, "Redis forked for debugging eval")
         else:
             ldb.children.append(cp)
-            freeClientAsync(c)      # the child talks to it
+            freeClientAsync(c)      # the child has the connection now
             return 0
     else:
         serverLog(LL_WARNING, "Redis synchronous debugging eval session started")
@@ -380,7 +380,7 @@ def ldbBreak(argv):
 def ldbMaxlen(argv):
     if len(argv) == 2:
         newval = atoi(argv[1])
-        ldb.maxlen_hint_sent = 1        # the user knows about this command
+        ldb.maxlen_hint_sent = 1        # do not show the hint again
         if newval != 0 and newval <= 60:
             newval = 60
         ldb.maxlen = newval
@@ -448,7 +448,7 @@ def ldbRepl():
                 break
             buf = ldb_read()
             if not buf:
-                # Nobody is there any more: let the script run to its end.
+                # The client has disconnected: let the script run to its end.
                 ldb.step = 0
                 ldb.bp = []
                 if ldb.timeout:

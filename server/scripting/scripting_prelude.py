@@ -12,7 +12,7 @@ Invariant    INVARIANT: the globals of a script hold no Python object, and no ta
 Departures   D-80 to D-82, D-85.
 """
 
-# The name of the helpers' chunk; the frames that have it are ours, and an error is reported for their caller.
+# The name of the helpers' chunk; frames with this name are ours, and an error is reported for their caller.
 HELPER = b"@aeredis"
 
 # ORDER: the concatenation must stand in line 9, where the C server has it: an error object that is no string fails there,

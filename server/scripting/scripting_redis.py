@@ -41,7 +41,7 @@ REPLY_PUSH_ERROR = 4            # an error of ours, to be completed with the pos
 REPLY_EXIT = 5                  # the command raised; the script must end
 REPLY_ZERO_ARGUMENT = 6         # not executed: Lua shall send its zeros as text, since 0 and -0 look alike here
 
-pending_exception = None        # what a command or an event raised while a script was running
+pending_exception = None        # the exception that a command or an event raised while a script was running
 ldb_log_command = None          # set while the debugger steps: called with argv, and with the reply
 ldb_log_reply = None
 ldb_log_error = None
@@ -114,7 +114,7 @@ def luaRedisGenericCommand(*args):
         for arg in args:
             t = type(arg)
             if t is not bytes:
-                # Not Lua's own conversion: it keeps 14 digits.
+                # Do not use Lua's own conversion, which keeps 14 digits.
                 if t is int:
                     if arg == 0:
                         return None, REPLY_ZERO_ARGUMENT
@@ -163,7 +163,7 @@ def luaRedisGenericCommand(*args):
             if msg is not None:
                 return msg, REPLY_PUSH_ERROR
 
-        # The first write of a script may be refused for want of memory; a script that has written must go on.
+        # The first write of a script may be refused because of maxmemory; a script that has written must continue.
         if (srv.lua_oom and srv.maxmemory and not srv.loading and srv.masterhost is None and srv.lua_write_dirty == 0
                 and flags & CMD_DENYOOM):
             return shared.oomerr.ptr, REPLY_PUSH_ERROR
@@ -190,7 +190,7 @@ def luaRedisGenericCommand(*args):
         call_flags = CMD_CALL_SLOWLOG | CMD_CALL_STATS
         if srv.lua_replicate_commands:
             lua_repl = srv.lua_repl
-            # What the script writes travels as a transaction: atomic, as the script is.
+            # The writes of the script are propagated as a transaction, since the script is atomic.
             if (srv.lua_write_dirty and not srv.lua_multi_emitted and not caller.flags & CLIENT_MULTI
                     and lua_repl != PROPAGATE_NONE):
                 execCommandPropagateMulti(caller.db.id)
@@ -219,7 +219,7 @@ def luaRedisGenericCommand(*args):
         if ldb_log_reply is not None:
             ldb_log_reply(reply)
 
-        # The usual kinds are converted here, the others in Lua: tables are made there.
+        # The common types are converted here, the others in Lua, which can create tables.
         kind = reply[:1]
         if kind == b"$":
             if reply[1] == 45:
