@@ -2,7 +2,7 @@
 
 Lives here   file events, time events, and aeProcessEvents: one turn of the loop, top to bottom.
 Called from  server.py (aeMain) [startup]; connection.py, cluster and replication register handlers [any].
-Calls out    nobody but the handlers it was given: ae knows no client, no server, no command.
+Calls out    only the handlers that were registered: ae does not depend on clients, the server or commands.
 State        aeEventLoop.
 Invariant    events[fd].mask says what the kernel watches fd for; a slot with AE_NONE holds no references.
 Departures   exceptionproc: in C a bug in a handler ends the process by a signal.  Here it is an exception, and the
@@ -384,7 +384,7 @@ def aeWait(fd, mask, milliseconds):
 
 
 def aeMain(eventLoop):
-    """Turn until somebody calls aeStop."""
+    """Run the loop until aeStop is called."""
     eventLoop.stop = 0
     while not eventLoop.stop:
         aeProcessEvents(eventLoop, AE_ALL_EVENTS | AE_CALL_BEFORE_SLEEP | AE_CALL_AFTER_SLEEP)

@@ -205,7 +205,7 @@ def clusterSaveConfig(do_fsync):
     """Write nodes.conf, what CLUSTER NODES shows and the epochs -> 0, or -1 with _clusterSaveConfig_errno set.
 
     ORDER: the file is written in its place, by one write(2), padded with newlines to its old size, and cut off after
-    that: a crash leaves the old or the new one.  A rename would leave the lock with the file that nobody reads.
+    that: a crash leaves the old or the new one.  A rename would leave the lock on the old file, which is not read any more.
     """
     global _clusterSaveConfig_errno
     server.cluster.todo_before_sleep &= ~CLUSTER_TODO_SAVE_CONFIG
@@ -400,7 +400,7 @@ def cluster_nodes():
 
 
 def createClusterNode(nodename, flags):
-    """Return a new node, not yet in the table; without a name it gets a random one, until its PONG tells the real one."""
+    """Return a new node, not yet in the table; without a name it gets a random one, until its PONG gives the real one."""
     node = clusterNode()
     node.name = nodename if nodename is not None else getRandomHexChars(CLUSTER_NAMELEN)
     node.ctime = mstime()
@@ -745,7 +745,7 @@ def clusterNodeClearSlotBit(n, slot):
 
 
 def clusterAddSlot(n, slot):
-    """Give a free slot to a node -> C_OK, or C_ERR where it belongs to somebody."""
+    """Give a free slot to a node -> C_OK, or C_ERR if the slot has an owner."""
     if server.cluster.slots[slot] is not None:
         return C_ERR
     clusterNodeSetSlotBit(n, slot)

@@ -11,7 +11,7 @@ Two links    node.link is the link that we opened.  PING, MEET, FAIL, UPDATE, PU
 Trust        the bus has no password.  A MEET makes us know its sender and what it gossips about; from then on both are
              believed.  All others get a PONG and are ignored, but for PUBLISH.
 ORDER        save before send: clusterSendMessage only fills sndbuf.  The bytes leave in the next turn of the loop, after
-             clusterBeforeSleep has saved and fsynced nodes.conf, so no vote or epoch is told that could be forgotten.
+             clusterBeforeSleep has saved and fsynced nodes.conf, so every vote or epoch is on disk before it is sent.
              clusterWriteHandler saves what was left over (D-93).
 Departures   D-91: a packet is decoded and checked whole before it changes anything.  MODULE packets are counted and
              dropped; clusterSendModule and its relatives do not exist (D-1).
@@ -154,7 +154,7 @@ def markNodeAsFailingIfNeeded(node):
     """PFAIL becomes FAIL when the majority of the masters has reported it within two timeouts; tell all about it.
 
     The agreement is a weak one, since the reports need not be of the same moment.  It is enough: either the FAIL
-    reaches a majority, which elects a slave, or nobody is elected and the flag is cleared after some time.
+    reaches a majority, which elects a slave, or no slave is elected and the flag is cleared after some time.
     """
     needed_quorum = server.cluster.size // 2 + 1
     if not nodeTimedOut(node):
@@ -467,7 +467,7 @@ def clusterProcessPacket_check(link):
 
 
 def clusterProcessPacket_sender(hdr, sender):
-    """Read what every packet of a known node tells -> (its currentEpoch, its configEpoch), (0, 0) of others."""
+    """Read the header fields of a known node's packet -> (its currentEpoch, its configEpoch), or (0, 0) for other nodes."""
     myself = server.cluster.myself
     now = mstime()
     if sender is None:
@@ -602,7 +602,7 @@ def clusterProcessPacket_handshake(link, hdr, sender):
 
 
 def clusterProcessPacket_pong(node):
-    """A PONG on the link that we opened: the node lives."""
+    """Handle a PONG on the link that we opened: the node is alive."""
     node.pong_received = mstime()
     node.ping_sent = 0
 
@@ -615,7 +615,7 @@ def clusterProcessPacket_pong(node):
 
 
 def clusterProcessPacket_role(hdr, sender):
-    """Slave or master, and whose slave?"""
+    """Update the role of the sender, and the master of a slave, from the header."""
     if hdr.slaveof == CLUSTER_NODE_NULL_NAME:
         clusterSetNodeAsMaster(sender)
         return
@@ -658,7 +658,7 @@ def clusterProcessPacket_slots(hdr, sender, senderConfigEpoch):
 
 
 def clusterProcessPacket_fail(hdr, sender):
-    """FAIL: somebody has seen that the majority cannot reach a node."""
+    """Handle FAIL: the sender has found that the majority cannot reach a node."""
     nodename = hdr.data.nodename
     if sender is None:
         serverLog(LL_NOTICE, "Ignoring FAIL message from unknown node %.40s about %.40s", hdr.sender, nodename)
@@ -673,7 +673,7 @@ def clusterProcessPacket_fail(hdr, sender):
 
 
 def clusterProcessPacket_mfstart(link, sender):
-    """MFSTART: one of our slaves wants to take over.  Stop the writers."""
+    """Handle MFSTART: one of our slaves starts a manual failover.  Pause the writers."""
     if sender is None or sender.slaveof is not server.cluster.myself:
         return
     now = mstime()
@@ -943,7 +943,7 @@ CLUSTER_BROADCAST_LOCAL_SLAVES = 1  # the slaves of our master, or ours
 
 
 def clusterBroadcastPong(target):
-    """Send a PONG that nobody asked for, to make a change of ours known at once (CLUSTER_BROADCAST_*)."""
+    """Send a PONG without a PING, to announce a change of ours at once (CLUSTER_BROADCAST_*)."""
     myself = server.cluster.myself
     for node in cluster_nodes():
         if node.link is None:

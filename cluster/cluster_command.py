@@ -1,4 +1,4 @@
-"""cluster_command.py - CLUSTER, ASKING, READONLY, READWRITE, and who serves a command.    Mirrors src/cluster.c (6.2.14)
+"""cluster_command.py - CLUSTER, ASKING, READONLY, READWRITE, redirections.    Mirrors src/cluster.c (6.2.14)
 
 Lives here   clusterCommand, one function a subcommand; getNodeByQuery and the redirections.
 Called from  the command table [command]; processCommand, Lua's redis.call (getNodeByQuery); clientsCronHandleTimeout.
@@ -512,7 +512,7 @@ def clusterCommand_failover(c):
 
 
 def clusterCommand_set_config_epoch(c):
-    """CLUSTER SET-CONFIG-EPOCH epoch -> OK; only for a node that knows no other and has epoch 0
+    """CLUSTER SET-CONFIG-EPOCH epoch -> OK; only for a node without other nodes and with epoch 0
 
     Who makes a cluster gives each node its own epoch, and so spares them the collisions, which take long to resolve.
     """
@@ -628,7 +628,7 @@ def getNodeByQuery(c, cmd, argv, argc):
 
     Node is myself: serve it, the code is NONE.  Another node: send the client there, by ASK or MOVED.  None: the code is
     an error: CROSS_SLOT (keys of several slots), UNSTABLE (several keys of a slot on its way, and some are missing),
-    DOWN_UNBOUND (nobody has the slot), DOWN_STATE, DOWN_RO_STATE (the cluster fails).  The slot counts only where
+    DOWN_UNBOUND (the slot has no owner), DOWN_STATE, DOWN_RO_STATE (the cluster fails).  The slot counts only where
     there is a node.
     """
     srv_cluster = server.cluster
@@ -733,7 +733,7 @@ def clusterRedirectClient(c, n, hashslot, error_code):
 
 
 def clusterRedirectBlockedClientIfNeeded(c):
-    """A client waits for a key whose slot has left us: send it after it -> 1, it must be unblocked then; else 0.
+    """Redirect a blocked client whose key is in a slot that has moved to another node -> 1 if it must be unblocked, else 0.
 
     Without this it would wait for a write that never comes.
     """

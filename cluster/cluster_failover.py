@@ -10,7 +10,7 @@ Who writes   currentEpoch: an election of ours, an epoch taken without consensus
              import that ended, a collision.
 Election     master FAIL -> delay (500 ms + random + 1 s a rank) -> currentEpoch + 1, AUTH_REQUEST to all -> each master
              with slots votes once an epoch -> majority: our configEpoch is that epoch, we take role and slots, PONG.
-             ORDER: votes and epochs are on disk before they are told, see cluster_bus.py.
+             ORDER: votes and epochs are on disk before they are sent, see cluster_bus.py.
 """
 import os
 import random
@@ -208,7 +208,7 @@ def clusterFailoverReplaceYourMaster():
 
 
 def clusterHandleSlaveFailover():
-    """One step of the election of a slave whose master is FAIL (or of a manual failover); called again and again."""
+    """Do one step of the election of a slave whose master is in FAIL state (or of a manual failover)."""
     myself = server.cluster.myself
     auth_age = mstime() - server.cluster.failover_auth_time
     needed_quorum = server.cluster.size // 2 + 1
@@ -313,7 +313,7 @@ def clusterHandleSlaveFailover():
 # -----------------------------------------------------------------------------
 
 def clusterHandleSlaveMigration(max_slaves):
-    """Move to an orphaned master, if we are the one who should.
+    """Move to an orphaned master, if we are the slave that should do so.
 
     clusterCron has found that there is one, and that our master has the most working slaves: `max_slaves`.
     """

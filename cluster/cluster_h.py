@@ -249,7 +249,7 @@ _is_node_ip = re.compile(rb"[!#-&(-\[\]-~]*\Z").match
 
 
 class clusterMsgDataGossip:
-    """What the sender of a PING, PONG or MEET knows of another node."""
+    """A gossip entry: the state of another node as the sender of a PING, PONG or MEET sees it."""
     __slots__ = ("nodename", "ping_sent", "pong_received", "ip", "port", "cport", "flags", "pport", "notused1")
 
     def __init__(self):

@@ -223,7 +223,7 @@ def migrateCloseSocket(host, port):
 
 
 def migrateCloseTimedoutSockets():
-    """Close the connections that nobody used for MIGRATE_SOCKET_CACHE_TTL seconds.  [cron]"""
+    """Close the connections that were not used for MIGRATE_SOCKET_CACHE_TTL seconds.  [cron]"""
     di = dictGetSafeIterator(server.migrate_cached_sockets)
     de = dictNext(di)
     while de is not None:

@@ -464,7 +464,7 @@ def dictFreeUnlinkedEntry(d, he):
 def _dictClear(d, ht, callback):
     """Destroy all entries of one table -> DICT_OK; `callback(None)` is called every 65536 buckets.
 
-    C: entries that have no destructors, in a table that holds no cycles, die with the table.
+    Entries without destructors, in a table without reference cycles, are freed with the table.
     """
     if callback is not None or d.type.keyDestructor is not None or d.type.valDestructor is not None:
         i = 0
@@ -824,7 +824,7 @@ def _dictKeyIndex(d, key, hash_):
 
 
 def dictEmpty(d, callback=None):
-    """Destroy all entries; the dict lives on."""
+    """Destroy all entries, but keep the dict."""
     _dictClear(d, d.ht[0], callback)
     _dictClear(d, d.ht[1], callback)
     d.rehashidx = -1

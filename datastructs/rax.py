@@ -2,7 +2,7 @@
 
 Lives here   an ordered map bytes -> anything: insert, find, remove, iterate from any place, random walk.
 Called from  streams, cluster slots, client ids, ACL users, tracking, blocked-client deadlines [command, before, cron].
-Calls out    nobody.
+Calls out    none.
 State        none.
 Invariant    data is ascending in a plain node, and as long as children; a compressed node has one child and at
              least two bytes.  A leaf is a key (but the head of an empty tree).  numnodes counts the nodes, numele the keys.

@@ -52,7 +52,7 @@ class zskiplist:
         self.top = self.header     # ours: the header on the highest level in use
 
     def __del__(self):
-        """The list dies with its last holder, and its nodes must not survive it as cycles."""
+        """Called when the list is freed: cut the reference cycles of its nodes."""
         if self.header is not None:
             zslFree(self)
 

@@ -6,7 +6,7 @@ Called from  propagate [command]; beforeSleep, serverCron: flushAppendOnlyFile [
              main: loadAppendOnlyFile [startup].
 Calls out    bio (fsync in the background), rdbLoadRio (preamble), the command procs (loading).
 State        server.aof_buf: commands not written yet.  _flushAppendOnlyFile_last_write_error_log: C's static local.
-ORDER        aof_buf is written before the replies are (beforeSleep): who has an answer has his write in the file.
+ORDER        aof_buf is written before the replies are sent (beforeSleep): an acknowledged write is in the file.
 Departures   none.
 """
 import errno
@@ -118,7 +118,7 @@ def getcwd():
 def aofWrite(fd, buf):
     """write(2) until all of `buf` is out or an error says why not -> (bytes written or -1, errno).
 
-    A short write is tried again: only the second try tells whether the disk is full or something passing happened.
+    A short write is tried again: only the second try shows whether the disk is full or the error was temporary.
     """
     try:
         totwritten = os.write(fd, buf)

@@ -1,4 +1,4 @@
-"""childinfo.py - what a saving child tells its parent.        Mirrors src/childinfo.c (6.2.14)
+"""childinfo.py - progress reports of a child to its parent.   Mirrors src/childinfo.c (6.2.14)
 
 Lives here   the pipe of fixed-size records: copy-on-write memory, keys done, progress.
 Called from  redisFork: openChildInfoPipe; sendChildInfo [child]; serverCron: receiveChildInfo [cron].

@@ -603,7 +603,7 @@ def rdbSaveAuxFieldStrInt(rdb, key, val):
 
 
 def rdbSaveInfoAuxFields(rdb, rdbflags, rsi):
-    """Write who made this file, when and for what -> 1, or -1."""
+    """Write the version, time and purpose of this file as aux fields -> 1, or -1."""
     redis_bits = 64
     aof_preamble = (rdbflags & RDBFLAGS_AOF_PREAMBLE) != 0
 
@@ -731,8 +731,8 @@ def rdbSaveRio_werr(rdb, di):
 
 
 def startSaving(rdbflags):
-    """A save begins (C: tells the modules)."""
+    """Mark the begin of a save (C: notifies the modules)."""
 
 
 def stopSaving(success):
-    """A save is over (C: tells the modules)."""
+    """Mark the end of a save (C: notifies the modules)."""

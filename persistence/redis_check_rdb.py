@@ -61,7 +61,7 @@ rdb_type_string = ("string", "list-linked", "set-hashtable", "zset-v1", "hash-ha
 
 
 def show(line):
-    """Print a line, any bytes in it as they are, at once.  As with printf nobody looks whether that could be done."""
+    """Print a line, any bytes in it as they are, and flush it.  Errors are ignored, as with printf in C."""
     print(line, flush=True)
 
 

@@ -129,7 +129,7 @@ def rioFileRead(r, n):
 
 
 def close_after_error(fp):
-    """Close a file whose buffer cannot be written out: as fclose does, and whatever it says."""
+    """Close a file even if its buffer cannot be written, as fclose does; errors are ignored."""
     try:
         fp.close()
     except OSError:

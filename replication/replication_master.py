@@ -657,7 +657,7 @@ def putSlaveOnline(slave):
 
 
 def removeRDBUsedToSyncReplicas():
-    """With rdb-del-sync-files, and no persistence: remove the RDB that a replica needed, when nobody needs it now."""
+    """With rdb-del-sync-files and no persistence, remove the RDB that was made for a replica, if no replica needs it now."""
     global RDBGeneratedByReplication
     # Reset the flag when the option is switched off, or the file would be removed when it is switched on again much later.
     if not server.rdb_del_sync_files:
@@ -822,7 +822,7 @@ def updateSlavesWaitingBgsave(bgsaveerr, type_):
     """A saving child is gone: go on with the replicas that waited for it.
 
     `bgsaveerr` C_OK or C_ERR; `type_` RDB_CHILD_TYPE_* of the child.
-    ORDER: we may come from REPLCONF ACK of one of them, so nobody is freed here at once.
+    ORDER: this may be called from REPLCONF ACK of one of them, so no client is freed here at once.
     """
     ln = server.slaves.head
     while ln is not None:
@@ -867,7 +867,7 @@ def changeReplicationId():
 
 
 def clearReplicationId2():
-    """We share no older history: nobody can continue from another master's stream."""
+    """Forget the older history: no replica can continue from another master's stream."""
     server.replid2 = b"0" * CONFIG_RUN_ID_SIZE
     server.second_replid_offset = -1
 

@@ -11,7 +11,7 @@ server.repl_state, and what moves it.  Each arrow is one event of the loop; test
                           |                                                          |
                           +-- RECEIVE_PSYNC_REPLY <---PSYNC <replid> <offset>--- SEND_PSYNC
                           |      |          |
-                          |      |+CONTINUE |+FULLRESYNC, or SYNC with a master that knows no PSYNC
+                          |      |+CONTINUE |+FULLRESYNC, or SYNC with a master without PSYNC
                           |      |          `--> TRANSFER --RDB received and loaded--.
                           |      `--------------------> CONNECTED <------------------'
                           `---link lost, master is cached---'             REPLICAOF NO ONE: from anywhere to NONE
@@ -244,7 +244,7 @@ def readSyncBulkPayload(conn):
 
 
 def readSyncBulkPayload_length(conn, use_diskless_load):
-    """Read "$<length>" or "$EOF:<mark>".  Before it there may be newlines: the master lives, the RDB is being made."""
+    """Read "$<length>" or "$EOF:<mark>".  Newlines may precede it, while the master is creating the RDB."""
     global _readSyncBulkPayload_eofmark, _readSyncBulkPayload_lastbytes, _readSyncBulkPayload_usemark
     buf = connSyncReadLine(conn, 1024, server.repl_syncio_timeout * 1000)
     if buf is None:

@@ -135,7 +135,7 @@ def integrity_failure(exc):
 
 
 def serverAssert(cond):
-    """Raise AssertionError unless `cond`; nobody catches it on the way, so that the server ends with a bug report."""
+    """Raise AssertionError unless `cond`; no code on the stack catches it, so that the server ends with a bug report."""
     if not cond:
         raise AssertionError("serverAssert")
 

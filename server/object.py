@@ -7,7 +7,7 @@ Called from  everywhere [command] [read].
 Calls out    addReplyError* (up), the constructors of the data structures.
 State        none.
 Invariant    o.ptr fits o.encoding (see server_h.robj).  Shared objects are never changed.
-Departures   refcounts do not count: 1, or OBJ_SHARED_REFCOUNT.  A value dies when its last holder lets go of it.
+Departures   refcount is always 1, or OBJ_SHARED_REFCOUNT.  A value is freed with its last Python reference.
 """
 import locale
 from typing import TYPE_CHECKING

@@ -173,7 +173,7 @@ def redisFork(purpose):
         setupChildSignalHandlers()
         updateDictResizePolicy()
         closeChildUnusedResourceAfterFork()
-        # Close our copy of the read end, so that writes fail if the parent dies.
+        # Close our copy of the read end, so that writes fail if the parent exits.
         if server.child_info_pipe[0] != -1:
             os.close(server.child_info_pipe[0])
         return 0

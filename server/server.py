@@ -276,7 +276,7 @@ def afterCommand(c):
 def processCommand(c):
     """Check whether `c` may execute c.argv now; then queue it (MULTI), park it (CLIENT PAUSE) or call() it.  HOT
 
-    -> C_OK: `c` lives, C_ERR: it may be gone, do not touch it.  The checks stand in C's order: it decides which of
+    -> C_OK: `c` is valid, C_ERR: it may have been freed, do not use it.  The checks are in C's order, which decides which of
     two errors a client sees.
     """
     if not server.lua_timedout:

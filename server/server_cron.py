@@ -119,7 +119,7 @@ def getInstantaneousMetric(metric):
 
 
 def clientsCronResizeQueryBuffer(c):
-    """Give back the slack of a query buffer that was big and is not any more.  Returns 0: `c` lives."""
+    """Free the spare room of a query buffer that was big and is not any more -> 0: `c` was not freed."""
     querybuf_size = sdsAllocSize(c.querybuf)
     idletime = server.unixtime - c.lastinteraction
 
@@ -138,7 +138,7 @@ def clientsCronResizeQueryBuffer(c):
 
 
 def clientsCronTrackExpansiveClients(c, time_idx):
-    """Remember the biggest buffers of this second.  Returns 0: `c` lives."""
+    """Record the biggest buffers of this second -> 0: `c` was not freed."""
     in_usage = sdsZmallocSize(c.querybuf) + c.argv_len_sum + (zmalloc_size(c.argv) if c.argv else 0)
     out_usage = getClientOutputBufferMemoryUsage(c)
     if in_usage > ClientsPeakMemInput[time_idx]:

@@ -544,7 +544,7 @@ class blockingState:
 
 
 class readyList:
-    """A key of server.ready_keys: somebody may be served from it."""
+    """A key of server.ready_keys: blocked clients may be served from it."""
     __slots__ = ("db", "key")
 
     def __init__(self, db, key):

@@ -150,7 +150,7 @@ def loadDataFromDisk():
 
 
 def crashed_by_exception(exc):
-    """An exception has left main: before the loop, or in the loop itself.  Report it, and die of the signal that such a fault
+    """Report an exception that has left main, before the loop or in it, and end the process by the signal that such a fault
     gives in C (C: sigsegvHandler)."""
     if server.in_fork_child != CHILD_TYPE_NONE:
         report_from_child(exc)
@@ -185,7 +185,7 @@ def client_of_traceback(tb):
 
 def unexpected_exception(eventLoop, clientData, exc):
     """An exception has left an event handler or a sleep hook: a bug of ours, or no memory.  An assertion ends the server, as in
-    C; anything else is reported, and the client that was served is closed, since nobody knows what it has been told."""
+    C; any other exception is reported, and the client that was served is closed, since its replies may be incomplete."""
     if server.in_fork_child != CHILD_TYPE_NONE:
         report_from_child(exc)
     if integrity_failure(exc):

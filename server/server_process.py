@@ -164,7 +164,7 @@ def redisSupervisedSystemd():
 
 
 def redisIsSupervised(mode):
-    """Set up supervision as configured (SUPERVISED_*).  -> 1 if somebody supervises us"""
+    """Set up supervision as configured (SUPERVISED_*) -> 1 if the process is supervised."""
     ret = 0
     if mode == SUPERVISED_AUTODETECT:
         if os.environ.get("UPSTART_JOB"):

@@ -14,7 +14,7 @@ import sys
 
 
 class unchecked_writer(io.RawIOBase):
-    """A descriptor that is written as by printf(3) whose result nobody looks at: to a full disk, or a closed pipe."""
+    """A descriptor that is written like printf(3) with its result ignored: errors of a full disk or a closed pipe are dropped."""
 
     def __init__(self, fd):
         super().__init__()
@@ -65,5 +65,5 @@ def flush_and_exit(code):
             try:
                 stream.flush()
             except (OSError, ValueError):
-                pass                                # nobody reads us any more
+                pass                                # the pipe has no reader any more
     os._exit(code)

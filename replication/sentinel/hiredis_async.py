@@ -4,7 +4,7 @@
 Lives here   redisAsyncContext: one connection to a server, with the callbacks of the commands that it has not answered
              yet; the adapter that hangs it into ae.
 Called from  sentinel.py, sentinel_monitor.py, sentinel_failover.py [cron]; connection.py: connected, readable, writable.
-Calls out    connection.py, tls.py, hiredis_read.py, and the callbacks: fn(ac, reply, privdata), reply None = the context dies.
+Calls out    connection.py, tls.py, hiredis_read.py, and the callbacks: fn(ac, reply, privdata), reply None = the context is freed.
 State        none of its own.
 ORDER        of writing: only when the socket is writable, never inside redisAsyncCommand.  Sentinel asks for votes, and
              then stores its own one, in the same tick: what is on the way out must not overtake the disk.
@@ -113,7 +113,7 @@ def redisAeWriteEvent(conn):
 
 
 def redis_ae_connected(conn):
-    """The connection is made, or has failed (ours; in C the first event of the socket tells)."""
+    """Called when the connection is established or has failed (ours; in C the first event of the socket shows this)."""
     ac = conn.private_data
     if __redisAsyncHandleConnect(ac) != REDIS_OK:
         return
@@ -380,7 +380,7 @@ def __redisAsyncDisconnect(ac):
 
 
 def __redisGetSubscribeCallback(ac, reply):
-    """Find who waits for a message that came while subscribed -> (REDIS_OK, redisCallback or None).
+    """Find the callback of a message that was received while subscribed -> (REDIS_OK, redisCallback or None).
     REDIS_ERR, with ac.err set: no message looks like that (D-71)."""
     if reply.type not in (REDIS_REPLY_ARRAY, REDIS_REPLY_PUSH):
         cb = __redisShiftCallback(ac.sub_invalid)

@@ -2,7 +2,7 @@
 
 Lives here   redisReader, which turns bytes into redisReply objects, RESP2 and RESP3.
 Called from  hiredis_async.redisBufferRead, redisProcessCallbacks [read].
-Calls out    nobody.
+Calls out    none.
 State        none of its own.
 Outcomes     redisReaderGetReply -> (REDIS_OK, reply): one reply is complete;
              (REDIS_OK, None): more bytes are needed;

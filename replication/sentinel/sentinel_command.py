@@ -5,7 +5,7 @@ Lives here   sentinelcmds(), the command table of this mode; SENTINEL and its su
 Called from  main: initSentinel [startup]; processCommand [command].
 Calls out    sentinel.py, sentinel_failover.py (votes, SENTINEL FAILOVER), sentinel_monitor.py (hello messages).
 State        none of its own.
-Invariant    whatever changes the configuration is in the file before OK is sent; a vote is, before it is told.
+Invariant    a change of the configuration is in the file before OK is sent, and a vote before it is sent.
 Departures   none.
 Extend       a subcommand: a branch in sentinelCommand and its lines in HELP; a command: a row in sentinelcmds().
 """
@@ -217,7 +217,7 @@ def sentinelFailoverStateStr(state):
 
 
 def addReplySentinelRedisInstance(c, ri):
-    """Reply all that is known of an instance: a map, whose fields depend on its kind and state."""
+    """Reply the state of an instance: a map, whose fields depend on its kind and state."""
     fields = 0
     mbl = addReplyDeferredLen(c)
 

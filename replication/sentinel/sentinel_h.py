@@ -105,7 +105,7 @@ class sentinelAddr:
 
 
 class instanceLink:
-    """The two connections to an instance, and what failure detection knows of it.
+    """The two connections to an instance, and the data of its failure detection.
 
     INVARIANT: refcount counts the instances whose `link` this is; more than one only for a Sentinel that we know as
     peer of several masters: it is one process, and gets one connection and one PING.

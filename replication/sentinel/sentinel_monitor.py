@@ -674,7 +674,7 @@ def sentinelCheckObjectivelyDown(master):
 
 
 def sentinelReceiveIsMasterDownReply(c, reply, privdata):
-    """A Sentinel says whether it sees the master down, and for whom it voted."""
+    """Store the reply of a Sentinel: whether it considers the master down, and its vote."""
     link = c.data
     if reply is None or link is None:
         return

@@ -7,7 +7,7 @@ Calls out    rdb and aof (RELOAD, LOADAOF); the iterators of every value type (D
 State        server.watchdog_period, active_expire_enabled, skip_checksum_validation, pause_cron, aof_flush_sleep.
 Departures   assertions and the rest of the bug report stand in server/log.py; a crash report knows the signal, not its
              si_code, address or registers; MALLCTL is unknown, as in a libc build; STRINGMATCH-TEST makes 100,000
-             rounds, not 10,000,000; LEAK keeps the string in a list that nobody reads.
+             rounds, not 10,000,000; LEAK keeps the string in a list that is never read.
 """
 import hashlib
 import os
@@ -615,16 +615,16 @@ def debugCommand_protocol(c):
 # =========================== Crash handling  ===============================
 
 def serverLogObjectDebugInfo(o):
-    """Log what is safe to know of an object when the process dies."""
+    """Log the fields of an object that are safe to read in a crash report."""
     serverLog(LL_WARNING, "Object type: %d", o.type)
     serverLog(LL_WARNING, "Object encoding: %d", o.encoding)
     serverLog(LL_WARNING, "Object refcount: %d", o.refcount)
 
 
 def sigsegvHandler(sig, frame):
-    """Python handler of SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT: the bug report, then die of the signal.
+    """Python handler of SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT: log the bug report, then end the process by the signal.
 
-    Python runs it between two bytecodes, so it serves signals sent by somebody; a fault of the interpreter itself is
+    Python runs it between two bytecodes, so it handles signals sent by a process; a fault of the interpreter itself is
     for faulthandler."""
     bugReportStart()
     serverLog(LL_WARNING, "Redis %s crashed by signal: %d", REDIS_VERSION, sig)

@@ -11,7 +11,7 @@ State        server.clients, clients_index, clients_pending_write, clients_to_cl
 Invariant    after C_ERR from processCommandAndResetClient, writeToClient or a handler the client may be freed.
              server.current_client is the client whose command runs; unlinkClient sets it to None.
 Departures   querybuf is `bytes` most of the time, and a bytearray only while a big argument comes in: whoever
-             empties it assigns, nobody changes it in place.  argv[0] is one object for all commands that begin alike:
+             empties it assigns, it is never changed in place.  argv[0] is one object for all commands that begin alike:
              it is replaced, never changed.  Parsing outcomes: C_OK = a command is in argv, C_ERR =
              more to read, or a protocol error (then CLIENT_CLOSE_AFTER_REPLY is set).
              What a command raises is caught in processCommandAndResetClient: bug report in the log, error to the client.
@@ -404,9 +404,9 @@ def unlinkClient(c):
 
 
 def freeClient(c):
-    """Let the client die now, and with it its connection and every trace of it.
+    """Free the client now, close its connection, and remove all references to it.
 
-    A protected client only dies later (freeClientAsync), and our master's client may be kept for a partial resync.
+    A protected client is freed later (freeClientAsync), and our master's client may be cached for a partial resync.
     """
     if c.flags & CLIENT_PROTECTED:
         freeClientAsync(c)
@@ -503,7 +503,7 @@ async_free_queue_mutex = Lock()
 
 
 def freeClientAsync(c):
-    """Let the client die in beforeSleep or serverCron: for callers that still need it.
+    """Free the client later, in beforeSleep or serverCron: for callers that still need it.
 
     The only place where IO threads may touch server.clients_to_close.
     """
@@ -1356,7 +1356,7 @@ def areClientsPaused():
 
 
 def checkClientPauseTimeoutAndReturnIfPaused():
-    """End a pause whose time is over; true if clients are paused after that."""
+    """End a pause whose time has passed -> true if clients are still paused."""
     if server.client_pause_type == CLIENT_PAUSE_OFF:            # areClientsPaused
         return 0
     if server.client_pause_end_time < server.mstime:

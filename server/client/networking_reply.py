@@ -458,7 +458,7 @@ def addReplyBool(c, b):
 
 
 def addReplyNullArray(c):
-    """RESP2's null array; RESP3 knows only one null."""
+    """Add RESP2's null array; RESP3 has only one null."""
     if c.resp == 2:
         addReplyProto(c, b"*-1\r\n")
     else:

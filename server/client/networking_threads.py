@@ -139,7 +139,7 @@ def initThreadedIO():
 
 
 def killIOThreads():
-    """End the threads: before a memory test, or when the process dies."""
+    """End the threads: before a memory test, or when the process ends."""
     global io_threads_op
     io_threads_op = IO_THREADS_OP_EXIT
     if server.io_threads_num > 1 and not server.io_threads_active:

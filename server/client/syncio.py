@@ -81,7 +81,7 @@ def syncRead(fd, size, timeout):
 def syncReadLine(fd, size, timeout):
     """Read a line of less than `size` bytes, each byte within `timeout` ms -> bytes without its \\r\\n, or None.
 
-    Byte by byte, as in C: what follows the line belongs to somebody else.
+    Byte by byte, as in C: the data after the line must stay in the socket.
     """
     line = bytearray()
     while len(line) < size - 1:

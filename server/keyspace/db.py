@@ -87,7 +87,7 @@ def lookupKey(db, key, flags):
 
 
 def lookupKeyReadWithFlags(db, key, flags):
-    """Look up a key to read it: value or None.  Counts hits and misses, expires the key, tells keymiss listeners.  HOT
+    """Look up a key to read it: value or None.  Counts hits and misses, expires the key, sends the keymiss event.  HOT
 
     On a replica an expired key stays in the dict until the master deletes it, but readers already get None.
     """
@@ -181,7 +181,7 @@ def dbOverwrite(db, key, val):
 
 
 def genericSetKey(c, db, key, val, keepttl, signal):
-    """Make `key` hold `val`, whatever it held.  The expire is dropped unless `keepttl`; watchers are told if `signal`.  HOT
+    """Set `key` to `val`, whatever its old value.  Removes the expire unless `keepttl`; touches watched keys if `signal`.  HOT
 
     `c` may be None when no client is behind the change.
     """
@@ -418,7 +418,7 @@ def getExpire(db, key):
 
 
 def deleteExpiredKeyAndPropagate(db, keyobj):
-    """The key's time is over: delete it here, on the replicas and in the AOF, and tell who listens."""
+    """Delete an expired key here, on the replicas and in the AOF, and notify listeners."""
     expire_latency = latencyStartMonitor()
     if server.lazyfree_lazy_expire:
         dbAsyncDelete(db, keyobj)
@@ -434,7 +434,7 @@ def deleteExpiredKeyAndPropagate(db, keyobj):
 def propagateExpire(db, key, lazy):
     """Send a DEL (UNLINK if `lazy`) for an expired key to replicas and AOF.
 
-    Only the master decides when a key dies; since both streams keep the order of writes, everybody agrees with it.
+    Only the master decides when a key expires; since both streams keep the order of writes, all data sets agree with it.
     """
     argv = [shared.unlink if lazy else shared.del_, key]
     # The expire must be propagated regardless of the command being executed.
@@ -465,9 +465,9 @@ def keyIsExpired(db, key):
 
 
 def expireIfNeeded(db, key):
-    """Called before a key is used -> 1 when its time is over, 0 when it is alive (or absent).
+    """Called before a key is used -> 1 if it is expired, 0 if it is valid (or absent).
 
-    A master deletes the key and propagates that. A replica, or a server whose clients are paused, only says so.
+    A master deletes the key and propagates that. A replica, or a server with paused clients, only returns 1.
     """
     if not keyIsExpired(db, key):
         return 0

@@ -1,6 +1,6 @@
 """db_getkeys.py - which arguments of a command are keys.     Mirrors src/db.c, "API to get key arguments from commands" (6.2.14)
 
-Lives here   getKeysFromCommand, and the getkeys procs of the commands whose keys stand in no fixed places.  Every function
+Lives here   getKeysFromCommand, and the getkeys procs of the commands whose keys have no fixed positions.  Every function
              returns the argv positions of the keys as a list, empty when the command makes no sense (it will answer the
              error itself).
 Called from  ACLs, client-side caching, COMMAND GETKEYS, cluster redirection [command]; the command table.

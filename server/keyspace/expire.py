@@ -1,12 +1,12 @@
 """expire.py - keys with a time to live.                          Mirrors src/expire.c (6.2.14)
 
-Lives here   activeExpireCycle: finding dead keys nobody asks for; expires set on a writable replica;
+Lives here   activeExpireCycle: deleting expired keys that are not accessed; expires set on a writable replica;
              EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL PERSIST TOUCH.
 Called from  databasesCron (slow cycle) [cron, hz/s], beforeSleep (fast cycle) [before]; setExpire [command].
 Calls out    db.deleteExpiredKeyAndPropagate.
 State        _activeExpireCycle_*: where the next cycle goes on; slaveKeysWithExpire; db.expires_cursor, db.avg_ttl;
              server.stat_expired_*.
-Invariant    on a replica only keys of slaveKeysWithExpire are expired here; all others die by the master's DEL.
+Invariant    on a replica only keys of slaveKeysWithExpire are expired here; all others are deleted by the master's DEL.
 Departures   none.
 """
 

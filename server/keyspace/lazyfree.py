@@ -69,7 +69,7 @@ def free_dict_in_slices(d):
 
 
 def free_object_in_slices(o):
-    """Release a big value.  What this does not know how to cut dies in one piece when `o` does."""
+    """Release a big value in slices.  Other types are freed in one piece when `o` is."""
     if (o.type == OBJ_SET or o.type == OBJ_HASH) and o.encoding == OBJ_ENCODING_HT:
         free_dict_in_slices(o.ptr)
     elif o.type == OBJ_ZSET and o.encoding == OBJ_ENCODING_SKIPLIST:

@@ -271,7 +271,7 @@ def mend_tail_calls(code):
 
 
 def luaCreateFunction(c, lua, body):
-    """Compile the script `body` (robj) and remember it -> its sha (bytes); None: `c`, unless None, was told why."""
+    """Compile the script `body` (robj) and store it -> its sha (bytes), or None after an error reply to `c` (if not None)."""
     sha = sha1hex(body.ptr)
     de = dictFind(server.lua_scripts, sha)
     if de is not None:
@@ -305,7 +305,7 @@ def luaCreateFunction(c, lua, body):
 def luaMaskCountHook():
     """Called by the running script after every 100000 instructions -> True if it must be killed.
 
-    Past the time limit it lets other clients in, who are told -BUSY, and may send SCRIPT KILL or SHUTDOWN NOSAVE.
+    Past the time limit it processes events: other clients get -BUSY, and may send SCRIPT KILL or SHUTDOWN NOSAVE.
     """
     try:
         elapsed = elapsedMs(server.lua_time_start)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
     from cluster.cluster_command import getNodeByQuery
     from server.server import call
 
-# What luaRedisGenericCommand tells the Lua side about its first result; None: it is the value (scripting_prelude).
+# The kind of the first result that luaRedisGenericCommand returns to the Lua side; None: it is the value (scripting_prelude).
 REPLY_RAW = 1                   # protocol, to be converted there
 REPLY_ERROR = 2                 # the error of a command, without its dash
 REPLY_SORT = 3                  # protocol, to be converted and sorted

@@ -403,7 +403,7 @@ def ACLAddAllowedSubcommand(u, id_, sub):
 def ACLSetUser(u, op):
     """Apply one rule to the user.  -> C_OK, or C_ERR with the reason in acl_errno.
 
-      on off                 may, may not log in (who is logged in stays)
+      on off                 may, may not log in (connections that are logged in stay so)
       +<command> -<command>  allow, forbid a command
       +<command>|<sub>       allow a subcommand of a command that is forbidden (there is no -<command>|<sub>)
       +@<cat> -@<cat>        allow, forbid a category; allcommands = +@all, nocommands = -@all

@@ -208,7 +208,7 @@ def getBlockedTypeByType(type_):
 
 
 def signalKeyAsReady(db, key, type_):
-    """The key has got data of this type: if somebody waits for it, have it served after the command."""
+    """Queue a key that has got data of this type, if clients are blocked on it: they are served after the command."""
     btype = getBlockedTypeByType(type_)
     if btype == BLOCKED_NONE:
         return

@@ -248,7 +248,7 @@ def unwatchAllKeys(c):
 
 
 def isWatchedKeyExpired(c):
-    """Return 1 if a watched key is logically gone, though nobody has deleted (touched) it yet."""
+    """Return 1 if a watched key is expired, even if it was not deleted (touched) yet."""
     if listLength(c.watched_keys) == 0:
         return 0
     for wk in list_values(c.watched_keys):
@@ -258,7 +258,7 @@ def isWatchedKeyExpired(c):
 
 
 def touchWatchedKey(db, key):
-    """The key is about to change: EXEC of everybody who watches it will fail."""
+    """Mark the clients that watch the key, which is being changed: their EXEC will fail."""
     ht0, ht1 = db.watched_keys.ht
     if ht0.used + ht1.used == 0:                    # dictSize
         return

@@ -87,7 +87,7 @@ def removeClientFromTimeoutTable(c):
 
 
 def handleBlockedClientsTimeout():
-    """Unblock the clients whose time is over; the earliest deadline is the first key, so stop at one in the future.
+    """Unblock the clients whose timeout has passed; the earliest deadline is the first key, so stop at one in the future.
 
     ORDER: first of all in beforeSleep, so that a client which times out gets its reply in this turn.
     """

@@ -1,6 +1,6 @@
 """tracking.py - help for caches in clients.                     Mirrors src/tracking.c (6.2.14)
 
-Lives here   who may have which key in its cache, and the invalidation messages.
+Lives here   which client may have which key in its cache, and the invalidation messages.
 Called from  CLIENT TRACKING, freeClient (disableTracking); call() (remember the keys read); signalModifiedKey, FLUSH*,
              expire, evict (invalidate) [command, cron]; beforeSleep (broadcasts), serverCron (the limit).
 Calls out    networking (lookupClientByID), networking_reply, pubsub.addReplyPubsubMessage.
@@ -10,7 +10,7 @@ Invariant    a client in BCAST mode is in bs.clients of each of its client_track
              TrackingTableTotalItems is the sum of the sizes of the inner trees.
 Departures   a client in bs.clients is found under its id (C: its address).
 
-Two modes.  Default: the server remembers each key it sent to a client, tells it once when the key changes, and forgets.
+Two modes.  Default: the server stores each key that a client has read, sends one message when the key changes, and removes it.
 BCAST: nothing is remembered; the client gets every changed key that begins with one of its prefixes, once a turn.
 Ids are not taken out of TrackingTable when a client goes: they are found dead when the key changes.
 """
@@ -111,7 +111,7 @@ def enableBcastTrackingForPrefix(c, prefix):
 
 def enableTracking(c, redirect_to, options, prefix, numprefix):
     """Turn tracking on, or change its options.  redirect_to: id of the client that gets the messages, 0 = itself.
-    When that client goes, `c` is told at the next message."""
+    After that client was freed, `c` is notified at the next invalidation."""
     global TrackingTable, PrefixTable, TrackingChannelName
     if not c.flags & CLIENT_TRACKING:
         server.tracking_clients += 1

@@ -509,7 +509,7 @@ def createHLLObject():
 
 
 def isHLLObjectOrReply(c, o):
-    """C_OK if the value is a HyperLogLog as far as its header tells; else C_ERR after an error reply."""
+    """Check by its header that the value is a HyperLogLog -> C_OK, or C_ERR after an error reply."""
     if checkType(c, o, OBJ_STRING):
         return C_ERR
     if sdsEncodedObject(o) and stringObjectLen(o) >= HLL_HDR_SIZE:

@@ -7,7 +7,7 @@ Parts        t_stream_command.py  XADD XRANGE XREVRANGE XLEN XREAD XREADGROUP XD
 Called from  call() [command]; blocked.serveClientsBlockedOnStreamKey; rdb, aof, debug.
 Invariant    stream.rax maps the 16-byte big-endian ID of a node's master entry to its listpack; no listpack is empty of
              live entries.  Every NACK is in its group's PEL and in its consumer's PEL, the same object.
-Departures   streamID is a value: nobody changes one that others can see.  Out-parameters are results:
+Departures   streamID is a value: a streamID that others can refer to is never changed.  Out-parameters are results:
              streamIncrID(id) -> (ret, id).  The PELs and the `consumer` of the NACKs form cycles; freeStream cuts them.
 
 A listpack:  | count | deleted | num-fields | field 1 | ... | field N | 0 |            the master entry
@@ -91,7 +91,7 @@ class stream:
         self.tail_fields = None    # list of the master entry's field names, which never change
 
     def __del__(self):
-        """The stream dies with its last holder; PELs and consumers must not survive it as cycles."""
+        """Called when the stream is freed: cut the reference cycles of PELs and consumers."""
         if self.cgroups is not None:
             freeStream(self)
 
@@ -181,7 +181,7 @@ def streamNew():
 
 
 def freeStream(s):
-    """Cut every link: PELs and consumers refer to each other, and nobody collects cycles."""
+    """Cut every link, since PELs and consumers refer to each other and the cyclic collector is off."""
     raxFree(s.rax)
     if s.cgroups is not None:
         raxFreeWithCallback(s.cgroups, streamFreeCG)
@@ -707,7 +707,7 @@ def createObjectFromStreamID(id_):
 
 
 def streamPropagateXCLAIM(c, key, group, groupname, id_, nack):
-    """Tell replicas and the AOF who owns a message now; `id_` is an robj.  Idempotent by FORCE and LASTID.
+    """Propagate the new owner of a message to replicas and the AOF; `id_` is an robj.  Idempotent by FORCE and LASTID.
 
     C: propagate() and not alsoPropagate(), since a blocked client is served outside its command.
     """
