@@ -6,7 +6,7 @@ Calls out    only the handlers that were registered: ae does not depend on clien
 State        aeEventLoop.
 Invariant    events[fd].mask says what the kernel watches fd for; a slot with AE_NONE holds no references.
 Departures   exceptionproc: in C a bug in a handler ends the process by a signal.  Here it is an exception, and the
-             loop may go on: it hands the exception to exceptionproc where one is set (ae_set_exception_proc).
+             loop may continue: it passes the exception to exceptionproc if one is set (ae_set_exception_proc).
 """
 import select
 
@@ -403,7 +403,7 @@ def aeSetAfterSleepProc(eventLoop, aftersleep):
 
 
 def ae_set_exception_proc(eventLoop, exceptionproc):
-    """What an event handler or a sleep hook raises goes to exceptionproc(el, clientData, exc), and the loop goes on.
+    """Pass exceptions of event handlers and sleep hooks to exceptionproc(el, clientData, exc), and continue the loop.
 
     clientData is None for the hooks.  Without an exceptionproc the exception leaves aeMain.
     """

@@ -3,8 +3,8 @@
 Lives here   aeApi*: what the event loop needs from the kernel, over selectors.EpollSelector.
 Called from  ae.py only.
 State        eventLoop.apidata: the aeSelector.
-Departures   the selector keeps its own table of descriptors beside eventLoop.events; both say the same.  Its select()
-             builds a key and a list a turn out of that table; ours hands on what the kernel said.
+Departures   the selector has its own table of descriptors in addition to eventLoop.events; both have the same entries.  Its
+             select() builds keys and a list from that table in each turn; ours returns the kernel's events directly.
 """
 import select
 from selectors import EVENT_READ, EVENT_WRITE, EpollSelector
@@ -76,7 +76,7 @@ def aeApiDelEvent(eventLoop, fd, delmask):
 def aeApiPoll(eventLoop, tvp):
     """Wait up to `tvp` seconds (None: for ever) and return the list of (fd, mask) that fired.  HOT
 
-    C fills eventLoop.fired; the selector has built exactly that list already, so it is handed on as it is.
+    C fills eventLoop.fired; the selector has already built this list, so it is returned unchanged.
     """
     fired = eventLoop.fired = eventLoop.apidata.select(tvp)
     return fired

@@ -1,4 +1,4 @@
-"""cluster.py - the cluster as this node knows it: nodes, slots, state, nodes.conf.    Mirrors src/cluster.c (6.2.14)
+"""cluster.py - this node's view of the cluster: nodes, slots, state, nodes.conf.    Mirrors src/cluster.c (6.2.14)
 
 Lives here   the start (clusterInit) and nodes.conf; clusterReset; keyHashSlot; the table of nodes with their slaves and
              failure reports; config epochs; the blacklist; the table of slots; the state of the cluster; nodes as text.
@@ -9,8 +9,8 @@ State        server.cluster; _clusterUpdateState_*.
 Invariant    slots[j] is n <=> bit j of n.slots; numslots counts its bits; s in m.slaves <=> s.slaveof is m;
              numslaves == len(slaves); node.link.node is node.  server.cluster.myself is one object for the life of the
              process (a hard reset renames it).
-Departures   D-92: no loop over 16384 slots where C has one in what runs often; the bitmaps say the same.
-             D-91: nodes.conf is refused where C would run into an assertion.
+Departures   D-92: code that runs often has no loop over 16384 slots where C has one; it uses the bitmaps instead.
+             D-91: nodes.conf is refused where an assertion of C would fail.
 """
 import errno
 import fcntl

@@ -1,20 +1,20 @@
 """cluster_bus.py - the bus: links, packets, gossip.                Mirrors src/cluster.c 612-2980 (6.2.14)
 
-Lives here   links and their handlers; what each packet does (clusterProcessPacket) and how each is built and sent;
+Lives here   links and their handlers; processing of packets (clusterProcessPacket), building and sending them;
              handshake, gossip, failure reports; slots and roles that others claim; PUBLISH over the bus.
 Called from  ae for links and their listening sockets [read, write, accept]; clusterCron, cluster_failover.py, the
              commands (clusterSendPing, clusterBroadcastPong ...).
 State        server.cluster; clusterLink.
-Two links    node.link is the link that we opened.  PING, MEET, FAIL, UPDATE, PUBLISH, votes and broadcast PONGs go out
-             there, and answers come back on it; only a PONG on node.link ends a pending PING.  A link that we accepted
-             has no node: its sender is looked up by name for each packet, and its PONG goes back on the same link.
-Trust        the bus has no password.  A MEET makes us know its sender and what it gossips about; from then on both are
-             believed.  All others get a PONG and are ignored, but for PUBLISH.
-ORDER        save before send: clusterSendMessage only fills sndbuf.  The bytes leave in the next turn of the loop, after
+Two links    node.link is the link that we opened.  PING, MEET, FAIL, UPDATE, PUBLISH, votes and broadcast PONGs are sent
+             on it, and replies are received on it; only a PONG on node.link ends a pending PING.  A link that we accepted
+             has no node: its sender is looked up by name for each packet, and its PONG is sent on the same link.
+Trust        the bus has no password.  A MEET adds its sender and the nodes of its gossip; from then on their packets are
+             accepted.  Other senders get a PONG and are ignored, except for PUBLISH.
+ORDER        save before send: clusterSendMessage only fills sndbuf.  The bytes are sent in the next turn of the loop, after
              clusterBeforeSleep has saved and fsynced nodes.conf, so every vote or epoch is on disk before it is sent.
-             clusterWriteHandler saves what was left over (D-93).
+             clusterWriteHandler saves if a save is still pending (D-93).
 Departures   D-91: a packet is decoded and checked whole before it changes anything.  MODULE packets are counted and
-             dropped; clusterSendModule and its relatives do not exist (D-1).
+             dropped; clusterSendModule and the functions it needs do not exist (D-1).
 """
 import errno
 import os

@@ -1,6 +1,6 @@
 """cluster_command.py - CLUSTER, ASKING, READONLY, READWRITE, redirections.    Mirrors src/cluster.c (6.2.14)
 
-Lives here   clusterCommand, one function a subcommand; getNodeByQuery and the redirections.
+Lives here   clusterCommand, one function per subcommand; getNodeByQuery and the redirections.
 Called from  the command table [command]; processCommand, Lua's redis.call (getNodeByQuery); clientsCronHandleTimeout.
 Calls out    cluster, cluster_bus, cluster_failover; the map from slots to keys in db.py.
 State        server.cluster; CLIENT_ASKING, CLIENT_READONLY of a client.

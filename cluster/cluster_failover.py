@@ -1,15 +1,15 @@
 """cluster_failover.py - elections, manual failover, replica migration, the cron.   Mirrors src/cluster.c 2981-3850 (6.2.14)
 
-Lives here   the votes: asking for them, giving them; the slave that is elected takes its master's place; replicas that
+Lives here   requests for votes, and the votes; the promotion of the elected slave; replicas that
              migrate to a master without any; CLUSTER FAILOVER's steps; clusterCron, clusterBeforeSleep.
 Called from  serverCron every 100 ms [cron]; beforeSleep [each turn]; clusterProcessPacket [read]; clusterCommand.
 Calls out    cluster_bus (packets), cluster (state, slots, nodes.conf), replicationSetMaster, replicationUnsetMaster.
 State        server.cluster.failover_auth_*, mf_*, lastVoteEpoch; _clusterCron_*, _clusterLogCantFailover_*.
-Who writes   currentEpoch: an election of ours, an epoch taken without consensus, any packet with a greater one.
+Writers      currentEpoch: an election of ours, an epoch taken without consensus, any packet with a greater one.
              lastVoteEpoch: clusterSendFailoverAuthIfNeeded only.  myself.configEpoch: an election won, a takeover, an
              import that ended, a collision.
-Election     master FAIL -> delay (500 ms + random + 1 s a rank) -> currentEpoch + 1, AUTH_REQUEST to all -> each master
-             with slots votes once an epoch -> majority: our configEpoch is that epoch, we take role and slots, PONG.
+Election     master FAIL -> delay (500 ms + random + 1 s per rank) -> currentEpoch + 1, AUTH_REQUEST to all -> each master
+             with slots votes once per epoch -> majority: our configEpoch is that epoch, we take role and slots, PONG.
              ORDER: votes and epochs are on disk before they are sent, see cluster_bus.py.
 """
 import os

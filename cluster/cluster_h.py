@@ -2,8 +2,8 @@
 
 Lives here   redirection codes, node flags, message types; clusterLink, clusterNode, clusterState; clusterMsg and what it
              carries, with the code that packs and unpacks them; the macros nodeIsMaster ... nodeCantFailover.
-Called from  the modules of cluster/ and every layer that must know a node's role.
-Units        times are ms of the wall clock, but for ping_sent and pong_received of a gossip entry (seconds).
+Called from  the modules of cluster/ and every layer that needs a node's role.
+Units        times are ms of the wall clock, except ping_sent and pong_received of a gossip entry (seconds).
 Invariant    clusterMsg_pack(clusterMsg_unpack(packet)) is the packet, for all that a node of 6.2 sends.
 Departures   D-91: clusterMsg_unpack refuses ids and addresses that could not be written into nodes.conf and read back.
 """

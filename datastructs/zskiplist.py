@@ -3,9 +3,9 @@
 Lives here   zskiplist, zskiplistNode, zset; insert, delete, rank; ranges by score and by lexicographic order.
 Called from  server/types/t_zset*.py, geo.py, persistence [command, child].
 Invariant    nodes are ordered by (score, ele); level 0 links all of them, backward links them the other way.  The nodes of one
-             tower share `ele`, the very object, and `score`.  span = how many level-0 steps forward jumps (to the end
+             tower share `ele`, the same object, and `score`.  span = how many level-0 steps forward jumps (to the end
              of the list when it is None).
-Departures   D-26, D-26a.  A level is not a slot of an array in the node but a node of its own, which stands on that of the
+Departures   D-26, D-26a.  A level is not an element of an array in the node but a separate node, which points to that of the
              level below (`down`): C's x->level[i].forward is x.forward of the tower's node i, and one step of a search
              touches one object instead of three (node, array, level).  C's header has 32 levels from the start; here its
              tower is as high as zsl.level, and zsl.top is its highest node.  A level index i counts from 0 as in C.

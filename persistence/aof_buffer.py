@@ -1,7 +1,7 @@
 """aof_buffer.py - the AOF rewrite buffer.     Mirrors src/aof.c 40-210 (6.2.14)
 
-Lives here   what the parent executes while a child rewrites: blocks of 10 MB, so that appending never moves old data, and
-             what the child has been sent is dropped block by block.  Also the fsync in the background.
+Lives here   the commands executed while a child rewrites: blocks of 10 MB, so that appending never moves old data, and
+             data sent to the child are freed block by block.  Also the fsync in the background.
 Called from  feedAppendOnlyFile [command]; the event handler of the pipe to the child; aof_rewrite; INFO, MEMORY, evict.
 Calls out    bio (fsync).
 State        server.aof_rewrite_buf_blocks: list_ of bytearray.

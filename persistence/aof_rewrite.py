@@ -1,13 +1,13 @@
 """aof_rewrite.py - the AOF rewrite in a child process.        Mirrors src/aof.c 1036-2010 (6.2.14)
 
 Lives here   commands that rebuild each type; the child's work; the three pipes between parent and child;
-             BGREWRITEAOF; what happens when the child is gone.
+             BGREWRITEAOF; the done handler.
 Called from  bgrewriteaofCommand [command], serverCron [cron], startAppendOnly [command]; checkChildrenDone [cron].
 Calls out    rdbSaveRio (preamble), types' iterators, bio, ae.
 State        server.aof_pipe_*: parent -> child data, child -> parent "stop", parent -> child "stopped".
-             server.aof_child_diff: [child] what came through the data pipe.
+             server.aof_child_diff: [child] data received through the data pipe.
 ORDER        child writes the data set; reads the diff until quiet; asks the parent to stop sending; appends the diff,
-             renames.  The parent appends what it had not sent, renames again, and goes on with the new file.
+             renames.  The parent appends the data it had not sent, renames again, and continues with the new file.
 """
 import errno
 import os

@@ -6,7 +6,7 @@ Lives here   rdbSave, the background child and its end, rdbSaveToSlavesSockets, 
 Called from  saveCommand, bgsaveCommand [command]; serverCron: save points, checkChildrenDone [cron]; prepareForShutdown;
              startBgsaveForReplication [command, cron].
 State        server.dirty, lastsave, lastbgsave_*, rdb_child_type, rdb_save_time_*, rdb_pipe_*.
-Invariant    a file gets its name only when it is whole and synced: rename(2) is the last step.
+Invariant    a file is renamed only when it is complete and synced: rename(2) is the last step.
 """
 import errno
 import os

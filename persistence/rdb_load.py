@@ -7,8 +7,8 @@ Called from  main, loadAppendOnlyFile, DEBUG RELOAD [startup, command]; readSync
 Calls out    rio, lzf, the data structures and types, processEventsWhileBlocked (clients are served while loading).
 State        server.loading*; rdbFileBeingLoaded: name of the file, for the check after an error; rdbCheckMode: 1 in
              aeredis-check-rdb (C: redis-check-rdb.c).
-Contract     a decoder that meets the end of the stream returns None, or RDB_LENERR for a length; what is wrong inside
-             the data is told to rdbReportError, with the line of rdb.c, so that messages compare equal.
+Contract     a decoder that reaches the end of the stream returns None, or RDB_LENERR for a length; errors in the data
+             are reported by rdbReportError, with the line of rdb.c, so that messages are the same as C's.
 Departures   version 10 (Redis 7.0) is loaded too, but not from a master: listpacks become ziplists (D-43).
              rdbLoadObject -> (object, error).
 """

@@ -4,8 +4,8 @@ Lives here   the encoders of every field, rdbSaveObject, rdbSaveKeyValuePair, rd
 Called from  rdbSave, rdbSaveToSlavesSockets, rewriteAppendOnlyFile [child, command]; createDumpPayload [command].
 Calls out    rio, lzf, iterators of the data structures.
 State        none.
-Contract     each function returns the bytes that it has written, or -1 when the rio is in error.  A string knows its length,
-             so the lengths among C's arguments are not there.
+Contract     each function returns the number of bytes written, or -1 on an error of the rio.  C's length arguments are left
+             out, since a bytes object has its length.
 """
 import math
 import struct

@@ -9,7 +9,7 @@ State        server.replid, replid2, master_repl_offset, second_replid_offset, s
              client.replstate, psync_initial_offset, repldb*; RDBGeneratedByReplication here.
 Invariant    repl_backlog_off + repl_backlog_histlen == master_repl_offset + 1: the ring always ends with the last byte
              of the stream.  Replicas are never attached without a backlog.
-             A replica's life:  (client) -> WAIT_BGSAVE_START -> WAIT_BGSAVE_END -> SEND_BULK -> ONLINE
+             A replica's states: (client) -> WAIT_BGSAVE_START -> WAIT_BGSAVE_END -> SEND_BULK -> ONLINE
                                 from disk; diskless skips SEND_BULK, and a partial resync goes to ONLINE at once.
 Departures   a command is written as RESP once, and that string goes into the ring and into every buffer; C writes it
              piece by piece into each.  The bytes are the same.

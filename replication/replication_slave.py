@@ -1,6 +1,6 @@
 """replication_slave.py - a replica and its master.            Mirrors src/replication.c, lines 1456-3030 (6.2.14)
 
-server.repl_state, and what moves it.  Each arrow is one event of the loop; tests/unit/replication holds the same table.
+The transitions of server.repl_state.  Each arrow is one event of the loop; tests/unit/replication has the same table.
 
    NONE --REPLICAOF--> CONNECT --connectWithMaster--> CONNECTING --connected: PING--> RECEIVE_PING_REPLY
                           ^                                                                |  +PONG (or -NOAUTH)

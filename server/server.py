@@ -6,7 +6,7 @@ Parts        of server.c, in C's order: commandtable.py (C 190-1110: redisComman
              (listening sockets), os_process.py (fork, limits, title), op_array.py, command_lookup.py,
              server_command.py (C 4260-4620: PING ... COMMAND, MONITOR), admin/info.py (C 4630-5415), server_process.py
              (C 5430-6210: signals, daemonize), server_main.py (C 5640-6479).
-Lives here   propagate, call, processCommand and what they are made of; prepareForShutdown.
+Lives here   propagate, call, processCommand and their parts; prepareForShutdown.
 Called from  processInputBuffer through processCommand [read, command]; EXEC, Lua through call [command].
 Calls out    every command proc through cmd.proc(c); AOF and replicas through propagate.
 State        _call_prev_err_count here.
@@ -74,7 +74,7 @@ _call_prev_err_count = 0             # server.stat_total_error_replies when the 
 def propagate(cmd, dbid, argv, flags):
     """Send one command to the AOF and to the replicas, as PROPAGATE_* in `flags` say.
 
-    Inside of a command use alsoPropagate() instead: what comes from here must not stand before the command itself.
+    Inside of a command use alsoPropagate() instead, since this would be propagated before the command itself.
     """
     if not server.replication_allowed:
         return
@@ -104,7 +104,7 @@ def slowlogPushCurrentCommand(c, cmd, duration):
 
 
 def call(c, flags):
-    """Execute c.cmd, and do what every command needs done after it: statistics, slowlog, MONITOR, propagation.  HOT
+    """Execute c.cmd, then do the work that follows every command: statistics, slowlog, MONITOR, propagation.  HOT
 
     CMD_CALL_* in `flags` switch these parts.  Also called for the commands of EXEC and of scripts, so it nests.
     What is propagated: the command itself if it changed the data set or was forced to, then what it queued with
@@ -457,7 +457,7 @@ def processCommand(c):
 
 
 def cstring(s):
-    """Return `s` up to its first NUL: what C's %s prints of it."""
+    """Return `s` up to its first NUL, as C's %s prints it."""
     s = bytes(s)
     return s if 0 not in s else s[:s.index(0)]
 
@@ -466,9 +466,9 @@ def cstring(s):
 
 
 def prepareForShutdown(flags):
-    """Save what must be saved, and tell whether the process may exit now (C_OK; SHUTDOWN_* in `flags`).
+    """Save the data set if required -> C_OK: the process may exit now (SHUTDOWN_* in `flags`).
 
-    On C_ERR the server goes on: better a running server than lost data.
+    On C_ERR the server keeps running, so that no data are lost.
     """
     # Do not overwrite the file with a partially loaded data set; Sentinel has no data set.
     if server.loading or server.sentinel_mode:

@@ -1,13 +1,13 @@
-"""server_cron.py - what the server does by itself.              Mirrors src/server.c, "Cron" to afterSleep (6.2.14)
+"""server_cron.py - the timer and the hooks of the event loop.   Mirrors src/server.c, "Cron" to afterSleep (6.2.14)
 
 Lives here   serverCron and its parts (clients, databases, memory figures, children); whileBlockedCron; beforeSleep and
              afterSleep; the cached clock; hash table resizing.
 Called from  aeProcessEvents [cron, before, after]; loading and scripts through blockingOperationStarts [command].
-Calls out    nearly everybody: read serverCron and beforeSleep as the list of what there is to do.
+Calls out    nearly every module: serverCron and beforeSleep are the list of all periodic work.
 State        server.cronloops, server.hz, the cached times server.ustime/mstime/unixtime, server.child_*.
-Invariant    the steps of beforeSleep stand in C's order; most of them depend on it (see ORDER there).
+Invariant    the steps of beforeSleep are in C's order; most of them depend on it (see ORDER there).
 Departures   no modules: their steps are missing.  activeDefragCycle does nothing: CPython objects do not move.
-             The memory peak is sampled by serverCron, not each turn: asking the allocators takes 5 us and more.
+             The memory peak is sampled by serverCron, not each turn: reading the allocators takes 5 us and more.
 Extend       periodic work: a step in serverCron under run_with_period(ms).
 """
 import os
@@ -96,7 +96,7 @@ def incrementallyRehash(dbid):
 # ======================= Cron: called every 100 ms ========================
 
 def run_with_period(ms):
-    """Tell whether something of period `ms` is due in this cron call -> True or False."""
+    """Check whether work with period `ms` is due in this cron call -> True or False."""
     tick = 1000 // server.hz
     return ms <= tick or server.cronloops % (ms // tick) == 0
 
@@ -149,7 +149,7 @@ def clientsCronTrackExpansiveClients(c, time_idx):
 
 
 def clientsCronTrackClientsMemUsage(c):
-    """Move the memory of `c` to the sum of its class; INFO reads the sums instead of asking every client."""
+    """Update the sum of the memory of the class of `c`; INFO reads the sums instead of visiting every client."""
     type_ = getClientType(c)
     mem = getClientOutputBufferMemoryUsage(c)
     mem += sdsZmallocSize(c.querybuf)
@@ -170,7 +170,7 @@ def getExpansiveClientsInfo():
 
 
 def clientsCron():
-    """Look after some clients, so that each has its turn about once a second; at least five a call."""
+    """Check some clients, so that each is visited about once a second; at least five per call."""
     numclients = server.clients.len
     iterations = numclients // server.hz
     now = mstime()
@@ -224,7 +224,7 @@ def databasesCron():
 
 
 def checkChildrenDone():
-    """Reap one child, and finish what it was made for."""
+    """Reap one child, and call the done handler of its purpose."""
     try:
         pid, statloc = os.waitpid(-1, os.WNOHANG)
         err = None
@@ -281,7 +281,7 @@ def cronUpdateMemoryStats():
 
 
 def serverCron(eventLoop, id_, clientData):
-    """Run the timer, server.hz times a second: do what is not the answer to a request.  -> ms to the next call"""
+    """Do all periodic work, server.hz times a second -> ms to the next call"""
     if server.watchdog_period:
         watchdogScheduleSignal(server.watchdog_period)
 
@@ -414,7 +414,7 @@ def serverCron(eventLoop, id_, clientData):
 
 
 def whileBlockedCron():
-    """Do the part of serverCron that cannot wait until loading, or a script, has ended."""
+    """Do the part of serverCron that must also run during loading or a long script."""
     serverAssert(server.blocked_last_cron)
     if server.blocked_last_cron >= server.mstime:
         return
@@ -432,11 +432,11 @@ def whileBlockedCron():
 
 
 def beforeSleep(eventLoop):
-    """Do what must happen before the loop waits for events again.  HOT
+    """Do the work that must be done before the loop waits for events again.  HOT
 
     DOC: before-sleep
 
-    Re-entered from processEventsWhileBlocked it only moves bytes, and counts what it did.
+    Re-entered from processEventsWhileBlocked it only reads and writes sockets, and counts these events.
     """
     srv = server
     if networking.ProcessingEventsWhileBlocked:
@@ -504,4 +504,4 @@ def beforeSleep(eventLoop):
 
 
 def afterSleep(eventLoop):
-    """Run after the loop has woken.  In C modules take their lock here; we have none: a place for a breakpoint."""
+    """Called after the loop has woken up.  C: modules take the lock here.  Ours does nothing; it is a place for a breakpoint."""

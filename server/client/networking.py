@@ -5,16 +5,16 @@
                  networking_client.py    CLIENT, HELLO, RESET
                  networking_threads.py   IO threads
 Called from  ae through connection.py [accept, read, write]; beforeSleep [before]; clientsCron [cron].
-Calls out    server.processCommand; and up, where a dying client leaves its traces (blocked, multi, pubsub, replication).
+Calls out    server.processCommand; upward, to remove a freed client from other tables (blocked, multi, pubsub, replication).
 State        server.clients, clients_index, clients_pending_write, clients_to_close, current_client; client.
-             _command_heads here: what commands begin with, for the parser.
+             _command_heads here: the first bytes of commands, for the parser.
 Invariant    after C_ERR from processCommandAndResetClient, writeToClient or a handler the client may be freed.
              server.current_client is the client whose command runs; unlinkClient sets it to None.
-Departures   querybuf is `bytes` most of the time, and a bytearray only while a big argument comes in: whoever
-             empties it assigns, it is never changed in place.  argv[0] is one object for all commands that begin alike:
+Departures   querybuf is `bytes` most of the time, and a bytearray only while a big argument is received: it
+             is emptied by assignment, never changed in place.  argv[0] is one object for all commands that begin alike:
              it is replaced, never changed.  Parsing outcomes: C_OK = a command is in argv, C_ERR =
              more to read, or a protocol error (then CLIENT_CLOSE_AFTER_REPLY is set).
-             What a command raises is caught in processCommandAndResetClient: bug report in the log, error to the client.
+             processCommandAndResetClient catches exceptions of a command: bug report in the log, error to the client.
 """
 import errno
 import os
@@ -93,7 +93,7 @@ LIST_ITEM_SIZE = 5 * int(ZMALLOC_BLOCK_BYTES) + 24
 
 
 def sdsZmallocSize(s):
-    """Return the bytes that a string takes, with everything around it."""
+    """Return the memory of a string in bytes, with its headers."""
     return zmalloc_size(s)
 
 
@@ -132,7 +132,7 @@ def listMatchObjects(a, b):
 
 
 def linkClient(c):
-    """Enter the client into the lists of connected clients; unlinkClient takes it out."""
+    """Add the client to the lists of connected clients; unlinkClient removes it."""
     listAddNodeTail(server.clients, c)
     c.client_list_node = server.clients.tail        # so that unlinking needs no search
     if c.clients_pending_write_node is None:
@@ -221,7 +221,7 @@ PROTECTED_MODE_ERR = (
 
 
 def clientAcceptHandler(conn):
-    """The connection is up (for TLS: after the handshake)."""
+    """Called when the connection is established (for TLS: after the handshake)."""
     c = connGetPrivateData(conn)
 
     if connGetState(conn) != CONN_STATE_CONNECTED:
@@ -249,7 +249,7 @@ ACCEPT_RETRY_ERRNOS = frozenset((errno.ENETDOWN, errno.EPROTO, errno.ENOPROTOOPT
 
 
 def acceptCommonHandler(conn, flags, ip):
-    """Make a client of an accepted connection, if there is room for one more."""
+    """Create a client for an accepted connection, unless maxclients is reached."""
     if connGetState(conn) != CONN_STATE_ACCEPTING:
         serverLog(LL_VERBOSE, "Accepted client connection in error state: %s (conn: %s)",
                   connGetLastError(conn), connGetInfo(conn))
@@ -324,7 +324,7 @@ def acceptUnixHandler(el, fd, privdata, mask):
 
 
 def freeClientOriginalArgv(c):
-    """Forget the arguments as they were before the command rewrote them."""
+    """Free the arguments that were saved before the command rewrote them."""
     c.original_argv = None
     c.original_argc = 0
 
@@ -337,7 +337,7 @@ def freeClientArgv(c):
 
 
 def disconnectSlaves():
-    """Close the links of all replicas: they have to resync with us, because we did with our master."""
+    """Close the links of all replicas, which must resync with us because we did with our master."""
     ln = server.slaves.head
     while ln is not None:
         next_ = ln.next
@@ -357,7 +357,7 @@ def anyOtherSlaveWaitRdb(except_me):
 
 
 def unlinkClient(c):
-    """Close the connection and take the client out of the global lists, but for Pub/Sub.
+    """Close the connection and remove the client from the global lists, except those of Pub/Sub.
 
     For freeClient, and replicationCacheMaster, which keeps the client.
     """
@@ -548,10 +548,10 @@ def write_from(conn, buf, sentlen):
 
 
 def writeToClient(c, handler_installed):
-    """Send from the output buffers what the socket takes -> C_OK, or C_ERR: freed, or about to be.  HOT
+    """Write the output buffers to the socket, as far as it accepts them -> C_OK, or C_ERR: freed, or about to be.  HOT
 
-    handler_installed: the write handler called us; it is removed when all is sent.  IO threads call this, too, always
-    with 0: everything on that path must be thread safe.
+    handler_installed: called from the write handler, which is removed when all is sent.  IO threads also call this, always
+    with 0: all code on that path must be thread safe.
     """
     server.stat_total_writes_processed += 1
 
@@ -621,7 +621,7 @@ def writeToClient(c, handler_installed):
 
 
 def sendReplyToClient(conn):
-    """Write handler: the socket has room again."""
+    """Write handler: called when the socket has room again."""
     writeToClient(connGetPrivateData(conn), 1)
 
 
@@ -699,7 +699,7 @@ def resetClient(c):
 def protectClient(c):
     """Keep the client alive over a nested run of the event loop (DEBUG RELOAD, a slow script).
 
-    Its handlers go, so that no error on the socket can free it, and freeClient only marks it.
+    Its handlers are removed, so that no error on the socket can free it, and freeClient only marks it.
     """
     c.flags |= CLIENT_PROTECTED
     if c.conn is not None:
@@ -779,7 +779,7 @@ _PRINTABLE = bytes(ch if 32 <= ch < 127 else 46 for ch in range(256))
 
 
 def setProtocolError(errstr, c):
-    """Log what came in, and close the connection after the reply."""
+    """Log the received data, and close the connection after the reply."""
     if server.verbosity <= LL_VERBOSE or c.flags & CLIENT_MASTER:
         info = catClientInfoString(b"", c)
 
@@ -802,7 +802,7 @@ def processMultibulkBuffer(c):
     """Parse one command in RESP into argv -> C_OK; C_ERR: not all here yet, or protocol error.  HOT
 
     Resumes where it stopped: multibulklen arguments are missing, bulklen is the length of the one being read.
-    Cost: no byte is looked at twice, but for a header that was cut.
+    Cost: no byte is parsed twice, except those of an incomplete header.
     """
     buf = c.querybuf
     qblen = len(buf)
@@ -916,7 +916,7 @@ def processMultibulkBuffer(c):
 
 
 def commandProcessed(c):
-    """After a command: reset the client; if it is our master, move on in its stream and hand it to our replicas.
+    """Called after a command: reset the client; if it is our master, advance in its stream and forward it to our replicas.
 
     A blocked (or paused) client keeps its arguments: its command has not been applied, unblockClient resets it.
     """
@@ -1326,9 +1326,9 @@ def flushSlavesOutputBuffers():
 
 
 def pauseClients(end, type):
-    """Hold back commands (CLIENT_PAUSE_WRITE or _ALL) until `end`, ms of the wall clock.
+    """Pause commands (CLIENT_PAUSE_WRITE or _ALL) until `end`, ms of the wall clock.
 
-    For CLIENT PAUSE, and for failovers that must lose nothing.  A pause in force is only made stricter or longer.
+    Used for CLIENT PAUSE, and for failovers that must lose no write.  An active pause is only made stricter or longer.
     """
     if type > server.client_pause_type:
         server.client_pause_type = type
@@ -1341,7 +1341,7 @@ def pauseClients(end, type):
 
 
 def unpauseClients():
-    """End the pause; the clients that wait are processed again."""
+    """End the pause; the postponed clients are processed again."""
     server.client_pause_type = CLIENT_PAUSE_OFF
     server.client_pause_end_time = 0
     ln = server.paused_clients.head
@@ -1365,9 +1365,9 @@ def checkClientPauseTimeoutAndReturnIfPaused():
 
 
 def processEventsWhileBlocked():
-    """Serve a few events in the middle of something long: loading, a slow script.
+    """Process a few events during a long operation: loading, a slow script.
 
-    So clients get -LOADING or -BUSY instead of silence.  Up to four turns, as long as something happens: accept,
+    So that clients get -LOADING or -BUSY instead of no reply.  Up to four turns, as long as there are events: accept,
     read, write, close.
     """
     global ProcessingEventsWhileBlocked

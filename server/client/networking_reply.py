@@ -1,12 +1,12 @@
 """networking_reply.py - building replies.          Mirrors src/networking.c, from clientInstallWriteHandler to copyClientOutputBuffer
 
 Lives here   prepareClientToWrite; the two output buffers of a client (c.buf, then the blocks of c.reply); every addReply*.
-Called from  everywhere a client is answered [command, cron, before].
+Called from  all code that replies to a client [command, cron, before].
 Calls out    networking (limits, client info), server.incrementErrorCount, replication (a log line).
 State        client.buf, bufpos, reply, reply_bytes; server.clients_pending_write.
 Invariant    bytes leave in this order: buf, then reply from its head; nothing enters buf while reply is not empty.
-             bufpos == len(buf); block.used == len(block.buf); a node whose value is None is a length still to come
-             (addReplyDeferredLen), and is filled before the loop turns.
+             bufpos == len(buf); block.used == len(block.buf); a node whose value is None is a deferred length
+             (addReplyDeferredLen), and is filled before the command ends.
 Departures   a bulk is added as one string and not as head, body and tail: the bytes are the same.  C takes the
              allocator's rest into a block's size when it makes the block, we when the block is full: it grows.
 """
@@ -274,7 +274,7 @@ def addReplyStatusFormat(c, fmt, *args):
 
 
 def trimReplyUnusedTailSpace(c):
-    """The last block will not be appended to any more: stop counting its spare room, if that is worth it."""
+    """Called when the last block will not be appended to any more: stop counting its spare room, if it is large."""
     ln = c.reply.tail
     tail = ln.value if ln is not None else None
     if tail is None:
@@ -285,7 +285,7 @@ def trimReplyUnusedTailSpace(c):
 
 
 def addReplyDeferredLen(c):
-    """Leave room for a length that is not known yet -> node for setDeferred*Len, or None if nothing is sent."""
+    """Add a placeholder for a length that is not known yet -> node for setDeferred*Len, or None if nothing is sent."""
     if prepareClientToWrite(c) != C_OK:
         return None
     trimReplyUnusedTailSpace(c)

@@ -1,12 +1,12 @@
 """networking_threads.py - IO threads.              Mirrors src/networking.c, part "Threaded I/O" (6.2.14)
 
-Lives here   IOThreadMain; handing out reads and writes, and waiting for them.
+Lives here   IOThreadMain; distributing reads and writes to the threads, and waiting for them.
 Called from  beforeSleep (handleClientsWithPending*UsingThreads) [before]; readQueryFromClient (postponeClientRead) [read].
 State        io_threads*, below; server.io_threads_active, clients_pending_read.
 Invariant    a thread touches its own list and the clients in it, and only while its pending count is not 0; the main
              thread touches neither in that time.  No keyspace, no ae, no lists of server.
              io_threads_pending[j] is the only word that both sides write: main while it is 0, thread j while it is not.
-Departures   D-32: both spins give the GIL away in each round, or the thread that is waited for could not run; a thread
+Departures   D-32: both spins release the GIL in each round, or the thread that is waited for could not run; a thread
              spins fewer rounds than C's before it waits on its mutex.  On a build without GIL the spins are bare.
              Counters that C adds to atomically (stat_net_input_bytes and the like) are plain integers: a build without
              GIL may lose an increment when two threads add at the same moment.
@@ -113,7 +113,7 @@ def process_io_thread_list(clients, op):
 
 
 def initThreadedIO():
-    """Start the threads, each asleep on its mutex."""
+    """Start the threads, each waiting on its mutex."""
     server.io_threads_active = 0
     if server.io_threads_num == 1:
         return

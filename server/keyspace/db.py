@@ -52,7 +52,7 @@ EMPTYDB_ASYNC = 1 << 0       # a bio thread frees the old data
 
 
 class dbBackup:
-    """The data set put aside while a replica loads a new one in swapdb mode."""
+    """The old data set, kept while a replica loads a new one in swapdb mode."""
     __slots__ = ("dbarray", "slots_to_keys")
 
     def __init__(self):
@@ -306,7 +306,7 @@ def _copy_db(dst, src):
 
 
 def backupDb():
-    """Put the data set aside and leave empty dbs -> dbBackup for restoreDbBackup or discardDbBackup."""
+    """Save the data set in a backup and leave empty dbs -> dbBackup for restoreDbBackup or discardDbBackup."""
     backup = dbBackup()
     for db in server.db:
         saved = redisDb()
@@ -485,7 +485,7 @@ def expireIfNeeded(db, key):
 # ---------------------------------------------------------------------------
 
 def slotToKeyUpdateKey(key, add):
-    """Note that `key` (bytes, shared with the keyspace) has come or gone."""
+    """Update the slot's dict after `key` (bytes, shared with the keyspace) was added or removed."""
     hashslot = keyHashSlot(key)
     slots_to_keys = server.cluster.slots_to_keys
     keys = slots_to_keys[hashslot]
