@@ -160,7 +160,11 @@ def malloc_bytes():
         return info.uordblks + info.hblkhd
     if _gc_get_stats is not None:
         stats = _gc_get_stats(False)
-        return stats.total_arena_memory + stats.total_rawmalloced_memory - garbage.noted
+        value = stats.total_arena_memory + stats.total_rawmalloced_memory
+        # A later collection may find garbage that the one at start-up has missed.  Without this, used_memory could fall to 0,
+        # below every maxmemory.
+        large.zero = min(large.zero, value)
+        return value - garbage.noted
     return read_rss() if _getallocatedblocks is None else 0
 
 

@@ -48,3 +48,25 @@ def test_what_eviction_frees_counts_until_it_is_collected(monkeypatch):
     estimate.collector_step(Stats(1))
     estimate.collector_done(Stats())
     assert estimate.malloc_bytes() == 1450
+
+
+def test_the_zero_point_follows_a_collection_that_finds_more(monkeypatch):
+    """PyPy: used_memory never falls below that of a fresh server, except by what eviction has noted."""
+    class Stats:
+        total_rawmalloced_memory = 0
+        total_arena_memory = 9 << 20
+    monkeypatch.setattr(estimate, "_gc_get_stats", lambda pressure: Stats)
+    monkeypatch.setattr(estimate, "_getallocatedblocks", None)
+    monkeypatch.setattr(estimate, "_mallinfo2", None)
+    monkeypatch.setattr(estimate, "small", estimate.gauge())
+    monkeypatch.setattr(estimate, "large", estimate.gauge())
+    monkeypatch.setattr(estimate.garbage, "noted", 0)
+    estimate.large.zero = 9 << 20
+    estimate.read_large(0.0)
+    assert estimate.used_bytes() == estimate.ZMALLOC_STARTUP_BYTES
+    Stats.total_arena_memory = 5 << 20
+    estimate.read_large(0.0)
+    assert estimate.used_bytes() == estimate.ZMALLOC_STARTUP_BYTES
+    Stats.total_arena_memory = 8 << 20
+    estimate.read_large(0.0)
+    assert estimate.used_bytes() == estimate.ZMALLOC_STARTUP_BYTES + (3 << 20)
