@@ -17,7 +17,7 @@ from cluster.cluster_h import (
 )
 from tests.support.certs import make_certs
 from tests.support.cluster import (
-    agree, ask, cluster_nodes, info, my_id, redis_cli_path, start_cluster, start_nodes, wait_until,
+    agree, ask, cluster_nodes, fail_over, info, my_id, redis_cli_path, start_cluster, start_nodes, wait_until,
 )
 from tests.support.resp import RespError
 from tests.support.server import ROOT, ServerProcess, free_port, real_server_path, start_server
@@ -230,14 +230,14 @@ def test_failover(real):
         mine, its = my_id(master), my_id(replica)
         assert wait_until(lambda: ask(replica, "DBSIZE") == ask(master, "DBSIZE"))
         master.kill9()
-        assert wait_until(lambda: role(nodes[1], its) == "master", 30)
-        assert wait_until(lambda: agree(nodes[1:]), 20)
+        assert wait_until(lambda: role(nodes[1], its) == "master", 60)
+        assert wait_until(lambda: agree(nodes[1:]), 60)
         assert write(nodes[1:], 100) == []
         master.start()
-        assert wait_until(lambda: role(replica, mine) == "slave" and agree(nodes), 20)
+        assert wait_until(lambda: role(replica, mine) == "slave" and agree(nodes), 60)
         assert wait_until(lambda: b"master_link_status:up" in ask(master, "INFO", "replication"))
-        ask(master, "CLUSTER", "FAILOVER")
-        assert wait_until(lambda: role(replica, mine) == "master" and agree(nodes), 20)
+        fail_over(master)
+        assert wait_until(lambda: role(replica, mine) == "master" and agree(nodes), 60)
         assert write(nodes, 100) == []
         assert wait_until(lambda: ask(master, "DEBUG", "DIGEST") == ask(replica, "DEBUG", "DIGEST"))
         for node in nodes:
@@ -337,9 +337,9 @@ def test_tls(tmp_path):
             ask(node, "CLUSTER", "ADDSLOTS", *range(16384 * i // 3, 16384 * (i + 1) // 3))
         for node in nodes[1:]:
             ask(nodes[0], "CLUSTER", "MEET", "127.0.0.1", node.tls_port)
-        assert wait_until(lambda: all(len(cluster_nodes(n)) == 4 and "handshake" not in str(cluster_nodes(n)) for n in nodes), 30)
+        assert wait_until(lambda: all(len(cluster_nodes(n)) == 4 and "handshake" not in str(cluster_nodes(n)) for n in nodes), 60)
         ask(nodes[3], "CLUSTER", "REPLICATE", my_id(nodes[0]))
-        assert wait_until(lambda: agree(nodes), 30)
+        assert wait_until(lambda: agree(nodes), 60)
         assert sorted(n["port"] for n in cluster_nodes(nodes[0])) == sorted(n.port for n in nodes)
         with nodes[0].resp() as c:
             assert c.execute("GET", "foo") == RespError("MOVED 12182 127.0.0.1:%d" % nodes[2].port)

@@ -11,6 +11,7 @@ import redis
 import redis.asyncio
 
 from cluster.cluster import keyHashSlot
+from tests.support import cluster
 from tests.support.cluster import agree, ask, my_id, redis_cli_path, start_cluster, wait_until
 
 RETRIED = (redis.exceptions.RedisError, OSError)       # a client may give up while nobody has the slot: it tries again
@@ -76,8 +77,8 @@ def writing(port):
 
 def fail_over(nodes, replica):
     """A manual failover to `replica`, which loses nothing."""
-    ask(replica, "CLUSTER", "FAILOVER")
-    assert wait_until(lambda: ask(replica, "ROLE")[0] == b"master" and agree(nodes), 60)
+    cluster.fail_over(replica)
+    assert wait_until(lambda: agree(nodes), 60)
 
 
 @pytest.fixture(scope="module")

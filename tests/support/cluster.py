@@ -24,7 +24,7 @@ from tests.support.server import ROOT, ServerProcess, free_port, real_server_pat
 CLUSTER_SLOTS = 16384
 
 
-def wait_until(condition, timeout=20, step=0.05):
+def wait_until(condition, timeout=60, step=0.05):
     """Wait until condition() is true; return its value, or False after `timeout` seconds."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
@@ -42,6 +42,17 @@ def ask(node, *words):
     if isinstance(reply, RespError):
         raise reply
     return reply
+
+
+def fail_over(replica, tries=5):
+    """Make `replica` a master by CLUSTER FAILOVER; again where that has timed out, as it does after 5 s on an overloaded machine."""
+    for _ in range(tries):
+        if ask(replica, "ROLE")[0] == b"master":
+            return
+        ask(replica, "CLUSTER", "FAILOVER")
+        if wait_until(lambda: ask(replica, "ROLE")[0] == b"master", 12):
+            return
+    raise RuntimeError("no failover:\n" + replica.log()[-2000:])
 
 
 def info(node):

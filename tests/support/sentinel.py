@@ -36,7 +36,7 @@ def master(c, name="mymaster"):
     return as_map(c.execute("SENTINEL", "MASTER", name))
 
 
-def wait_until(condition, timeout=20, step=0.05):
+def wait_until(condition, timeout=60, step=0.05):
     """Wait until condition() is true; return its value, or False after `timeout` seconds."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
