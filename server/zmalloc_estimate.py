@@ -159,12 +159,10 @@ def malloc_bytes():
         info = _mallinfo2()
         return info.uordblks + info.hblkhd
     if _gc_get_stats is not None:
+        if garbage.sweeping or garbage.reclaiming:
+            return large.value             # PyPy counts the arenas anew while it sweeps: from 0 upwards
         stats = _gc_get_stats(False)
-        value = stats.total_arena_memory + stats.total_rawmalloced_memory
-        # A later collection may find garbage that the one at start-up has missed.  Without this, used_memory could fall to 0,
-        # below every maxmemory.
-        large.zero = min(large.zero, value)
-        return value - garbage.noted
+        return stats.total_arena_memory + stats.total_rawmalloced_memory - garbage.noted
     return read_rss() if _getallocatedblocks is None else 0
 
 
@@ -172,6 +170,8 @@ class garbage:
     """PyPy: what is garbage, and counts as used until the collector has run."""
     noted = 0                      # bytes that eviction has freed since they were last collected
     at_start = 0                   # the part of them from before the current collection began to mark
+    sweeping = False               # a major collection is sweeping: the collector's figure is not whole
+    reclaiming = False             # reclaim() runs: the same, since collector_step() may come late [bio]
     wanted = False                 # big values were freed on [bio]: a collection is worth it
     next_time = 0.0                # s, perf_counter(): not before
 
@@ -180,6 +180,7 @@ def collector_step(stats):
     """Note what had been freed when a major collection began (PyPy calls this after each of its steps): later garbage stays."""
     if stats.oldstate == stats.STATE_SCANNING:
         garbage.at_start = garbage.noted
+    garbage.sweeping = stats.newstate == stats.STATE_SWEEPING
 
 
 def collector_done(stats):
@@ -199,17 +200,20 @@ def reclaim_timeout():
 
 
 def reclaim():
-    """Collect garbage in steps between which the main thread runs, then pause ten times as long.  On [bio], PyPy only.
+    """Collect garbage in steps between which the main thread runs, then pause for ten times its CPU time.  On [bio], PyPy only.
 
     It collects twice: the first collection may have begun before the value was freed.
     """
     garbage.wanted = False
-    start = perf_counter()
-    for _ in range(2):
-        while not _gc_collect_step().major_is_done:
-            time.sleep(RECLAIM_PAUSE)
-    now = perf_counter()
-    garbage.next_time = now + 10 * (now - start)
+    garbage.reclaiming = True
+    start = cpu_time()
+    try:
+        for _ in range(2):
+            while not _gc_collect_step().major_is_done:
+                time.sleep(RECLAIM_PAUSE)
+    finally:
+        garbage.reclaiming = False
+    garbage.next_time = perf_counter() + 10 * (cpu_time() - start)
 
 
 def note_cost(g, cost):
