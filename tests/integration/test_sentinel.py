@@ -5,7 +5,9 @@ AEREDIS_SENTINEL_ROUNDS=1000 makes the leak test long.
 import os
 import re
 import subprocess
+import threading
 import time
+from random import SystemRandom
 
 import pytest
 
@@ -107,6 +109,43 @@ def test_state_survives_kill_9():
             assert c.execute("SENTINEL", "IS-MASTER-DOWN-BY-ADDR", "127.0.0.1", m.port, 7, "y" * 40)[1:] == [b"*", 7]
             assert b"sentinel current-epoch 9" in before
             assert len(c.execute("SENTINEL", "SENTINELS", "mymaster")) == 1
+        finally:
+            s.cleanup()
+
+
+def test_kill_9_in_the_middle_of_a_flush():
+    """Each vote is saved before it is confirmed: the file loads whenever it dies, and no confirmed vote is given again."""
+    random = SystemRandom()
+    with start_server() as m:
+        s = sentinel_process("monitor mymaster 127.0.0.1 %d 1" % m.port)
+        try:
+            s.start()
+            myid = s.resp().execute("SENTINEL", "MYID")
+            confirmed = 0
+            for _ in range(8):
+                c = s.resp()
+                killer = threading.Timer(random.uniform(0.02, 0.3), s.process.kill)
+                killer.start()
+                epoch = confirmed
+                try:
+                    while 1:
+                        epoch += 1
+                        reply = c.execute("SENTINEL", "IS-MASTER-DOWN-BY-ADDR", "127.0.0.1", m.port, epoch, "x" * 40)
+                        assert reply == [0, b"x" * 40, epoch]
+                        confirmed = epoch
+                except OSError:
+                    pass                               # killed
+                killer.join()
+                s.kill9()
+                s.start()
+                c = s.resp()
+                assert c.execute("SENTINEL", "MYID") == myid
+                # The vote that was not confirmed may have been saved.
+                leader, voted = c.execute("SENTINEL", "IS-MASTER-DOWN-BY-ADDR", "127.0.0.1", m.port, confirmed, "y" * 40)[1:]
+                assert leader == b"*" and voted in (confirmed, confirmed + 1)
+                confirmed = voted
+            assert confirmed > 8
+            assert "BUG REPORT" not in s.log()
         finally:
             s.cleanup()
 
