@@ -41,13 +41,6 @@ if TYPE_CHECKING:                                   # upward: bound by server/li
 # ----------------------------------------------------------------------------
 
 
-def initial_lru():
-    """Return robj.lru of a new object: the LRU clock, or under LFU the minute and the counter that gives it a chance.  HOT"""
-    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
-        return (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL
-    return server.lruclock                          # LRU_CLOCK: hz is at least 1, so always use the cached clock
-
-
 def createObject(type_, ptr):
     """Create a RAW object of any type -> object; the caller sets another encoding.  HOT"""
     o = robj()
@@ -55,7 +48,10 @@ def createObject(type_, ptr):
     o.encoding = OBJ_ENCODING_RAW
     o.ptr = ptr
     o.refcount = 1
-    o.lru = server.lruclock if not server.maxmemory_policy & MAXMEMORY_FLAG_LFU else initial_lru()
+    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
+        o.lru = (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL
+    else:
+        o.lru = server.lruclock                     # LRU_CLOCK: hz is at least 1, so always use the cached clock
     return o
 
 
@@ -76,7 +72,10 @@ def createEmbeddedStringObject(s):
     o.encoding = OBJ_ENCODING_EMBSTR
     o.ptr = s
     o.refcount = 1
-    o.lru = server.lruclock if not server.maxmemory_policy & MAXMEMORY_FLAG_LFU else initial_lru()
+    if server.maxmemory_policy & MAXMEMORY_FLAG_LFU:
+        o.lru = (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL
+    else:
+        o.lru = server.lruclock                     # LRU_CLOCK: hz is at least 1, so always use the cached clock
     return o
 
 

@@ -12,17 +12,12 @@ Extend       write the replacement into its room, with the four-part docstring (
              (command procs, read handlers) are never replaced; replace the one that calls them.
 
 The text does not know that this package exists.  A replacement has the name and the contract of the function that it
-replaces.  bind() walks the modules of the project and assigns the replacement to each module global that *is* the
-function of the text, as server/link.py assigns the names of higher layers; function pointers that the event loop and the
-connection types hold are rebound, too.
+replaces.  server/rebind.py assigns it to each module global and function pointer that *is* the function of the text, as
+server/link.py assigns the names of higher layers.
 """
-import sys
-
-from server.client.connection import CT_Socket
 from server.fastpath import dicts, lists, rdb_files, replies, requests, skiplists, streams, ziplist_walks, ziplists
+from server.rebind import swap
 from server.server_h import server
-
-PROJECT = ("ae", "cluster", "datastructs", "persistence", "replication", "server")
 
 bound = {}                             # id of the function that is to be found -> (function, what takes its place)
 
@@ -45,7 +40,7 @@ def bind():
     if bound:
         return
     requests.prepare()
-    swap(replacements())
+    bound.update(swap(replacements()))
 
 
 def unbind():
@@ -55,42 +50,4 @@ def unbind():
     requests.hand_back()
     back = [(replacement, text) for text, replacement in bound.values()]
     bound.clear()
-    swap(back, remember=False)
-
-
-def swap(pairs, remember=True):
-    """For each pair (old, new): every module global and function pointer of the project that is `old` becomes `new`."""
-    table = {id(old): (old, new) for old, new in pairs}
-    for module in project_modules():
-        names = module.__dict__
-        for name, value in list(names.items()):
-            pair = table.get(id(value))
-            if pair is not None:
-                names[name] = pair[1]
-    swap_pointers(table)
-    if remember:
-        bound.update(table)
-
-
-def project_modules():
-    """Yield the modules of the project that are loaded, without the rooms of this package: they call the text."""
-    prefix = __name__[:-len("server.fastpath")]     # "" in a checkout, the name of the package in an installation
-    for name, module in list(sys.modules.items()):
-        if module is not None and name.startswith(prefix):
-            short = name[len(prefix):]
-            if short.split(".", 1)[0] in PROJECT and not short.startswith("server.fastpath"):
-                yield module
-
-
-def swap_pointers(table):
-    """The pointers that the loop and the connection types hold: those of live connections follow a switch as well."""
-    el = server.el
-    holders = [(CT_Socket, ("ae_handler",))]
-    if el is not None:
-        holders.append((el, ("beforesleep", "aftersleep")))
-        holders += [(fe, ("rfileProc", "wfileProc")) for fe in el.events if fe is not None]
-    for struct, fields in holders:
-        for field in fields:
-            pair = table.get(id(getattr(struct, field)))
-            if pair is not None:
-                setattr(struct, field, pair[1])
+    swap(back)

@@ -36,8 +36,8 @@ from server.fastpath.dicts import dictAddRaw, dictFind
 from server.keyspace.db import dbAddRDBLoad, dbSyncDelete, setExpire, slotToKeyAdd
 from server.keyspace.object_command import objectSetLRUOrLFU
 from server.log import serverLog, serverPanic
-from server.lru import LFUDecrAndReturn, LRU_CLOCK, estimateObjectIdleTime
-from server.object import OBJ_ENCODING_EMBSTR_SIZE_LIMIT, createStringObjectFromLongLongForValue, initial_lru, tryObjectEncoding
+from server.lru import LFU_INIT_VAL, LFUDecrAndReturn, LFUGetTimeInMinutes, LRU_CLOCK, estimateObjectIdleTime
+from server.object import OBJ_ENCODING_EMBSTR_SIZE_LIMIT, createStringObjectFromLongLongForValue, tryObjectEncoding
 from server.os_process import sendChildInfo
 from server.server_h import (
     AOF_READ_DIFF_INTERVAL_BYTES, C_ERR, CHILD_INFO_TYPE_CURRENT_INFO, LL_WARNING, MAXMEMORY_FLAG_LFU, MAXMEMORY_FLAG_LRU, new_robj,
@@ -595,7 +595,7 @@ def load_strings(w, db, cluster_enabled):
     buf = w.buf
     pos = w.pos
     limit = len(buf) - 200                              # two strings under 64 bytes and their lengths always fit
-    lru = initial_lru()
+    lru = (LFUGetTimeInMinutes() << 8) | LFU_INIT_VAL if server.maxmemory_policy & MAXMEMORY_FLAG_LFU else server.lruclock
     dict_ = db.dict
     ht0 = dict_.ht[0]
     table = ht0.table

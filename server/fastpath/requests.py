@@ -103,7 +103,7 @@ def prepare():
         if cmd is None or cmd.name != name.lower():
             continue
         if server.cluster_enabled and cmd.firstkey:
-            function = in_slot(function, argc - 1, cmd.keystep if cmd.lastkey != cmd.firstkey else 0)
+            function = in_slot(function, cmd.keystep if cmd.lastkey != cmd.firstkey else 0)
         for word in (name,) if name in commands.SPELLED else (name, name.lower()):
             head = b"*%d\r\n$%d\r\n%b\r\n" % (argc, len(word), word)
             heads[head[:HEAD]] = (argc - 1, len(head), head[HEAD:-2] or None, cmd, function)

@@ -15,30 +15,10 @@ from server.keyspace.db import slotToKeyAdd
 from server.server_h import server
 
 
-def in_slot(function, argc, step):
-    """Return `function` of commands.py, with `argc` arguments of which the first and each further `step`th is a key (0: only the
-    first), as a function that serves the slots of this node only."""
-    def serve_key(c, db, key):
-        if not is_ours(key):
-            return None
-        used = keys_in(db)
-        try:
-            return function(c, db, key)
-        finally:
-            if keys_in(db) > used:
-                slotToKeyAdd(key)
-
-    def serve_key_and_argument(c, db, key, arg):
-        if not is_ours(key):
-            return None
-        used = keys_in(db)
-        try:
-            return function(c, db, key, arg)
-        finally:
-            if keys_in(db) > used:
-                slotToKeyAdd(key)
-
-    def serve_key_and_arguments(c, db, key, *args):
+def in_slot(function, step):
+    """Return `function` of commands.py as a function that serves the slots of this node only.  Its first argument and each further
+    `step`th is a key; 0: only the first."""
+    def serve_key(c, db, key, *args):
         if not is_ours(key):
             return None
         used = keys_in(db)
@@ -61,12 +41,10 @@ def in_slot(function, argc, step):
             return function(c, db, *args)
         finally:
             if keys_in(db) > used:
-                for key in keys:           # known ones stay what and where they are
+                for key in keys:           # the map keeps those that it has
                     slotToKeyAdd(key)
 
-    if step and argc > step:
-        return serve_keys
-    return serve_key if argc == 1 else serve_key_and_argument if argc == 2 else serve_key_and_arguments
+    return serve_keys if step else serve_key
 
 
 def is_ours(key):

@@ -23,17 +23,15 @@ import time
 from ae.ae import AE_READABLE, aeCreateFileEvent, aeDeleteFileEvent
 from datastructs.util import string2ll
 from server import server_main
-from server.client.connection import CT_Socket
 from server.client.networking_reply import (
     addReply, addReplyArrayLen, addReplyBulkCBuffer, addReplyBulkCString, addReplyErrorFormat, addReplyHelp, addReplyLongLong, addReplyMapLen,
     addReplyStatus,
 )
-from server.client.tls import CT_TLS
 from server.log import log_unexpected_exception, serverLog
+from server.rebind import swap
 from server.server_h import LL_NOTICE, LL_WARNING, server, shared
 from server.study import tracepoints
 
-PROJECT = ("ae", "cluster", "datastructs", "persistence", "replication", "server")
 HIDDEN = frozenset((os.path.abspath(__file__), os.path.abspath(tracepoints.__file__)))
 
 SIZE_DEFAULT = 1 << 16                 # events
@@ -136,51 +134,6 @@ def tracer_failed(exc):
         state.broken = exc
         log_unexpected_exception(exc)
         serverLog(LL_WARNING, "The tracer has failed (%s) and is switched off; the server goes on", type(exc).__name__)
-
-
-def swap(pairs):
-    """For each pair (old, new): every module global and function pointer of the project that is `old` becomes `new`."""
-    table = {id(old): (old, new) for old, new in pairs}
-    for module in project_modules():
-        names = module.__dict__
-        for name, value in list(names.items()):
-            pair = table.get(id(value))
-            if pair is not None:
-                names[name] = pair[1]
-    for struct, field in pointers():
-        pair = table.get(id(getattr(struct, field)))
-        if pair is not None:
-            setattr(struct, field, pair[1])
-
-
-def project_modules():
-    """Yield the modules of the project that are loaded, without the fast path and the study rooms."""
-    prefix = __name__[:-len("server.study.trace")]
-    for name, module in list(sys.modules.items()):
-        if module is not None and name.startswith(prefix):
-            short = name[len(prefix):]
-            if short.split(".", 1)[0] in PROJECT and not short.startswith(("server.fastpath", "server.study")):
-                yield module
-
-
-def pointers():
-    """Yield (struct, field) of each function pointer that the loop, its timers and the connection types hold."""
-    for type_ in (CT_Socket, CT_TLS):
-        for field in type_.__slots__:
-            yield type_, field
-    el = server.el
-    if el is None:
-        return
-    yield el, "beforesleep"
-    yield el, "aftersleep"
-    te = el.timeEventHead
-    while te is not None:
-        yield te, "timeProc"
-        te = te.next
-    for fe in el.events:
-        if fe is not None and fe.mask:
-            yield fe, "rfileProc"
-            yield fe, "wfileProc"
 
 
 def switch_on(size=SIZE_DEFAULT, detail=False):

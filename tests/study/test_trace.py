@@ -69,6 +69,7 @@ def in_process(code):
         from tests.support.live import LiveServer
         from server import server_main
         from server.server_h import server
+        from server import rebind
         from server.study import trace, tracepoints
         from server.client.connection import CT_Socket
 
@@ -76,11 +77,11 @@ def in_process(code):
             found = {}
             for module in list(sys.modules.values()):
                 name = getattr(module, "__name__", "")
-                if name.split(".")[0] in trace.PROJECT and not name.startswith("server.study"):
+                if name.split(".")[0] in rebind.PROJECT and not name.startswith("server.study"):
                     for key, value in list(vars(module).items()):
                         if isinstance(value, types.FunctionType):
                             found[name, key] = id(value)
-            for struct, field in trace.pointers():
+            for struct, field in rebind.pointers():
                 found[id(struct), field] = id(getattr(struct, field))
             return found
 

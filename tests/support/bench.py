@@ -158,7 +158,7 @@ def all_slots(server):
 
 
 # Numerator and denominator of what is printed.
-RATIOS = [("node", "ours"), ("node's text", "text"), ("real node", "real"),
+RATIOS = [("node", "ours"), ("node's text", "text"), ("node", "node's text"), ("real node", "real"),
           ("ours", "real"), ("text", "real"), ("ours", "bare"), ("ours", "base"), ("text", "base"), ("ours", "text"), ("ours", "one")]
 
 

@@ -12,7 +12,7 @@ from datastructs.dict import dictCreate, dict_entries
 from persistence import aof_rewrite, rdb_load, rdb_save, rio as rio_module
 from persistence.rdb_h import RDBFLAGS_ALLOW_DUP, RDBFLAGS_AOF_PREAMBLE, RDBFLAGS_NONE
 from persistence.rio import rio, rioInitWithBuffer, rioInitWithConn, rioInitWithFile
-from server import fastpath
+from server import rebind
 from server.dict_types import dbDictType, dbExpiresDictType
 from server.fastpath import rdb_files
 from server.server_h import (
@@ -49,11 +49,11 @@ SIZES = st.fixed_dictionaries({"MAX_FIELDS": st.sampled_from([1, 7, 4096]), "MAX
 @contextlib.contextmanager
 def fast_path():
     pairs = rdb_files.replacements()
-    fastpath.swap(pairs, remember=False)
+    rebind.swap(pairs)
     try:
         yield
     finally:
-        fastpath.swap([(new, old) for old, new in pairs], remember=False)
+        rebind.swap([(new, old) for old, new in pairs])
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import server.link  # noqa: F401
 
 from datastructs.listpack import lp_get_bytes, lpValidateIntegrity
 from datastructs.rax import rax_last
-from server import fastpath
+from server import rebind
 from server.fastpath import streams
 from server.keyspace.db import lookupKeyWrite
 from server.object import createStringObject
@@ -24,11 +24,11 @@ MAX = (1 << 64) - 1
 def redis(request):
     entries, size, fast = request.param
     if fast:
-        fastpath.swap(streams.replacements(), remember=False)
+        rebind.swap(streams.replacements())
     with InProcess(stream_node_max_entries=entries, stream_node_max_bytes=size) as r:
         yield r
     if fast:
-        fastpath.swap([(new, old) for old, new in streams.replacements()], remember=False)
+        rebind.swap([(new, old) for old, new in streams.replacements()])
 
 
 def text(id_):
