@@ -17,6 +17,7 @@ from datastructs.zskiplist import zslGetElementByRank, zslUpdateScore
 from server.fastpath.dicts import dictAddRaw, dictDelete, dictFind, dict_pop, dict_pop_fair_random_key
 from server.fastpath.lists import quicklistPopCustom, quicklistPushHead, quicklistPushTail
 from server.fastpath.skiplists import zslInsert, zsl_pop_first
+from server.fastpath.streams import streamAppendItem
 from server.fastpath.ziplists import ziplist_bulks
 from server.keyspace.db import dbSyncDelete, setExpire
 from server.object import (
@@ -31,7 +32,6 @@ from server.server_h import (
 from server.server_state import htNeedsResize
 from server.types.t_hash import hashTypeGetValue, hashTypeSet
 from server.types.t_set import setTypeAdd, setTypeCreate, setTypeIsMember
-from server.types.t_stream import streamAppendItem
 from server.types.t_zset import ZADD_IN_NONE, ZADD_OUT_ADDED, ZADD_OUT_UPDATED, zsetAdd, zsetScore
 
 OK = b"+OK\r\n"
@@ -858,7 +858,7 @@ def xadd(c, db, key, id_, field, value):
     """XADD of one field with the ID "*", without options.
 
     When          the key is not expired and holds a stream, or does not exist; no client is blocked for any key.
-    Same because  streamAppendItem of the text adds it, and the ID that it has chosen is propagated.
+    Same because  streamAppendItem adds it, and the ID that it has chosen is propagated.
     Skips         xaddCommand, streamParseAddOrTrimArgsOrReply, streamTypeLookupWriteOrCreate, signalModifiedKey,
                   addReplyStreamID, rewriteClientCommandArgument.
     Gains         6.24 us instead of 14.94 to execute one request, bare of reading and writing (CPython 3.11, busy machine,

@@ -39,7 +39,7 @@ from server.object import createStringObject
 from server.server import lookupCommand
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_OFF, AOF_ON, CHILD_TYPE_AOF, CLIENT_PENDING_WRITE, CLIENT_TYPE_NORMAL, CLIENT_UNIX_SOCKET,
-    MAXMEMORY_FLAG_LFU, PROTO_IOBUF_LEN, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS,
+    CMD_WRITE, MAXMEMORY_FLAG_LFU, PROTO_IOBUF_LEN, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS,
     USER_FLAG_ALLKEYS, server, shared,
 )
 from server.session import tracking
@@ -103,7 +103,7 @@ def prepare():
         if cmd is None or cmd.name != name.lower():
             continue
         if server.cluster_enabled and cmd.firstkey:
-            function = in_slot(function, cmd.keystep if cmd.lastkey != cmd.firstkey else 0)
+            function = in_slot(function, argc - 1, cmd.keystep if cmd.lastkey != cmd.firstkey else 0, cmd.flags & CMD_WRITE)
         for word in (name,) if name in commands.SPELLED else (name, name.lower()):
             head = b"*%d\r\n$%d\r\n%b\r\n" % (argc, len(word), word)
             heads[head[:HEAD]] = (argc - 1, len(head), head[HEAD:-2] or None, cmd, function)
