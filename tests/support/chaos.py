@@ -24,7 +24,7 @@ import time
 import redis
 from redis.cluster import ClusterNode
 
-from tests.support.cluster import agree, ask, cluster_nodes, my_id, redis_cli_path, wait_until
+from tests.support.cluster import agree, ask, cluster_nodes, my_id, redis_cli_path, view, wait_until
 from tests.support.pairproxy import PartitionedCluster
 from tests.support.resp import RespError
 from tests.support.server import real_server_path
@@ -88,7 +88,8 @@ class Chaos:
         print("%6.1f s " % (time.monotonic() - self.begin), *words, file=self.out, flush=True)
 
     def agree_again(self):
-        if self.c.agreed(40):
+        """Wait until all agree, and still do after a second: an election may be on its way when they agree for the first time."""
+        if wait_until(self.agreement_lasts, 60):
             return
         # Slots that are half on their way stay so until somebody ends it.
         self.say("fix")
@@ -96,6 +97,13 @@ class Chaos:
         if not self.c.agreed(60):
             raise AssertionError("no agreement:\n" + "\n".join(
                 "%d %s\n%s" % (n.number, ask(n, "CLUSTER", "INFO")[:20], ask(n, "CLUSTER", "NODES").decode()) for n in self.nodes))
+
+    def agreement_lasts(self):
+        if not self.c.agreed(20):
+            return False
+        before = view(self.nodes[0])
+        time.sleep(1)
+        return agree(self.nodes) and view(self.nodes[0]) == before
 
     def cli(self, command, *args, check=True):
         run = subprocess.run([redis_cli_path(), "--cluster", command, "127.0.0.1:%d" % self.nodes[0].announced[0]]
@@ -148,6 +156,7 @@ class Chaos:
         won = re.findall(r"(\d+ \w+ \d+ \d+:\d+:\d+)\.\d+ . Failover election won", slave.log())
         is_soon = bool(won) and time.time() - time.mktime(time.strptime(won[-1], "%d %b %Y %H:%M:%S")) < 10
         ask(slave, "CLUSTER", "FAILOVER", *words)
+        wait_until(lambda: ask(slave, "ROLE")[0] == b"master", 5)        # a manual failover is given up after 5 s
         time.sleep(self.random.random() * 2)
         return is_soon
 
