@@ -21,6 +21,17 @@ from tests.support.pictures import BLOCK, ROOT
 
 # The English pages that have a Chinese edition.  A page is added by the commit that translates it.
 PAGES = [
+    "docs/concepts.md",
+    "docs/memory.md",
+    "docs/persistence.md",
+    "docs/replication.md",
+    "docs/structures/dict.md",
+    "docs/structures/intset.md",
+    "docs/structures/quicklist.md",
+    "docs/structures/sds.md",
+    "docs/structures/skiplist.md",
+    "docs/structures/stream.md",
+    "docs/structures/ziplist.md",
 ]
 NO_ENGLISH = {"docs/zh/terms.md"}
 MOST_STALE = 5                          # an English fix does not wait for its translation, but the pages do not drift either
