@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.support.genlink import ROOT, source_files
+from tests.support.languages import anchors, chinese
 
 DOCS = os.path.join(ROOT, "docs")
 PAGES = sorted(os.path.relpath(os.path.join(folder, name), ROOT) for folder, _, names in os.walk(DOCS) for name in names
@@ -83,6 +84,13 @@ def test_every_link_leads_somewhere(page):
     assert not broken, broken
 
 
+@pytest.mark.parametrize("page", PAGES + ["README.md"])
+def test_every_anchor_is_a_heading(page):
+    links = [t.partition("#") for t in re.findall(r"\]\(([^)\s]*#[^)\s]+)\)", read(page)) if not re.match(r"[a-z]+:", t)]
+    here = os.path.dirname(page)
+    assert not [a for path, _, a in links if a not in anchors(os.path.normpath(os.path.join(here, path)) if path else page)]
+
+
 def run(*args):
     return subprocess.run([sys.executable, "-m"] + list(args), cwd=ROOT, env=dict(os.environ, PYTHONPATH=ROOT), timeout=120,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
@@ -106,14 +114,19 @@ def function(path, name):
     return next(n for n in ast.parse(read(path)).body if isinstance(n, ast.FunctionDef) and n.name == name)
 
 
-def test_loop_md_has_the_phases_of_the_loop():
+LOOP = pytest.mark.parametrize("page, phase", [("docs/loop.md", "Phase: "), (chinese("docs/loop.md"), "阶段：")])
+
+
+@LOOP
+def test_loop_md_has_the_phases_of_the_loop(page, phase):
     text = read("ae/ae.py")
     banners = re.findall(r"^ +# --- (.+)$", text[text.index("def aeProcessEvents"):], re.M)
-    headings = re.findall(r"^## Phase: (.+)$", read("docs/loop.md"), re.M)
+    headings = re.findall(r"^## %s([^（\n]+)" % phase, read(page), re.M)
     assert banners == headings and len(banners) == 6
 
 
-def test_loop_md_has_the_steps_of_before_sleep():
+@LOOP
+def test_loop_md_has_the_steps_of_before_sleep(page, phase):
     """The numbered list under "before sleep" names the calls of beforeSleep in their order."""
     calls = []
     for node in ast.walk(function("server/server_cron.py", "beforeSleep")):
@@ -123,14 +136,15 @@ def test_loop_md_has_the_steps_of_before_sleep():
     calls = calls[calls.index("handleBlockedClientsTimeout"):]          # what comes before is the re-entered case
     ignored = {"serverAssert", "aeSetDontWait", "tlsHasPendingData", "checkClientPauseTimeoutAndReturnIfPaused"}
     calls = [c for c in calls if c not in ignored]
-    text = read("docs/loop.md")
-    part = text[text.index("## Phase: before sleep"):text.index("## Phase: poll")]
+    text = read(page)
+    part = text[text.index("## %sbefore sleep" % phase):text.index("## %spoll" % phase)]
     assert re.findall(r"^\d+\. `[\w./]+:(\w+)`", part, re.M) == calls
 
 
-def test_loop_md_has_the_steps_of_server_cron():
-    text = read("docs/loop.md")
-    part = text[text.index("## Phase: time events"):]
+@LOOP
+def test_loop_md_has_the_steps_of_server_cron(page, phase):
+    text = read(page)
+    part = text[text.index("## %stime events" % phase):]
     named = re.findall(r"^\d+\. `[\w./]+:(\w+)`", part, re.M)
     source = ast.unparse(function("server/server_cron.py", "serverCron"))
     places = [source.index(name + "(") for name in named]

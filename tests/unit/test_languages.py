@@ -91,6 +91,14 @@ def compared(monkeypatch, old="", new="", old_english="", new_english=""):
     return languages.check("docs/dict.md")
 
 
+@pytest.mark.parametrize("text, lost", [
+    ("*实验*：两个服务器", 0), ("*实验：*两个服务器", 1), ("*实验：* 两个服务器", 0), ("先于**任何报文**保存", 0), ("把 **`c.buf`** 发出", 0), ("把**`c.buf`**发出", 2),
+    ("`KEYS *` 与 `a*`", 0), ("* 一项", 0), ("**before sleep**（休眠之前）", 0),
+])
+def test_emphasis_that_would_stay_stars_is_found(text, lost):
+    assert len(languages.lost_emphasis(text)) == lost
+
+
 def test_what_is_in_step(monkeypatch):
     assert compared(monkeypatch) == ([], [])
 
