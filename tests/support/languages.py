@@ -22,10 +22,12 @@ from tests.support.pictures import BLOCK, ROOT
 
 # The English pages that have a Chinese edition.  A page is added by the commit that translates it.
 PAGES = [
+    "docs/cluster.md",
     "docs/concepts.md",
     "docs/memory.md",
     "docs/persistence.md",
     "docs/replication.md",
+    "docs/sentinel.md",
     "docs/structures/dict.md",
     "docs/structures/intset.md",
     "docs/structures/quicklist.md",
