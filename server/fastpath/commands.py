@@ -54,6 +54,8 @@ class batchState:
 
 batch = batchState()
 
+add_key = dictAddRaw                           # of a db; requests.prepare puts slots.add_key here in a cluster
+
 # Propagated with the name as the client has spelled it, which the function does not see: served in upper case only.
 SPELLED = (b"XADD",)
 
@@ -134,7 +136,7 @@ def value_at(db, key, type_):
 
 def add_value(db, key, o):
     """Add a key that is not there (dbAdd, without the clients that are blocked for it: the caller has looked)."""
-    de, _ = dictAddRaw(db.dict, key)
+    de, _ = add_key(db.dict, key)
     de.val = o
 
 
@@ -222,7 +224,7 @@ def set_(c, db, key, val):
         o.refcount = 1
         o.ptr = val
     if de is None:
-        de, _ = dictAddRaw(d, key)
+        de, _ = add_key(d, key)
     de.val = o
     srv.dirty += 1
     return OK
@@ -256,7 +258,7 @@ def incr(c, db, key):
             return b":%d\r\n" % value
     new = createStringObjectFromLongLongForValue(value)
     if de is None:
-        de, _ = dictAddRaw(db.dict, key)
+        de, _ = add_key(db.dict, key)
     de.val = new
     srv.dirty += 1
     return b":%d\r\n" % value
@@ -426,7 +428,7 @@ def mset(c, db, *args):
             o.refcount = 1
             o.ptr = val
         if de is None:
-            de, existing = dictAddRaw(db.dict, args[j])
+            de, existing = add_key(db.dict, args[j])
             if de is None:
                 de = existing          # the same key came before
         de.val = o

@@ -31,15 +31,15 @@ from server.client.networking_reply import addReplyProto
 from server.client.networking_threads import (
     handleClientsWithPendingWritesUsingThreads as text_handleClientsWithPendingWritesUsingThreads,
 )
-from server.fastpath import commands
+from server.fastpath import commands, slots
 from server.fastpath.commands import batch
-from server.fastpath.slots import in_slot
+from server.fastpath.dicts import dictAddRaw
 from server.log import integrity_failure
 from server.object import createStringObject
 from server.server import lookupCommand
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_OFF, AOF_ON, CHILD_TYPE_AOF, CLIENT_PENDING_WRITE, CLIENT_TYPE_NORMAL, CLIENT_UNIX_SOCKET,
-    CMD_WRITE, MAXMEMORY_FLAG_LFU, PROTO_IOBUF_LEN, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS,
+    MAXMEMORY_FLAG_LFU, PROTO_IOBUF_LEN, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS,
     USER_FLAG_ALLKEYS, server, shared,
 )
 from server.session import tracking
@@ -98,12 +98,13 @@ def prepare():
     heads.clear()
     starts.clear()
     long_starts.clear()
+    commands.add_key = slots.add_key if server.cluster_enabled else dictAddRaw
     for name, argc, function in commands.served():
         cmd = lookupCommand(name)
         if cmd is None or cmd.name != name.lower():
             continue
         if server.cluster_enabled and cmd.firstkey:
-            function = in_slot(function, argc - 1, cmd.keystep if cmd.lastkey != cmd.firstkey else 0, cmd.flags & CMD_WRITE)
+            function = slots.in_slot(function, argc - 1, cmd.keystep if cmd.lastkey != cmd.firstkey else 0)
         for word in (name,) if name in commands.SPELLED else (name, name.lower()):
             head = b"*%d\r\n$%d\r\n%b\r\n" % (argc, len(word), word)
             heads[head[:HEAD]] = (argc - 1, len(head), head[HEAD:-2] or None, cmd, function)

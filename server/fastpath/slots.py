@@ -2,7 +2,7 @@
 
 Shortens     cluster/cluster_command.py: getNodeByQuery; server/keyspace/db.py: slotToKeyAdd, where dbAdd calls it.
 Called from  requests.execute_batch [read].
-Invariant    as for commands.py; a key that a command has added is in the map of its slot when the command ends.
+Invariant    as for commands.py; a key that a command has added is in the map of its slot.
 
 What a packet of the bus can change within a turn is looked at for each request: the state of the cluster, the slots, and
 the pause of a manual failover.
@@ -11,71 +11,42 @@ from binascii import crc_hqx
 
 from cluster.cluster import keyHashSlot
 from cluster.cluster_h import CLUSTER_OK
-from datastructs.dict import dictSize
+from server.fastpath.dicts import dictAddRaw
 from server.keyspace.db import slotToKeyAdd
 from server.server_h import server
 
 
-def in_slot(function, argc, step, writes):
+def in_slot(function, argc, step):
     """Return `function` of commands.py, which takes `argc` arguments, as a function that serves the slots of this node only.
 
-    The first argument and each further `step`th is a key; 0: only the first.  `writes`: the command may add its keys to the db.
+    The first argument and each further `step`th is a key; 0: only the first.
     """
-    def read_key(c, db, key):
+    def serve(c, db, key):
         return function(c, db, key) if is_ours(key) else None
 
-    def read_arguments(c, db, key, *args):
+    def serve_argument(c, db, key, arg):
+        return function(c, db, key, arg) if is_ours(key) else None
+
+    def serve_arguments(c, db, key, *args):
         return function(c, db, key, *args) if is_ours(key) else None
 
-    def write_argument(c, db, key, arg):               # SET: without the tuple of write_arguments
-        if not is_ours(key):
-            return None
-        ht0, ht1 = db.dict.ht                          # dictSize
-        used = ht0.used + ht1.used
-        try:
-            return function(c, db, key, arg)
-        finally:
-            ht0, ht1 = db.dict.ht
-            if ht0.used + ht1.used > used:
-                slotToKeyAdd(key)
-
-    def write_arguments(c, db, key, *args):
-        if not is_ours(key):
-            return None
-        used = dictSize(db.dict)
-        try:
-            return function(c, db, key, *args)
-        finally:
-            if dictSize(db.dict) > used:
-                slotToKeyAdd(key)
-
     def serve_keys(c, db, *args):
-        keys = args[::step]
-        slot = keyHashSlot(keys[0])
-        for key in keys:
+        slot = keyHashSlot(args[0])
+        for key in args[step::step]:
             if keyHashSlot(key) != slot:
                 return None
-        if not is_ours(keys[0]):
-            return None
-        used = dictSize(db.dict)
-        try:
-            return function(c, db, *args)
-        finally:
-            if dictSize(db.dict) > used:
-                for key in keys:                       # the map keeps those that it has
-                    slotToKeyAdd(key)
+        return function(c, db, *args) if is_ours(args[0]) else None
 
     if step and argc > step:
         return serve_keys
-    if writes:
-        return write_argument if argc == 2 else write_arguments
-    return read_key if argc == 1 else read_arguments
+    return serve if argc == 1 else serve_argument if argc == 2 else serve_arguments
 
 
 def is_ours(key):
     """getNodeByQuery, when one slot is asked for.
 
-    When          the cluster is up, no client is paused, and the slot of the key is ours, and neither on its way from us nor to us.
+    When          the cluster is up, no client is paused, and the slot of the key is ours, and neither on its way from us nor
+                  to us.
     Same because  this is the one case in which getNodeByQuery returns ourselves without a look at the keyspace or at the
                   flags of client and command.
     Skips         getNodeByQuery, getKeysFromCommand, keyHashSlot.
@@ -87,3 +58,11 @@ def is_ours(key):
     slot = keyHashSlot(key) if b"{" in key else crc_hqx(key, 0) & 0x3FFF
     return (cluster.slots[slot] is cluster.myself and cluster.state == CLUSTER_OK and not srv.client_pause_type
             and cluster.migrating_slots_to[slot] is None and cluster.importing_slots_from[slot] is None)
+
+
+def add_key(d, key):
+    """dictAddRaw of a db, with slotToKeyAdd, which dbAdd calls -> as dictAddRaw."""
+    added = dictAddRaw(d, key)
+    if added[0] is not None:
+        slotToKeyAdd(key)
+    return added

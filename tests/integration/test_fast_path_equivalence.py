@@ -8,9 +8,11 @@ counts, the slow log, the AOF and the replication stream.
 
 AEREDIS_FASTPATH_SEQUENCES: how many sequences (300; `make differential` 10,000).
 """
+import contextlib
 import os
 import re
 import select
+import signal
 import socket
 import time
 
@@ -195,9 +197,14 @@ class Side:
         for _ in range(2):
             self.control.execute("SLOWLOG", "LEN")         # MONITOR does not show it
 
-    def send(self, j, data, cuts):
+    def spelled(self, data):
+        """The side of the text stays the text: what switches the fast path on switches it off there."""
         if not self.fast:
             data = data.replace(b"$9\r\nfast-path\r\n$3\r\nyes\r\n", b"$9\r\nfast-path\r\n$2\r\nno\r\n")
+        return data
+
+    def send(self, j, data, cuts):
+        data = self.spelled(data)
         pos = 0
         for cut in sorted(c for c in cuts if c < len(data)) + [len(data)]:
             if cut > pos:
@@ -222,12 +229,17 @@ class Side:
         time.sleep(0.003)
 
     def together(self, first, second):
-        """Both pipelines arrive while the server sleeps, so that one turn serves them, in this order."""
-        self.control.send_raw(encode_command("DEBUG", "SLEEP", "0.004"))
-        time.sleep(0.0015)
-        self.send(first[0], first[1], [])
-        self.send(second[0], second[1], [])
-        self.control.read_reply()
+        """Both pipelines arrive while the server is stopped, so that one turn serves them, in this order."""
+        pid = self.server.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            while not is_stopped(pid):
+                time.sleep(0.0002)
+            for j, data, _ in (first, second):
+                with contextlib.suppress(OSError):         # closed by the server
+                    self.clients[j].sendall(self.spelled(data))
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def drain(self):
         """Read all replies.  While they come in large numbers the server may have more, which goes out as there is room."""
@@ -287,6 +299,15 @@ class Side:
             f.seek(self.aof_start)
             found["aof"] = mask(f.read())
         return found
+
+
+def is_stopped(pid):
+    """Return whether SIGSTOP has stopped all threads of a process."""
+    for thread in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/stat" % (pid, thread)) as f:
+            if f.read().rpartition(")")[2].split()[0] != "T":
+                return False
+    return True
 
 
 def mask(data):
