@@ -59,8 +59,9 @@ sidebyside: c-source
 
 # The life of one command: thread, function, time, system calls, disk, replica.  Starts what it needs, and leaves nothing running.
 # ARGS=--calls: all functions; ARGS="--perfetto trace.json": for ui.perfetto.dev.
+trace: export TRACE_COMMAND = $(CMD)
 trace: $(VENV)/.run
-	$(BIN)/python -m server.study.trace_show --start $(ARGS) $(CMD)
+	@$(BIN)/python -m server.study.trace_show --start $(ARGS) "$$TRACE_COMMAND"
 
 # Which function of C each function mirrors: server/study/cindex.tsv.
 c-index: c-source

@@ -364,10 +364,11 @@ def tree_of(events):
                 depth -= 1
                 if row < len(rows) and rows[row][5] == start:
                     rows[row][6] = when - start
-        elif what == "c_call" and tracepoints.calls_the_system(builtin):
-            if len(rows) < TREE_ROWS:
-                rows.append([depth, "sys", "", builtin.__name__, 0, when, 0])
-        elif what in ("c_return", "c_exception") and rows and rows[-1][1] == "sys" and builtin.__name__ == rows[-1][3]:
+        elif what == "c_call":
+            name = tracepoints.system_call(builtin)
+            if name is not None and len(rows) < TREE_ROWS:
+                rows.append([depth, "sys", "", name, 0, when, 0])
+        elif rows and rows[-1][1] == "sys" and tracepoints.system_call(builtin) == rows[-1][3]:
             rows[-1][6] = when - rows[-1][5]
     return tuple(tuple(row) for row in rows)
 

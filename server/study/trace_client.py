@@ -1,6 +1,7 @@
 """trace_client.py - the other end of DEBUG TRACE: a connection that switches the tracer on, and reads.       No counterpart in C
 
-Lives here   Connection: RESP over a socket; TracedServer: one server whose tracer is used; Lab: a server and a replica of our own.
+Lives here   Target: how a server is reached (TCP, TLS, Unix socket) and as whom; Connection: RESP; TracedServer: one server whose tracer
+             is used; Lab: a server and a replica of our own.
 Called from  trace_show.py.
 State        none that outlives a call; a Lab's files stand in .lab/trace/ while it runs.
 Departures   all of it is ours.
@@ -22,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MAIN = os.path.join(ROOT, "server", "__main__.py")
 CHECKOUT = os.path.exists(os.path.join(ROOT, "setup.cfg"))
 NO_TRACER = "this server has no tracer: is it aeredis?"
+TIMEOUT = 10                           # s, for a connection and for each reply
 
 
 class Refused(Exception):
@@ -32,22 +34,94 @@ class ServerError(Exception):
     """An error reply."""
 
 
+class Target:
+    """Where a server is, and how it is spoken to; `context`: an SSLContext for TLS, `path`: that of a Unix socket."""
+    __slots__ = ("host", "port", "path", "context", "sni", "user", "password")
+
+    def __init__(self, host="127.0.0.1", port=6379, path=None, context=None, sni=None, user=None, password=None):
+        self.host, self.port, self.path, self.context, self.sni = host, port, path, context, sni
+        self.user, self.password = user, password
+
+    def at(self, host, port):
+        """The server at another address, reached in the same way."""
+        return Target(host, port, None, self.context, self.sni, self.user, self.password)
+
+    def plain(self):
+        """The same server without TLS."""
+        return Target(self.host, self.port, self.path, None, None, self.user, self.password)
+
+    def __str__(self):
+        return self.path or "%s:%d" % (self.host, self.port)
+
+    def open(self):
+        """Return a connected socket.  Refused."""
+        try:
+            if self.path:
+                sock = socket.socket(socket.AF_UNIX)
+                try:
+                    sock.settimeout(TIMEOUT)
+                    sock.connect(self.path)
+                except BaseException:
+                    sock.close()
+                    raise
+            else:
+                sock = socket.create_connection((self.host, self.port), TIMEOUT)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            raise Refused("no server at %s (%s): start one, name its port with -p, or let --start do both" % (
+                self, error.strerror or error)) from None
+        if self.context is None:
+            return sock
+        try:
+            return self.context.wrap_socket(sock, server_hostname=self.sni)
+        except (OSError, ValueError) as error:
+            sock.close()
+            raise Refused("no TLS with %s (%s): --cacert FILE names the CA of its certificate; a port without TLS is asked without --tls" % (
+                self, getattr(error, "reason", None) or error)) from None
+
+
+def tls_context(cacert=None, cert=None, key=None, insecure=False):
+    """Return the SSLContext that these files ask for; as in redis-cli the name in the certificate does not count.  Refused."""
+    try:
+        import ssl
+    except ImportError:
+        raise Refused("this Python was built without TLS (module ssl)") from None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    if insecure:
+        context.verify_mode = ssl.CERT_NONE
+    name = cacert
+    try:
+        if cacert:
+            context.load_verify_locations(cacert)
+        elif not insecure:
+            context.load_default_certs()
+        if cert or key:
+            name = cert
+            if not cert or not key:
+                raise Refused("--cert and --key belong together")
+            for name in (cert, key):
+                with open(name, "rb"):
+                    pass
+            name = "%s and %s" % (cert, key)
+            context.load_cert_chain(cert, key, lambda: "")         # an encrypted key is refused, not asked for
+    except OSError as error:
+        raise Refused("cannot use %s for TLS: %s" % (name, error.strerror or getattr(error, "reason", None) or error)) from None
+    return context
+
+
 class Connection:
     """A RESP2 connection.  execute() returns bytes, int, None, a list, or a ServerError (not raised)."""
 
-    def __init__(self, host, port, user=None, password=None):
-        self.host, self.port = host, port
+    def __init__(self, target):
+        self.target = target
         self.buf = b""
-        try:
-            self.sock = socket.create_connection((host, port), 10)
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            raise Refused("no server at %s:%d (%s): start one, name its port with -p, or let --start do both" % (
-                host, port, error.strerror or error)) from None
-        if password is not None:
-            reply = self.execute(*(("AUTH", user, password) if user else ("AUTH", password)))
+        self.answered = False
+        self.sock = target.open()
+        if target.password is not None:
+            reply = self.execute(*(("AUTH", target.user, target.password) if target.user else ("AUTH", target.password)))
             if isinstance(reply, ServerError):
-                raise Refused("%s:%d does not take this password: %s" % (host, port, reply))
+                raise Refused("%s does not take this password: %s" % (target, reply))
 
     def send(self, *words):
         words = [w if isinstance(w, bytes) else str(w).encode("utf-8", "surrogateescape") for w in words]
@@ -56,9 +130,14 @@ class Connection:
     def execute(self, *words):
         try:
             self.send(*words)
-            return self.read()
-        except OSError as error:
-            raise Refused("the server at %s:%d has gone: %s" % (self.host, self.port, error.strerror or error)) from None
+            reply = self.read()
+        except (OSError, ValueError) as error:
+            hint = ""
+            if not self.answered and not self.target.path:
+                hint = "; a TLS port wants --tls" if self.target.context is None else "; it may want a certificate: --cert FILE --key FILE"
+            raise Refused("the server at %s has gone: %s%s" % (self.target, getattr(error, "strerror", None) or error, hint)) from None
+        self.answered = True
+        return reply
 
     def line(self):
         while b"\r\n" not in self.buf:
@@ -104,23 +183,23 @@ class Connection:
 class TracedServer:
     """A server that is traced."""
 
-    def __init__(self, host, port, user=None, password=None):
-        self.host, self.port, self.user, self.password = host, port, user, password
-        self.control = Connection(host, port, user, password)
+    def __init__(self, target):
+        self.target = target
+        self.control = Connection(target)
         self.cursor = 0
         self.lost = 0
         self.events = []
         self.switched_on = False
         ping = self.control.execute("PING")
         if isinstance(ping, ServerError) and str(ping).startswith("NOAUTH"):
-            raise Refused("the server at %s:%d wants a password: --password, and --user where ACL users are in use" % (host, port))
+            raise Refused("the server at %s wants a password: --password, and --user where ACL users are in use" % target)
         server = self.control.info("server")
         self.word = "SENTINEL" if server.get("redis_mode") == "sentinel" else "DEBUG"
         self.role = "sentinel" if self.word == "SENTINEL" else self.control.info("replication").get("role", "master")
         self.pid = 0
 
     def __str__(self):
-        return "%s:%d" % (self.host, self.port)
+        return str(self.target)
 
     def trace(self, *words):
         """Run a subcommand of TRACE, or say what to do about its error."""
@@ -128,8 +207,9 @@ class TracedServer:
         if isinstance(reply, ServerError):
             text = str(reply)
             if text.startswith("NOPERM"):
+                user = self.target.user or "default"
                 raise Refused("user %s of %s may not use the tracer: an administrator runs ACL SETUSER %s +debug|trace" % (
-                    self.user or "default", self, self.user or "default"))
+                    user, self, user))
             if "Unknown subcommand" in text or "unknown command" in text or "syntax error" in text and "TRACE" not in text:
                 raise NotOurs("%s (%s)" % (NO_TRACER, self))
             raise Refused("%s: %s" % (self, text[4:] if text.startswith("ERR ") else text))
@@ -179,6 +259,11 @@ class TracedServer:
                     found.append((fields["ip"], int(fields["port"])))
         return found
 
+    def setting(self, name):
+        """Return the value of a directive, or "" where CONFIG is refused."""
+        reply = self.control.execute("CONFIG", "GET", name)
+        return reply[1].decode("utf-8", "replace") if isinstance(reply, list) and len(reply) == 2 else ""
+
     def close(self):
         self.switch_off()
         self.control.close()
@@ -217,7 +302,7 @@ class Lab:
         try:
             self.start(self.ports[0], "master", "--appendonly", "yes", "--repl-diskless-sync-delay", "0", *self.options)
             self.start(self.ports[1], "replica", "--replicaof", "127.0.0.1", str(self.ports[0]))
-            master = Connection("127.0.0.1", self.ports[0])
+            master = Connection(Target(port=self.ports[0]))
             self.wait(lambda: "state=online" in master.info("replication").get("slave0", ""), "the replica does not come online")
             master.close()
         except BaseException:
@@ -243,7 +328,7 @@ class Lab:
                 with open(log, encoding="utf-8", errors="replace") as f:
                     raise Refused("the server of this trace has ended: %s" % "".join(f.readlines()[-1:]).strip())
             with contextlib.suppress(Refused):
-                connection = Connection("127.0.0.1", port)
+                connection = Connection(Target(port=port))
                 reply = connection.execute("PING")
                 connection.close()
                 return not isinstance(reply, ServerError)

@@ -3,6 +3,7 @@
     aeredis-trace -p 7777 SET k v                what happens to it: thread, function, time, system calls, disk, replicas
     aeredis-trace --start SET k v                the same, with a server, an AOF and a replica that exist for this trace only
     aeredis-trace -p 7777 --calls SET k v        all functions that are called for it, each with its place in C
+    aeredis-trace -s /run/redis.sock, -p 7777 --tls --cacert ca.crt ...      a Unix socket, TLS: the options of redis-cli
     aeredis-trace -p 7777 --follow               one line for each command of all clients, until Ctrl-C
     aeredis-trace -p 7777 -p 7778 --perfetto t.json --seconds 5      for ui.perfetto.dev; a command may follow
 
@@ -20,27 +21,66 @@ import shlex
 import signal
 import sys
 import time
+import unicodedata
 
 from server.study.csource import ROOT, read_index
 from server.study.perfetto import chrome_trace
-from server.study.trace_client import Connection, Lab, NotOurs, Refused, ServerError, TracedServer
+from server.study.trace_client import Connection, Lab, NotOurs, Refused, ServerError, Target, TracedServer, tls_context
 
+READS = ("read", "SSL_read")           # points
+WRITES = ("write", "SSL_write")
 WAIT = 4.0                             # s; everysec syncs and a replica acknowledges within two
-FORMAT = "%8s %7s  %-14s %-13s %-26s %-42s %s"
+WIDTHS = (-8, -7, 15, 13, 26, 42, 0)   # of the columns of the table; negative: flush right
 
 #: Phases and remarks in Chinese, for LANG=zh*.
 ZH = {
     "1 connection": "1 连接", "2 request": "2 请求", "3 persistence": "3 持久化", "4 replication": "4 复制", "5 reply": "5 回复", "phase": "阶段", "took": "耗时",
     "thread": "线程", "function": "函数", "what": "说明", "system call": "系统调用", "safe from kill -9": "kill -9 不会丢失",
-    "safe from a power cut": "断电不会丢失", "out": "已发出", "applied there": "从节点已执行", "the master knows": "主节点已得知",
+    "safe from a power cut": "断电不会丢失", "sent": "已发出", "applied there": "从节点已执行", "the master knows": "主节点已得知",
     "the client waited": "客户端等待", "in the file after": "写入文件用时", "on the disk after": "落盘用时", "on %s after": "%s 执行用时",
     "acknowledged after": "确认用时", "new key": "新键", "dirty": "脏计数", "bytes": "字节", "replica": "从节点", "offset": "偏移", "half a command": "命令未完整",
+    "no AOF": "无 AOF", "measured; the fast path is off while the tracer is on": "实测；跟踪期间快速路径关闭", "us, took": "us，耗时", "ring, offset": "ring，偏移",
+    "a new server and its replica; both are stopped afterwards": "新启动的服务器及其从节点；结束后即停止", "buckets": "桶",
 }
 CHINESE = os.environ.get("LC_ALL", os.environ.get("LANG", "")).lower().startswith("zh")
+
+#: What the words of the table mean, for a reader who sees it for the first time (--start): (pattern of the word, word, meaning, 中文)
+LEGEND = (
+    ("", "us, took", "microseconds since the request was read; microseconds within the function, with all that it calls",
+     "自读到请求起的微秒数；函数（含其调用）所用的微秒数"),
+    ("read(", "read(8) = 27", "a system call: 27 bytes from descriptor 8", "系统调用：从描述符 8 读到 27 字节"),
+    ("argc", "argc", "how many words the command has", "命令的参数个数"),
+    ("dirty", "dirty", "changes to the data; a command with none goes neither to the AOF nor to replicas",
+     "即 dirty，数据的改动次数；没有改动的命令不写 AOF，也不发给从节点"),
+    ("aof_buf", "aof_buf", "what is to be appended to the AOF, the append-only file; aofWrite writes it once, before the loop sleeps",
+     "待追加到 AOF（只追加文件）的内容；aofWrite 在事件循环休眠前一次写出"),
+    ("SELECT", "SELECT", "the number of the database, written before the first command and wherever it changes",
+     "数据库编号，写在第一条命令之前以及每次切换时"),
+    ("ring", "ring, offset", "the replication backlog, a ring buffer, and the position in the stream that replicas receive",
+     "复制积压缓冲区（环形），以及发给从节点的数据流中的位置"),
+    ("bio job", "bio_aof_fsync", "the background thread that makes the disk store what was written; `everysec`: once a second",
+     "把已写入的内容落盘的后台线程；everysec 即每秒一次"),
+    ("ACK", "call replconf", "the replica reports once a second up to which offset it has applied the stream",
+     "从节点每秒报告一次已执行到的偏移"),
+)
 
 
 def tr(text):
     return ZH.get(text, text) if CHINESE else text
+
+
+def width_of(text):
+    """Return how many columns of a terminal `text` takes: two for a Chinese character."""
+    return sum(2 if unicodedata.east_asian_width(ch) in "WF" else 1 for ch in text)
+
+
+def line_of(*columns):
+    """Return a line of the table."""
+    cells = []
+    for text, width in zip(columns, WIDTHS):
+        fill = " " * (abs(width) - width_of(text))
+        cells.append(fill + text if width < 0 else text + fill)
+    return " ".join(cells).rstrip()
 
 
 def plural(count, word):
@@ -78,7 +118,7 @@ def follow_life(events, client, replicas, aof, names=None):
     found = life()
     rows = found.rows
     events = sorted(events, key=lambda e: (e["ts"], -e["dur"]))
-    reads = [e for e in events if e["name"] == "read" and e["args"].get("client") == client and e["args"]["bytes"] > 0]
+    reads = [e for e in events if e["name"] in READS and e["args"].get("client") == client and e["args"]["bytes"] > 0]
     if not reads:
         return found
     first = reads[0]
@@ -91,7 +131,7 @@ def follow_life(events, client, replicas, aof, names=None):
     for e in reads:
         handler = next((h for h in events if h["name"] == "readQueryFromClient" and inside(e, h)), e)
         row(handler, "readQueryFromClient", bytes_of(e["args"]["bytes"]),
-            "read(%d) = %d" % (e["args"]["fd"], e["args"]["bytes"]), thread=e["thread"])
+            "%s(%d) = %d" % (e["name"], e["args"]["fd"], e["args"]["bytes"]), thread=e["thread"])
     found.call = call = find_call(events, client)
     for e in events:
         args = e["args"]
@@ -106,7 +146,7 @@ def follow_life(events, client, replicas, aof, names=None):
         elif e["name"] in ("blockForKeys", "unblockClient") and args.get("client") == client:
             row(e, e["name"], " ".join(args.get("keys", [])))
         elif e["name"] == "writeToClient" and args.get("client") == client:
-            write = next((w for w in events if w["name"] == "write" and inside(w, e)), None)
+            write = next((w for w in events if w["name"] in WRITES and inside(w, e)), None)
             row(e, "writeToClient", show_reply(args.get("reply", "")), system_write(write))
             if found.replied is None:
                 found.replied = e["ts"] + e["dur"] - start
@@ -138,7 +178,7 @@ def inner_row(e, row):
     elif name == "replicationFeedSlaves":
         row(e, name, "ring, %s, %s %s" % (plural(args["replicas"], "replica"), tr("offset"), "{:,}".format(args["offset"])))
     elif name == "dictExpand":
-        row(e, "  " + name, "%d buckets" % max(args["table0"], args["table1"]))
+        row(e, "  " + name, "%d %s" % (max(args["table0"], args["table1"]), tr("buckets")))
     elif name == "dictRehash":
         row(e, "  " + name, "bucket %d to %d; %d left" % (args["from"], args["to"], args["left"]))
     elif name == "redisFork":
@@ -148,7 +188,7 @@ def inner_row(e, row):
 
 
 def system_write(write):
-    return "write(%d) = %d" % (write["args"]["fd"], write["args"]["written"]) if write is not None and "written" in write["args"] else ""
+    return "%s(%d) = %d" % (write["name"], write["args"]["fd"], write["args"]["written"]) if write is not None and "written" in write["args"] else ""
 
 
 def show_reply(text):
@@ -174,8 +214,8 @@ def after_the_call(found, events, call, replicas, aof, row):
     for e in events:
         if e["name"] == "writeToClient" and e["args"].get("kind") == "replica" and e["ts"] >= call["ts"] and e["args"]["fd"] not in sent:
             sent.add(e["args"]["fd"])
-            write = next((w for w in events if w["name"] == "write" and inside(w, e)), None)
-            row(e, "writeToClient replica", tr("out"), system_write(write), phase="4 replication")
+            write = next((w for w in events if w["name"] in WRITES and inside(w, e)), None)
+            row(e, "writeToClient replica", tr("sent"), system_write(write), phase="4 replication")
     for name, there in replicas:
         applied = next((e for e in sorted(there, key=lambda e: e["ts"]) if e["name"] == "call" and e["args"].get("kind") == "master"
                         and e["args"].get("repl_offset", 0) >= position and e["ts"] >= call["ts"]), None)
@@ -204,14 +244,14 @@ def span(ns):
 
 def print_table(found, title, out):
     out("%s" % title)
-    out((FORMAT % ("us", tr("took"), tr("phase"), tr("thread"), tr("function"), tr("what"), tr("system call"))).rstrip())
+    out(line_of("us", tr("took"), " " + tr("phase"), tr("thread"), tr("function"), tr("what"), tr("system call")))
     phase = thread = None
     seen = set()
     for ts, dur, p, t, function, what, system in found.rows:
         ns = ts - found.start
         shown = "" if p == phase else tr(p) if p not in seen else p[:1]
         when = "%d" % (ns // 1000) if ns < 100000000 else span(ns)
-        out((FORMAT % (when, "%d" % (dur // 1000), shown, "" if t == thread else t, function, what, system)).rstrip())
+        out(line_of(when, "%d" % (dur // 1000), " " + shown, "" if t == thread else t, function, what, system))
         seen.add(p)
         phase, thread = p, t
     facts = []
@@ -226,6 +266,16 @@ def print_table(found, title, out):
     if found.acked is not None:
         facts.append("%s %s" % (tr("acknowledged after"), span(found.acked)))
     out("   ".join([""] + facts).strip("\n"))
+
+
+def print_legend(found, out):
+    """Explain the words of the table that was printed."""
+    text = " ".join("%s %s %s" % row[4:] for row in found.rows)
+    out("")
+    for pattern, word, meaning, chinese in LEGEND:
+        if pattern in text or tr(pattern) in text:
+            word = tr(word)
+            out("   %s%s %s" % (word, " " * (14 - width_of(word)), chinese if CHINESE else meaning))
 
 
 # ------------------------------- the tree -------------------------------
@@ -252,8 +302,15 @@ def arguments(argv):
     parser.add_argument("-h", "--host", default="127.0.0.1")
     parser.add_argument("-p", "--port", type=int, action="append", help="again for more servers; the first gets the command")
     parser.add_argument("--replica", type=int, action="append", default=[], metavar="PORT", help="its replica (found by itself on the same machine)")
+    parser.add_argument("-s", "--socket", metavar="PATH", help="a Unix socket instead of host and port")
     parser.add_argument("--user")
-    parser.add_argument("-a", "--password")
+    parser.add_argument("-a", "--password", default=os.environ.get("REDISCLI_AUTH"), help="or $REDISCLI_AUTH, which no list of processes shows")
+    parser.add_argument("--tls", action="store_true", help="speak TLS; the next five options as those of redis-cli")
+    parser.add_argument("--cacert", metavar="FILE")
+    parser.add_argument("--cert", metavar="FILE")
+    parser.add_argument("--key", metavar="FILE")
+    parser.add_argument("--sni", metavar="NAME")
+    parser.add_argument("--insecure", action="store_true")
     parser.add_argument("--start", action="store_true", help="start a server with an AOF, and a replica, for this trace")
     parser.add_argument("--calls", action="store_true", help="the tree of all functions")
     parser.add_argument("--follow", action="store_true", help="one line for each command of all clients")
@@ -268,8 +325,11 @@ def arguments(argv):
     args = parser.parse_args(argv)
     if args.words[:1] == ["--"]:
         del args.words[0]
-    if len(args.words) == 1 and " " in args.words[0]:
-        args.words = shlex.split(args.words[0])        # CMD="SET k v" of make
+    if len(args.words) == 1 and (" " in args.words[0] or not args.words[0]):
+        try:
+            args.words = shlex.split(args.words[0])    # CMD="SET k v" of make
+        except ValueError as error:
+            parser.error("%s: %s" % (str(error).lower(), args.words[0]))
     if not args.words and not (args.follow or args.perfetto or args.points):
         parser.error("a command is wanted, or --follow, --perfetto FILE, --points")
     for text in args.delay:
@@ -279,14 +339,25 @@ def arguments(argv):
     return args
 
 
-def open_servers(args, ports):
+def targets(args):
+    """What the options say of the servers -> [Target, ...], the one that gets the command first"""
+    context = tls_context(args.cacert, args.cert, args.key, args.insecure) if args.tls else None
+    base = Target(args.host, 6379, None, context, args.sni, args.user, args.password)
+    found = [Target(path=args.socket, user=args.user, password=args.password)] if args.socket else []
+    ports = args.port or ([] if args.socket else [6379])
+    return found + [base.at(args.host, port) for port in ports + args.replica]
+
+
+def open_servers(args, wanted):
     """Connect to the servers, and to the replicas of the first -> [TracedServer, ...]; its replicas' names are found by role."""
-    servers = [TracedServer(args.host, port, args.user, args.password) for port in ports]
-    known = {(s.host, s.port) for s in servers}
+    servers = [TracedServer(target) for target in wanted]
+    known = {(s.target.host, s.target.port) for s in servers if not s.target.path}
     for ip, port in servers[0].replicas() if not args.points else []:
         if ip in ("127.0.0.1", "::1", args.host) and (args.host, port) not in known:
+            target = wanted[0].at(args.host, port)
             try:
-                servers.append(TracedServer(args.host, port, args.user, args.password))
+                # A replica announces its TLS port if replication speaks TLS, and the other one if not.
+                servers.append(TracedServer(target if servers[0].setting("tls-replication") == "yes" else target.plain()))
             except Refused:
                 continue                               # it is traced from the master's side only
     return servers
@@ -295,14 +366,14 @@ def open_servers(args, ports):
 def trace_command(args, servers, out):
     """Send the command and show its life."""
     first = servers[0]
-    sender = Connection(first.host, first.port, args.user, args.password)
+    sender = Connection(first.target)
+    sender.sock.settimeout(None)                       # BLPOP waits, and so does its user, who has Ctrl-C
     client = sender.execute("CLIENT", "ID")
     if isinstance(client, ServerError):
         client = None
     info = dict(first.control.info("persistence"), **first.control.info("replication"))
     aof = info.get("aof_enabled") == "1"
-    policy = first.control.execute("CONFIG", "GET", "appendfsync")
-    policy = policy[1].decode() if isinstance(policy, list) and len(policy) == 2 else "?"
+    policy = first.setting("appendfsync") or "?"
     online = first.replicas()
     if args.calls:
         reply = sender.execute(first.word, "TRACE", "CALLS", "1")
@@ -317,7 +388,7 @@ def trace_command(args, servers, out):
     while True:
         for server in servers:
             server.read()
-        named = [("replica" if len(replicas) == 1 else "replica %d" % s.port, s.events) for s in replicas]
+        named = [("replica" if len(replicas) == 1 else "replica %s" % s.target.port, s.events) for s in replicas]
         found = follow_life(first.events, client, named, aof)
         if complete(found, named, aof and policy != "no", bool(online)) or time.monotonic() > end:
             break
@@ -329,12 +400,15 @@ def trace_command(args, servers, out):
         return
     if args.perfetto:
         return
-    title = "%s: %s%s   (%s)" % (" ".join(shlex.quote(w) for w in args.words), "AOF %s" % policy if aof else "no AOF",
+    title = "%s: %s%s   (%s)" % (" ".join(shlex.quote(w) for w in args.words), "AOF %s" % policy if aof else tr("no AOF"),
                                  ", %s" % plural(len(online), "replica") if online else "",
-                                 "measured; the fast path is off while the tracer is on")
+                                 tr("measured; the fast path is off while the tracer is on") if not args.start else
+                                 tr("a new server and its replica; both are stopped afterwards"))
     if found.start is None:
         raise Refused("the command was not seen: %s" % (reply,))
     print_table(found, title, out)
+    if args.start:
+        print_legend(found, out)
 
 
 def follow(args, servers, out):
@@ -369,11 +443,11 @@ def follow_event(args, server, e, own, new, out):
     elif args.packets and e["phase"] in ("cluster", "sentinel"):
         quiet = e["name"] == "sentinelTimer" or e["name"] == "clusterCron" and not a
         if not quiet:
-            out("%-12s %8s  %s  %s" % (when, server.port, e["name"], "  ".join(
+            out("%-12s %8s  %s  %s" % (when, server.target.port, e["name"], "  ".join(
                 "%s %s" % (k, " ".join(map(str, v)) if isinstance(v, list) else v) for k, v in a.items())))
 
 
-def run(args, ports, out):
+def run(args, wanted, out):
     servers = []
     sink = None
     try:
@@ -382,7 +456,7 @@ def run(args, ports, out):
                 sink = open(args.perfetto, "w", encoding="utf-8")
             except OSError as error:
                 raise Refused("cannot write to %s: %s" % (args.perfetto, error.strerror)) from None
-        servers = open_servers(args, ports)
+        servers = open_servers(args, wanted)
         if args.points:
             for phase, name, fields in servers[0].trace("POINTS"):
                 out("%-14s %-40s %s" % (phase.decode(), name.decode(), fields.decode()))
@@ -415,12 +489,12 @@ def run(args, ports, out):
             sink.close()
 
 
-def not_ours(args, ports, error, out):
+def not_ours(args, wanted, error, out):
     """What a server without tracer can tell of the command."""
     out(str(error))
     if not args.words:
         return
-    connection = Connection(args.host, ports[0], args.user, args.password)
+    connection = Connection(wanted[0])
     reply = connection.execute(*args.words)
     stats = connection.info("commandstats")
     line = stats.get("cmdstat_" + args.words[0].lower())
@@ -437,13 +511,13 @@ def main(argv=None):
     try:
         if args.start:
             with Lab() as lab:
-                run(args, lab.ports, out)
+                run(args, [Target(port=port) for port in lab.ports], out)
         else:
-            ports = (args.port or [6379]) + args.replica
+            wanted = targets(args)
             try:
-                run(args, ports, out)
+                run(args, wanted, out)
             except NotOurs as error:
-                not_ours(args, ports, error, out)
+                not_ours(args, wanted, error, out)
                 sys.exit(1)
     except Refused as error:
         sys.exit("aeredis-trace: %s" % error)

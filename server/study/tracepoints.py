@@ -40,6 +40,7 @@ NO_CALLS = frozenset("""fspath fsencode fsdecode strerror WIFEXITED WEXITSTATUS 
     urandom register_at_fork _exit""".split())
 #: Commands that may carry passwords: their arguments are not shown.
 SECRET = frozenset((b"auth", b"hello", b"acl", b"config", b"migrate", b"sentinel"))
+SSL_CALLS = {"read": "SSL_read", "write": "SSL_write", "do_handshake": "SSL_do_handshake", "shutdown": "SSL_shutdown"}
 SYSTEM_TYPES = (select.epoll, socket.socket, socket.socket.__bases__[0])
 
 
@@ -73,12 +74,15 @@ options = traceOptions()
 hooks = traceHooks()
 
 
-def calls_the_system(builtin):
-    """Tell whether a built-in function is a system call, or close to one."""
-    module = getattr(builtin, "__module__", None)
-    if module == "posix":
-        return builtin.__name__ not in NO_CALLS
-    return isinstance(getattr(builtin, "__self__", None), SYSTEM_TYPES) and builtin.__name__ not in ("fileno", "detach")
+def system_call(builtin):
+    """Return the name of the system call that a built-in function makes, or of the call of OpenSSL; None if it makes none."""
+    name = builtin.__name__
+    if getattr(builtin, "__module__", None) == "posix":
+        return name if name not in NO_CALLS else None
+    owner_ = getattr(builtin, "__self__", None)
+    if isinstance(owner_, SYSTEM_TYPES):
+        return name if name not in ("fileno", "detach") else None
+    return SSL_CALLS.get(name) if type(owner_).__name__ == "_SSLSocket" else None
 
 
 # ------ poll ------
@@ -465,11 +469,13 @@ def all_points():
         p("beforeSleep", "poll", [server_cron.beforeSleep], None, before_sleep_after, ""),
 
         p("anetTcpAccept", "1 connection", [anet.anetTcpAccept], None, accept_after, "fd"),
+        p("anetUnixAccept", "1 connection", [anet.anetUnixAccept], None, accept_after, "fd"),
         p("createClient", "1 connection", [nc.createClient], None, create_client_after, "fd client"),
         p("freeClient", "1 connection", [nc.freeClient], free_client_before, free_client_after, "fd client"),
 
         p("callHandler", "2 request", [connection.callHandler], handler_before, handler_after, "function fd client repl_state"),
-        p("read", "2 request", [connection.connSocketRead, tls.connTLSRead], read_before, read_after, "fd client bytes"),
+        p("read", "2 request", [connection.connSocketRead], read_before, read_after, "fd client bytes"),
+        p("SSL_read", "2 request", [tls.connTLSRead], read_before, read_after, "fd client bytes"),
         p("processMultibulkBuffer", "2 request", [nc.processMultibulkBuffer], None, parse_after, "client argc missing"),
         p("processInlineBuffer", "2 request", [nc.processInlineBuffer], None, parse_after, "client argc missing"),
         p("process_io_thread_list", "2 request", [networking_threads.process_io_thread_list], io_before, io_after, "clients op"),
@@ -505,7 +511,8 @@ def all_points():
         p("replicationSendAck", "4 replication", [replication_slave.replicationSendAck], None, ack_after, "offset"),
 
         p("writeToClient", "5 reply", [nc.writeToClient], write_client_before, write_client_after, "client kind fd left reply"),
-        p("write", "5 reply", [connection.connSocketWrite, tls.connTLSWrite], write_before, write_after, "fd client bytes written"),
+        p("write", "5 reply", [connection.connSocketWrite], write_before, write_after, "fd client bytes written"),
+        p("SSL_write", "5 reply", [tls.connTLSWrite], write_before, write_after, "fd client bytes written"),
 
         p("serverCron", "cron", [server_cron.serverCron], None, nothing, ""),
         p("clientsCron", "cron", [server_cron.clientsCron], None, nothing, ""),

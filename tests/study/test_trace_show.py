@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from server.study import perfetto, trace_show
 from tests.support.browser import Browser, chromium_path
+from tests.support.certs import make_certs
 from tests.support.server import ROOT, free_port, real_server_path, start_server
 
 
@@ -53,7 +55,7 @@ def test_the_table_of_a_set(pair, capsys):
     for pattern in (r"2 request +main +readQueryFromClient +\d+ bytes +read\(\d+\) = \d+", r"processMultibulkBuffer +argc 3",
                     r"call set +dict: 1 new key; dirty 1", r"3 persistence +feedAppendOnlyFile +(SELECT; )?aof_buf \d+ bytes, offset [\d,]+",
                     r"4 replication +replicationFeedSlaves +ring, 1 replica, offset [\d,]+",
-                    r"aofWrite +safe from kill -9 +write\(\d+\) = \d+", r"writeToClient replica +out +write\(\d+\) = \d+",
+                    r"aofWrite +safe from kill -9 +write\(\d+\) = \d+", r"writeToClient replica +sent +write\(\d+\) = \d+",
                     r"bio_aof_fsync +bio job +safe from a power cut +fdatasync\(\d+\)", r"writeToClient +\+OK +write\(\d+\) = 5",
                     r"replica main +call set +applied there", r"call replconf +ACK [\d,]+: the master knows"):
         assert re.search(pattern, text), (pattern, text)
@@ -233,6 +235,8 @@ def test_start_leaves_nothing(tmp_path):
     run_ = subprocess.run([sys.executable, "-m", "server.study.trace_show", "--start", "RPUSH l 'a b' c"], cwd=ROOT, capture_output=True, text=True,
                           timeout=120, check=False)
     assert run_.returncode == 0 and "call rpush" in run_.stdout and "applied there" in run_.stdout and not run_.stderr, run_.stderr
+    # The words of the table are explained below it.
+    assert "   us, took       microseconds since" in run_.stdout and "   dirty          changes to the data" in run_.stdout
     lab = os.path.join(ROOT, ".lab")
     assert not os.path.exists(lab) or not [name for name in os.listdir(lab) if name.startswith("trace-")]
 
@@ -243,7 +247,81 @@ def test_points(pair, capsys):
     assert off(pair[0])
 
 
+# ------ TLS, Unix sockets ------
+
+def test_a_unix_socket(capsys, tmp_path):
+    path = str(tmp_path / "s")
+    with start_server(conf={"unixsocket": path}) as s:
+        lines, code = run(capsys, "-s", path, "SET", "k", "v")
+        assert code is None and "call set" in "\n".join(lines)
+        with s.resp() as c:
+            c.execute("DEBUG", "TRACE", "ON")
+            lines, _ = run(capsys, "-s", path, "GET", "k")
+            names = [json.loads(line)["name"] for line in c.execute("DEBUG", "TRACE", "READ", "0")[2]]
+        assert "call get" in "\n".join(lines) and "anetUnixAccept" in names
+    _, code = run(capsys, "-s", str(tmp_path / "nothing"), "GET", "k")
+    assert code.startswith("aeredis-trace: no server at %s (No such file or directory): start one" % (tmp_path / "nothing"))
+
+
+@pytest.fixture(scope="module")
+def tls_pair(tmp_path_factory):
+    """A master and its replica, which replicates over TLS -> (the master's TLS port, replica, certs)"""
+    certs = make_certs(tmp_path_factory.mktemp("certs"))
+
+    def conf():
+        tls = dict(certs.conf(free_port()), **{"tls-replication": "yes"})
+        del tls["port"]                    # a port without TLS as well, for the tests' own questions
+        return tls
+    with start_server(conf=conf()) as master:
+        with start_server("--replicaof", "127.0.0.1", str(master.conf["tls-port"]), conf=conf()) as replica:
+            end = time.monotonic() + 60
+            while b"state=online" not in master.resp().execute("INFO", "replication"):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            yield master.conf["tls-port"], replica, certs
+
+
+def test_tls(tls_pair, capsys, tmp_path):
+    port, replica, certs = tls_pair
+    options = ["-p", port, "--tls", "--cacert", certs.ca, "--cert", certs.client_cert, "--key", certs.client_key]
+    lines, code = run(capsys, *options, "SET", "k", "v")
+    text = "\n".join(lines)
+    assert code is None and re.search(r"readQueryFromClient +27 bytes +SSL_read\(\d+\) = 27", text), text
+    assert re.search(r"writeToClient +\+OK +SSL_write\(\d+\) = 5", text) and re.search(r"replica main +call set +applied there", text), text
+    lines, _ = run(capsys, *options, "--calls", "GET", "k")
+    assert any("SSL_read()   system call" in line for line in lines) and any("SSL_write()   system call" in line for line in lines)
+    assert off(replica)
+
+
+def test_tls_errors(tls_pair, capsys, tmp_path):
+    port, replica, certs = tls_pair
+    _, code = run(capsys, "-p", port, "GET", "k")
+    assert code.startswith("aeredis-trace: the server at 127.0.0.1:%d has gone: " % port) and code.endswith("; a TLS port wants --tls")
+    _, code = run(capsys, "-p", port, "--tls", "GET", "k")
+    assert code.startswith("aeredis-trace: no TLS with 127.0.0.1:%d (" % port) and "--cacert FILE names the CA" in code
+    _, code = run(capsys, "-p", port, "--tls", "--cacert", certs.ca, "GET", "k")        # the server wants a certificate
+    assert code.startswith("aeredis-trace: the server at ") and code.endswith("; it may want a certificate: --cert FILE --key FILE"), code
+    _, code = run(capsys, "-p", port, "--tls", "--cacert", "/nowhere", "GET", "k")
+    assert code == "aeredis-trace: cannot use /nowhere for TLS: No such file or directory"
+    _, code = run(capsys, "-p", port, "--tls", "--cacert", str(tmp_path), "GET", "k")
+    assert code.startswith("aeredis-trace: cannot use %s for TLS: " % tmp_path)
+    _, code = run(capsys, "-p", port, "--tls", "--cert", certs.client_cert, "GET", "k")
+    assert code == "aeredis-trace: --cert and --key belong together"
+    _, code = run(capsys, "-p", port, "--tls", "--insecure", "--cert", certs.client_cert, "--key", certs.key_encrypted, "GET", "k")
+    assert code.startswith("aeredis-trace: cannot use %s and %s for TLS: " % (certs.client_cert, certs.key_encrypted))
+    assert off(replica)
+
+
 # ------ one line that says what to do ------
+
+def test_command_lines(capsys):
+    for words in ([], [""], ["SET k 'a"], ["--delay", "aofWrite", "PING"]):
+        assert run(capsys, *words) == ([], 2)
+    make = shutil.which("make")
+    if make:
+        shown = subprocess.run([make, "-n", "trace", "CMD=KEYS *"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60).stdout
+        assert shown.rstrip().endswith('--start  "$TRACE_COMMAND"')       # neither * nor ( is for the shell
+
 
 def test_no_server(capsys):
     lines, code = run(capsys, "-p", free_port(), "GET", "k")
