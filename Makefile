@@ -42,6 +42,8 @@ run: $(VENV)/.run
 cluster: $(VENV)/.run
 	$(BIN)/python -m tests.support.cluster $(ARGS)
 
+# The server under pdb.  Its time stands at the prompt, for all servers with the same AEREDIS_CLOCK.
+debug: export AEREDIS_CLOCK ?= .lab/clock
 debug: $(VENV)/.run
 	$(BIN)/python -m tests.support.debug --port $(PORT) $(ARGS)
 

@@ -457,6 +457,9 @@ def debugCommand(c):
     elif sub == b"trace":
         from server.study.trace import trace_command       # ours; imported here, since no other code of the server needs it
         trace_command(c)
+    elif sub == b"clock" and argc == 2:
+        from server.study.labclock import clock_command
+        clock_command(c)
     else:
         addReplySubcommandSyntaxError(c)
 

@@ -8,6 +8,7 @@ structure, `c` continues, Ctrl-C stops a running server at the prompt, `q` ends 
 and `shared` are known at every prompt.  A phase that is switched on stops at the first line of its function, with the same stack
 that gdb shows of the C server (`w`).
 The fast path is off, so every function of C is entered.  Timeouts do not disturb a stop: clients and replicas are not dropped.
+With AEREDIS_CLOCK=FILE, which `make debug` sets, the time of all servers with the same FILE stands while the prompt is shown.
 DEBUG PAUSE-CRON 1 quiets the timer.  Threads (bio, IO) are not stopped; a forked child runs without the debugger.
 """
 import gc
@@ -62,6 +63,7 @@ PHASES = [
 ]
 NAMES = [phase[0] for phase in PHASES]
 QUIET = ["--fast-path", "no", "--timeout", "0", "--repl-timeout", "86400", "--cluster-node-timeout", "86400000"]
+LAB_CLOCK = "server.study.labclock"
 USAGE = "usage: python -m tests.support.debug [conf] [--break NAME[,NAME...]] [server arguments]; the phases: " + " ".join(NAMES)
 
 
@@ -129,6 +131,18 @@ class PhasePdb(pdb.Pdb):
             return function(*args)
         finally:
             sys.settrace(None)
+
+    def interaction(self, *args, **kwargs):
+        """Show the prompt.  The time of the lab stands meanwhile, from the first moment on: single steps count, too."""
+        labclock = sys.modules.get(LAB_CLOCK)
+        clock = labclock and labclock.installed
+        if clock is None:
+            return super().interaction(*args, **kwargs)
+        clock.hold()
+        try:
+            return super().interaction(*args, **kwargs)
+        finally:
+            clock.release()
 
     def setup(self, f, tb):
         super().setup(f, tb)
@@ -265,7 +279,7 @@ def main():
             sys.exit("%s%s" % ("no such phase: %s\n" % " ".join(unknown) if unknown else "", USAGE))
         del args[at:at + 2]
     conf = args[:1] if args and not args[0].startswith("--") else []
-    debugger = PhasePdb()
+    debugger = PhasePdb(skip=[LAB_CLOCK])                    # a stop in there would hold its lock
     debugger.set_phases(switched_on)
     debugger.do_phase("")
     os.register_at_fork(after_in_child=lambda: sys.settrace(None))
