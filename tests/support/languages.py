@@ -36,6 +36,7 @@ PAGES = [
     "docs/structures/stream.md",
     "docs/structures/ziplist.md",
     "docs/loop.md",
+    "docs/reading.md",
     "docs/write-path.md",
 ]
 NO_ENGLISH = {"docs/zh/terms.md"}
