@@ -5,10 +5,11 @@
     python -m aeredis check-rdb FILE | check-aof [--fix] FILE
     python -m aeredis c NAME              a function beside its C
     python -m aeredis trace COMMAND ...   the life of a command
+    python -m aeredis lab SET | COMMAND   servers to look at and to break
     python -m aeredis conf [NAME]         prints redis.conf, or another file of the package
 
 Called from  the interpreter [startup].
-Calls out    server.__main__, persistence.redis_check_rdb, persistence.redis_check_aof, server.study.cside, trace_show.
+Calls out    server.__main__, persistence.redis_check_rdb, persistence.redis_check_aof, server.study.cside, trace_show, lab_shell.
 Invariant    The process is the server's alone: own_process() may change sys.path.
 """
 import os
@@ -72,6 +73,13 @@ def run_trace():
     main()
 
 
+def run_lab():
+    """aeredis-lab SET | COMMAND ...: a set of servers to break; exits 1 with a line that says what to do."""
+    own_process()
+    from server.study.lab_shell import main
+    main()
+
+
 def print_file():
     """Print a file of the package; its name is the argument, by default redis.conf.  Exits 1 if there is none."""
     name = sys.argv[1] if len(sys.argv) > 1 else "redis.conf"
@@ -87,7 +95,7 @@ def print_file():
 
 
 WORDS = {"server": run_server, "sentinel": run_sentinel, "check-rdb": run_check_rdb, "check-aof": run_check_aof, "c": run_c,
-         "trace": run_trace, "conf": print_file}
+         "trace": run_trace, "lab": run_lab, "conf": print_file}
 
 
 def main():

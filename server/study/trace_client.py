@@ -33,6 +33,10 @@ class Refused(Exception):
 class ServerError(Exception):
     """An error reply."""
 
+    @property
+    def text(self):
+        return str(self)
+
 
 class Target:
     """Where a server is, and how it is spoken to; `context`: an SSLContext for TLS, `path`: that of a Unix socket."""
