@@ -47,11 +47,11 @@ class Target:
         self.user, self.password = user, password
 
     def at(self, host, port):
-        """The server at another address, reached in the same way."""
+        """Return the server at another address, reached in the same way."""
         return Target(host, port, None, self.context, self.sni, self.user, self.password)
 
     def plain(self):
-        """The same server without TLS."""
+        """Return the same server without TLS."""
         return Target(self.host, self.port, self.path, None, None, self.user, self.password)
 
     def __str__(self):
