@@ -22,6 +22,7 @@ from tests.support.pictures import BLOCK, ROOT
 
 # The English pages that have a Chinese edition.  A page is added by the commit that translates it.
 PAGES = [
+    "README.md",
     "docs/cluster.md",
     "docs/concepts.md",
     "docs/memory.md",
@@ -165,14 +166,14 @@ def numbers_of(text):
 
 def links_of(text, page):
     """The links of a block as paths of English pages, with `#` where there is an anchor -> Counter; those to the page itself in the other
-    language are left out."""
+    language, and to the terms, are left out."""
     found = collections.Counter()
     for target in LINK.findall(SPAN.sub(" ", text)):
         if not re.match(r"[a-z]+:", target):
             path, sharp, _ = target.partition("#")
             path = english(os.path.normpath(os.path.join(os.path.dirname(page), path))) if path else english(page)
             target = path + sharp
-        if target != english(page):
+        if target != english(page) and chinese(target) not in NO_ENGLISH:
             found[target] += 1
     return found
 

@@ -72,7 +72,7 @@ def test_every_function_named_exists(page):
     assert not missing, missing
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGES + ["README.md", "README.zh.md"])
 def test_every_link_leads_somewhere(page):
     """Relative links, and `path/file.py` in backticks."""
     text = read(page)
@@ -84,7 +84,7 @@ def test_every_link_leads_somewhere(page):
     assert not broken, broken
 
 
-@pytest.mark.parametrize("page", PAGES + ["README.md"])
+@pytest.mark.parametrize("page", PAGES + ["README.md", "README.zh.md"])
 def test_every_anchor_is_a_heading(page):
     links = [t.partition("#") for t in re.findall(r"\]\(([^)\s]*#[^)\s]+)\)", read(page)) if not re.match(r"[a-z]+:", t)]
     here = os.path.dirname(page)
