@@ -36,11 +36,11 @@ WIDTHS = (-8, -7, 15, 13, 26, 42, 0)   # of the columns of the table; negative: 
 ZH = {
     "1 connection": "1 连接", "2 request": "2 请求", "3 persistence": "3 持久化", "4 replication": "4 复制", "5 reply": "5 回复", "phase": "阶段", "took": "耗时",
     "thread": "线程", "function": "函数", "what": "说明", "system call": "系统调用", "safe from kill -9": "kill -9 不会丢失",
-    "safe from a power cut": "断电不会丢失", "sent": "已发出", "applied there": "从节点已执行", "the master knows": "主节点已得知",
+    "safe from a power cut": "断电不会丢失", "sent": "已发出", "applied there": "从服务器已执行", "the master knows": "主节点已得知",
     "the client waited": "客户端等待", "in the file after": "写入文件用时", "on the disk after": "落盘用时", "on %s after": "%s 执行用时",
-    "acknowledged after": "确认用时", "new key": "新键", "dirty": "脏计数", "bytes": "字节", "replica": "从节点", "offset": "偏移", "half a command": "命令未完整",
-    "no AOF": "无 AOF", "measured; the fast path is off while the tracer is on": "实测；跟踪期间快速路径关闭", "us, took": "us，耗时", "ring, offset": "ring，偏移",
-    "a new server and its replica; both are stopped afterwards": "新启动的服务器及其从节点；结束后即停止", "buckets": "桶",
+    "acknowledged after": "确认用时", "new key": "新键", "dirty": "改动", "bytes": "字节", "replica": "从服务器", "offset": "偏移量", "half a command": "命令不完整",
+    "no AOF": "无 AOF", "measured; the fast path is off while the tracer is on": "实测；追踪期间快速路径关闭", "us, took": "us，耗时", "ring, offset": "ring，偏移量",
+    "a new server and its replica; both are stopped afterwards": "新启动的服务器及其从服务器；结束后即停止", "buckets": "桶",
 }
 CHINESE = os.environ.get("LC_ALL", os.environ.get("LANG", "")).lower().startswith("zh")
 
@@ -48,20 +48,20 @@ CHINESE = os.environ.get("LC_ALL", os.environ.get("LANG", "")).lower().startswit
 LEGEND = (
     ("", "us, took", "microseconds since the request was read; microseconds within the function, with all that it calls",
      "自读到请求起的微秒数；函数（含其调用）所用的微秒数"),
-    ("read(", "read(8) = 27", "a system call: 27 bytes from descriptor 8", "系统调用：从描述符 8 读到 27 字节"),
+    ("read(", "read(8) = 27", "a system call: 27 bytes from descriptor 8", "系统调用：从文件描述符 8 读到 27 字节"),
     ("argc", "argc", "how many words the command has", "命令的参数个数"),
     ("dirty", "dirty", "changes to the data; a command with none goes neither to the AOF nor to replicas",
-     "即 dirty，数据的改动次数；没有改动的命令不写 AOF，也不发给从节点"),
+     "即 dirty，数据的改动次数；没有改动的命令不写 AOF，也不发给从服务器"),
     ("aof_buf", "aof_buf", "what is to be appended to the AOF, the append-only file; aofWrite writes it once, before the loop sleeps",
      "待追加到 AOF（只追加文件）的内容；aofWrite 在事件循环休眠前一次写出"),
     ("SELECT", "SELECT", "the number of the database, written before the first command and wherever it changes",
      "数据库编号，写在第一条命令之前以及每次切换时"),
     ("ring", "ring, offset", "the replication backlog, a ring buffer, and the position in the stream that replicas receive",
-     "复制积压缓冲区（环形），以及发给从节点的数据流中的位置"),
+     "复制积压缓冲区（环形），以及发给从服务器的复制流中的位置"),
     ("bio job", "bio_aof_fsync", "the background thread that makes the disk store what was written; `everysec`: once a second",
      "把已写入的内容落盘的后台线程；everysec 即每秒一次"),
     ("ACK", "call replconf", "the replica reports once a second up to which offset it has applied the stream",
-     "从节点每秒报告一次已执行到的偏移"),
+     "从服务器每秒报告一次已执行到的复制偏移量"),
 )
 
 
