@@ -661,6 +661,9 @@ def sentinelCommand(c):
         # SENTINEL TRACE ...  Ours: there is no DEBUG in sentinel mode.
         from server.study.trace import trace_command
         trace_command(c)
+    elif sub == b"state":
+        from server.study.state import state_command
+        state_command(c)
     else:
         addReplySubcommandSyntaxError(c)
 

@@ -460,6 +460,9 @@ def debugCommand(c):
     elif sub == b"clock" and argc == 2:
         from server.study.labclock import clock_command
         clock_command(c)
+    elif sub == b"state":
+        from server.study.state import state_command       # likewise
+        state_command(c)
     else:
         addReplySubcommandSyntaxError(c)
 

@@ -27,7 +27,6 @@ NO_CALLER = {
     },
     USERS: {"_close_all", "aeredis_url", "data_path", "running", "writable"},
     "tests/support/debug.py calls it": {"hold"},
-    "a hook of the tests: the numbers of an intset": {"intset_values"},
 }
 ALLOWED = set().union(*NO_CALLER.values())
 WORDS = re.compile(r"[\w.]+")
