@@ -59,6 +59,21 @@ def test_a_buffer_that_grew_leaves_nothing_behind():
     del held
 
 
+@pytest.mark.skipif(estimate._mallinfo2 is None, reason="memory is not had from glibc's malloc here")
+def test_what_the_thread_cache_gives_out_counts():
+    """used_memory grows by what lives, also where an object takes a freed chunk from glibc's tcache, which mallinfo2 counted before."""
+    gc.collect()
+    zmalloc.zmalloc_init()
+    if estimate.tcache is None:
+        pytest.skip("this malloc's thread cache is not found")
+    start = zmalloc.zmalloc_used_memory()
+    held = [bytearray(n) for n in range(520, 1032, 16) for _ in range(7)]
+    size = sum(len(b) for b in held)
+    assert size < zmalloc.zmalloc_used_memory() - start < size + len(held) * 200
+    del held
+    assert abs(zmalloc.zmalloc_used_memory() - start) < 8000
+
+
 class Machine:
     """Gauges, clock and cost of a reading as a test wants them; reads counts the readings of malloc."""
 
