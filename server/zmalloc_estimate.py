@@ -9,8 +9,8 @@ Departures   D-12.  docs/memory.md has the measurements.
 
 Theory of operation
   sys.getallocatedblocks() counts the objects of at most 512 bytes (gauge `small`); mallinfo2() gives the bytes of larger ones
-  (gauge `large`), with the freed chunks that glibc's tcache keeps, which are subtracted.  The average small block is 60 bytes, and is computed again from the RSS whenever the process grows beyond its
-  peak.  On PyPy `large` alone holds what the collector has in use.
+  (gauge `large`), from which the freed chunks in glibc's tcache are subtracted.  The average small block is 60 bytes, and is
+  computed again from the RSS whenever the process grows beyond its peak.  On PyPy `large` alone holds what the collector has in use.
 
   A reading takes 5 us in a fresh server and 0.7 ms at 260 MB, since it visits every pool.  So a gauge pauses for
   GAUGE_PAUSE * cost after a reading, and pauses that were not needed are kept as credit, up to GAUGE_CREDIT seconds.
