@@ -13,7 +13,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What PyPy can do without, since it has to be compiled there: psutil (then /proc is read), lupa (then EVAL says what is missing).
 UNLESS_PYPY = $(BIN)/python -c "import sys; sys.exit(sys.implementation.name != 'pypy')"
 
-.PHONY: run test test-apps test-pythons lint debug docs bench cluster sentinel gdb chains c-source c-index sidebyside trace test-redis differential soak crash chaos cluster-long clean install pyz
+.PHONY: run test test-apps test-pythons lint debug docs bench replicas cluster sentinel gdb chains c-source c-index sidebyside trace test-redis differential soak crash chaos cluster-long clean install pyz
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -38,9 +38,11 @@ pyz:
 run: $(VENV)/.run
 	$(BIN)/python -m server $(CONF) $(if $(and $(CONF),$(filter file,$(origin PORT))),,--port $(PORT)) $(ARGS)
 
-# Three masters and three replicas, until Ctrl-C; prints what to try.  ARGS="--mix": every second node is C's.
-cluster: $(VENV)/.run
-	$(BIN)/python -m tests.support.cluster $(ARGS)
+# Sets of servers to look at and to break, until `quit`: a master and two replicas; three masters, each with a replica; the same with
+# three Sentinels.  PORT=7000, MASTERS=1 REPLICAS=2; ARGS=--real: the C server; ARGS=--mix: every second node.
+replicas cluster sentinel: $(VENV)/.run
+	@$(BIN)/python -m server.study.lab_shell $@ $(if $(filter-out 6379,$(PORT)),--port $(PORT)) $(if $(MASTERS),--masters $(MASTERS)) \
+		$(if $(REPLICAS),--replicas $(REPLICAS)) $(ARGS)
 
 # The server under pdb.  Its time stands at the prompt, for all servers with the same AEREDIS_CLOCK.
 debug: export AEREDIS_CLOCK ?= .lab/clock
@@ -91,10 +93,6 @@ lint: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.support.bench $(if $(REPL),--repl) $(if $(CLUSTER),--cluster) $(if $(BASE),--base $(BASE)) \
 		$(if $(filter-out python3,$(PYTHON)),--python $(PYTHON) --warm-up 400000) $(ARGS)
-
-# One master, two replicas, three Sentinels, to look at and to break.  PORT=7000; ARGS=--real: two real Sentinels.
-sentinel: $(VENV)/.run
-	$(BIN)/python -m tests.support.sentinel_set $(if $(filter-out 6379,$(PORT)),--port $(PORT)) $(ARGS)
 
 # The official Tcl suite: make test-redis [SUITE="unit/type/string unit/expire" | quick | cluster | sentinel] [ARGS=...]
 test-redis: $(VENV)/.test

@@ -33,7 +33,7 @@ import sys
 import threading
 import time
 
-from server.study.trace_client import CHECKOUT, MAIN, ROOT, Connection, Refused, ServerError
+from server.study.trace_client import CHECKOUT, MAIN, ROOT, Connection, Refused, ServerError, Target
 
 KINDS = ("single", "replicas", "cluster", "sentinel")
 CLUSTER_SLOTS = 16384
@@ -110,7 +110,7 @@ class Node:
         """Open a connection of its own -> Connection; Refused if nobody listens."""
         if not self.alive:
             raise LabError("%s is not running" % self)
-        return Connection(self.host, self.port)
+        return Connection(Target(self.host, self.port))
 
     def ask(self, *words):
         """Run one command -> its reply; raises ServerError for an error reply, Refused when it does not answer."""
@@ -185,10 +185,11 @@ class LabSet:
     """A set of servers: a context manager, or start() and close()."""
 
     def __init__(self, kind, name=None, real=None, conf=None, masters=None, replicas=None, sentinels=None, out=None, port=None,
-                 down_after=DOWN_AFTER):
+                 down_after=DOWN_AFTER, clock=None):
         """kind: see KINDS.  real: None, "all" or "mix".  conf: {directive: value or list of values} for all servers that hold data.
         masters, replicas (of each master), sentinels: how many.  out: called with the lines that tell how it goes.
-        port: the first one, or None for any."""
+        port: the first one, or None for any.  clock: the file of a lab clock to share with other labs; None: one of this set's own;
+        False: none.  With C's servers there is none: they take no part in it."""
         if kind not in KINDS:
             raise LabError("there is no lab set %s: %s" % (kind, ", ".join(KINDS)))
         if real not in (None, "all", "mix"):
@@ -201,6 +202,7 @@ class LabSet:
         self.out = out or (lambda line: None)
         self.first_port = port
         self.down_after = down_after
+        self.clock = False if real else clock
         if self.masters < 1 or self.replicas < 0 or self.sentinels < 0 or (kind in ("single", "replicas") and self.masters != 1):
             raise LabError("%s with %d masters and %d replicas: there is no such set" % (kind, self.masters, self.replicas))
         if self.masters * (1 + self.replicas) + self.sentinels > 100:
@@ -276,6 +278,8 @@ class LabSet:
                 shutil.rmtree(path, ignore_errors=True)
             elif entry != "lock":
                 os.unlink(path)
+        if self.clock is None:
+            self.clock = os.path.join(self.dir, "clock")
         taken = {lab.get("number") for lab in running_labs()}
         self.number = next(i for i in range(1, 255) if i not in taken)
 
@@ -361,11 +365,15 @@ class LabSet:
         command = [self.executable] if node.real else [sys.executable, MAIN]
         command += [node.conf_path] + (["--sentinel"] if node.role == "sentinel" else []) + [str(a) for a in args]
         failure = []
+        env = dict(os.environ)
+        env.pop("AEREDIS_CLOCK", None)
+        if self.clock:
+            env["AEREDIS_CLOCK"] = self.clock
 
         def do():
             try:
                 with open(node.log_path, "ab") as out:
-                    node.process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=node.dir,
+                    node.process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=node.dir, env=env,
                                                     start_new_session=True)
                 self.switchboard.ask("guard", node.pid)
             except (OSError, LabError) as error:
@@ -530,14 +538,23 @@ class LabSet:
     def stop(self, number):
         """Let a node stand still (SIGSTOP) while the time of the others runs: a failure."""
         node = self.living(number)
+        if self.clock and not node.held:
+            from server.study.labclock import let_time_run
+            # A server takes its place in the clock in its first turn.
+            wait_until(lambda: is_done(lambda: let_time_run(self.clock, node.pid), LookupError), "%s is not in the lab clock" % node)
+        elif node.held == "frozen":
+            raise LabError("%s is frozen: `cont %d` first" % (node, node.number))
         node.process.send_signal(signal.SIGSTOP)
         node.held = "stopped"
 
     def freeze(self, number):
         """Let a node stand still (SIGSTOP), and time with it: no failure."""
         node = self.living(number)
-        if node.real:
-            raise LabError("%s is C's, and has no lab clock: time would not stand still; `stop %d` stops it" % (node, node.number))
+        if not self.clock:
+            raise LabError("this set has no lab clock%s, so time cannot stand still: `stop %d` stops the node" % (
+                ", since C's servers do not know it" if self.real else "", node.number))
+        if node.held == "stopped":
+            raise LabError("%s is stopped: `cont %d` first" % (node, node.number))
         node.process.send_signal(signal.SIGSTOP)
         node.held = "frozen"
 
@@ -669,6 +686,15 @@ class LabSet:
         from server.study.lab_shell import run_command
         with self.turn:
             return run_command(self, words)
+
+
+def is_done(what, error):
+    """Tell whether what() raised no such error -> True or False"""
+    try:
+        what()
+    except error:
+        return False
+    return True
 
 
 def master_name(number):

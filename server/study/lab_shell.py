@@ -22,8 +22,8 @@ import sys
 import threading
 import time
 
-from server.study.lab import DOWN_AFTER, KINDS, LabError, LabSet, running_labs
-from server.study.trace_client import Connection, Refused, ServerError
+from server.study.lab import DOWN_AFTER, KINDS, LabError, LabSet, labs_folder, running_labs
+from server.study.trace_client import Connection, Refused, ServerError, Target
 
 
 def usage(name):
@@ -149,7 +149,7 @@ def command_trace(lab, words):
     from server.study import trace_show
     lines = []
     arguments = [word for port in ports for word in ("-p", str(port))]
-    trace_show.run(trace_show.arguments([*arguments, "--perfetto", words[0], "--seconds", str(seconds)]), ports, lines.append)
+    trace_show.run(trace_show.arguments([*arguments, "--perfetto", words[0], "--seconds", str(seconds)]), [Target(port=port) for port in ports], lines.append)
     return lines
 
 
@@ -273,7 +273,7 @@ def talk(host, port):
         with contextlib.suppress(KeyboardInterrupt):
             subprocess.call([path, "-h", host, "-p", str(port)])
         return
-    with contextlib.closing(Connection(host, port)) as connection, contextlib.suppress(EOFError, KeyboardInterrupt):
+    with contextlib.closing(Connection(Target(host, port))) as connection, contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:
             try:
                 words = shlex.split(input("%s:%d> " % (host, port)))
@@ -430,7 +430,7 @@ def run_set(args):
         ports = [args.port] if args.port is not None else range(7000, 8000, 20)
         for port in ports:
             lab = LabSet(args.kind, args.name, "all" if args.real else "mix" if args.mix else None, conf, args.masters, args.replicas,
-                         args.sentinels, say, port, args.down_after)
+                         args.sentinels, say, port, args.down_after, os.path.join(labs_folder(), "clock"))
             try:
                 lab.start()
                 break
