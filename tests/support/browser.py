@@ -92,7 +92,7 @@ class Browser:
             value = self.evaluate(script)
             if value:
                 return value
-            time.sleep(0.3)
+            time.sleep(0.1)
         return False
 
     def screenshot(self, file):
