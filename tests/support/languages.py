@@ -38,6 +38,7 @@ PAGES = [
     "docs/structures/ziplist.md",
     "docs/loop.md",
     "docs/reading.md",
+    "docs/study.md",
     "docs/write-path.md",
 ]
 NO_ENGLISH = {"docs/zh/terms.md"}
