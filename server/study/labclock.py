@@ -35,6 +35,7 @@ SILENCE = 400_000_000                  # a process that is silent for longer has
 LOOK = 20_000_000                      # a process looks at the others this often
 WAIT = 0.1                             # s: a poll that sleeps for longer is cut, to keep the beat
 REST = 0.01                            # s: the shortest sleep while the time stands, since no timer can come due
+LATE = 1_000_000
 LOCK_TRIES = 200                       # of 1 ms
 
 MAGIC = int.from_bytes(b"AELABCL1", "little")
@@ -159,8 +160,10 @@ class LabClock:
             if cells[self.place + LET_RUN]:
                 cells[self.place + LET_RUN] = 0
             elif not state & 1 and now - (state >> 1) - self.last > 2 * SILENCE:
-                # Nobody was there to stop the time: this process is alone, or all were stopped together.
-                cells[STATE] = (now - self.last - SILENCE) << 1
+                # Nobody was there to stop the time: this process is alone, or all were stopped together.  What another has seen
+                # of the time has passed, however.
+                latest = max(cells[place + BEAT] for place in range(HEAD, CELLS, PLACE) if place != self.place)
+                cells[STATE] = (now - max(self.last + SILENCE, latest - (state >> 1))) << 1
             self.settle()
         finally:
             self.unlock()
@@ -186,7 +189,11 @@ class LabClock:
         state = cells[STATE]
         if stands and not state & 1:
             cells[STOPS] += 1
-            cells[STATE] = max(self.last, self.machine_ns() - (state >> 1)) << 1 | 1
+            while True:
+                now = self.machine_ns()
+                cells[STATE] = max(self.last, now - (state >> 1)) << 1 | 1
+                if self.machine_ns() - now < LATE:
+                    break                       # else: stopped between the two; meanwhile the others have seen a later time
         elif state & 1 and not stands:
             cells[STATE] = (self.machine_ns() - (state >> 1)) << 1
 
