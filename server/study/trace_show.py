@@ -36,11 +36,11 @@ WIDTHS = (-8, -7, 15, 13, 26, 42, 0)   # of the columns of the table; negative: 
 ZH = {
     "1 connection": "1 连接", "2 request": "2 请求", "3 persistence": "3 持久化", "4 replication": "4 复制", "5 reply": "5 回复", "phase": "阶段", "took": "耗时",
     "thread": "线程", "function": "函数", "what": "说明", "system call": "系统调用", "safe from kill -9": "kill -9 不会丢失",
-    "safe from a power cut": "断电不会丢失", "sent": "已发出", "applied there": "从服务器已执行", "the master knows": "主节点已得知",
+    "safe from a power cut": "断电不会丢失", "sent": "已发出", "applied there": "从服务器已执行", "the master knows": "主服务器已得知",
     "the client waited": "客户端等待", "in the file after": "写入文件用时", "on the disk after": "落盘用时", "on %s after": "%s 执行用时",
-    "acknowledged after": "确认用时", "new key": "新键", "dirty": "改动", "bytes": "字节", "replica": "从服务器", "offset": "偏移量", "half a command": "命令不完整",
+    "acknowledged after": "确认用时", "new key": "个新键", "dirty": "改动", "bytes": "字节", "replica": "个从服务器", "offset": "偏移量", "half a command": "命令不完整",
     "no AOF": "无 AOF", "measured; the fast path is off while the tracer is on": "实测；追踪期间快速路径关闭", "us, took": "us，耗时", "ring, offset": "ring，偏移量",
-    "a new server and its replica; both are stopped afterwards": "新启动的服务器及其从服务器；结束后即停止", "buckets": "桶",
+    "a new server and its replica; both are stopped afterwards": "新启动的服务器及其从服务器；结束后即停止", "buckets": "个桶",
 }
 CHINESE = os.environ.get("LC_ALL", os.environ.get("LANG", "")).lower().startswith("zh")
 
