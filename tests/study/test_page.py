@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from server.study.trace_client import TracedServer
+from server.server_h import REDIS_VERSION
+from server.study.trace_client import Target, TracedServer
 from server.study.trace_show import follow_life
 from tests.support.browser import Browser, chromium_path
 from tests.support.server import ROOT, ServerProcess
@@ -145,7 +146,7 @@ class recorded:
 
 @pytest.fixture(scope="module")
 def recording(servers, tmp_path_factory):
-    traced = [TracedServer("127.0.0.1", server.port) for server in servers]
+    traced = [TracedServer(Target(port=server.port)) for server in servers]
     found = recorded()
     try:
         for each in traced:
@@ -176,7 +177,7 @@ def recording(servers, tmp_path_factory):
             each.close()
     found.folder = str(tmp_path_factory.mktemp("page"))
     with open(os.path.join(found.folder, "recording.jsonl"), "w", encoding="utf-8") as f:
-        f.write(json.dumps({"version": "6.2.14", "command": "SET user:1001 zhangsan"}) + "\n")
+        f.write(json.dumps({"recording": 1, "version": REDIS_VERSION, "command": "SET user:1001 zhangsan", "nodes": [], "seconds": 1}) + "\n")
         for frame in frames:
             f.write(json.dumps(frame) + "\n")
         f.write("a broken line\n")

@@ -3,6 +3,7 @@
 
 const TABS = [writeTab, loopTab, keyspaceTab, valueTab, replicationTab, clientsTab, nodesTab];
 const EVENTS = 6000;                   // of the tracer that are kept
+const GONE = "gone, trying again";     // the error of a frame when the server does not answer
 
 let language = "en";
 
@@ -66,10 +67,14 @@ const page = {
                 tab.reset();
     },
 
+    // The source says what is wrong: null = nothing, "" = the server has gone, or a line of text.
     gone(error) {
-        const status = document.getElementById("status");
-        status.textContent = error === null ? this.source.live ? t("live") : t("replay") : t("gone") + (error ? " (" + error + ")" : "");
+        const status = document.getElementById("status"), notice = document.getElementById("notice");
+        const lost = error === "" || error === GONE;
+        status.textContent = error === null ? this.source.live ? t("live") : t("replay") : lost ? t("gone") : t("refused");
         status.className = error === null ? "good" : "bad";
+        notice.hidden = error === null || lost;
+        notice.textContent = error || "";
     },
 
     // Draw once for all frames that have come meanwhile.
@@ -146,9 +151,11 @@ const page = {
         try {
             if (this.tab.sent)
                 this.tab.sent();
+            reply.className = "quiet";
+            reply.textContent = this.tab.traced ? t("following") : "…";
             const answer = await this.source.command(this.node, words, Boolean(this.tab.traced));
             reply.className = "";
-            reply.textContent = replyText(answer.reply, "") + (answer.ms !== undefined ? `   (${Number(answer.ms).toFixed(2)} ms)` : "");
+            reply.textContent = `${answer.reply}   (${answer.ms.toFixed(2)} ms)`;
             this.addEvents(answer.trace || [], this.node);
             this.later();
             return answer;
@@ -203,19 +210,6 @@ function splitWords(text) {
             words.push(single !== undefined ? single.replace(/\\'/g, "'") : plain);
     }
     return words;
-}
-
-// A reply as redis-cli shows it.
-function replyText(reply, indent) {
-    if (reply === null || reply === undefined)
-        return "(nil)";
-    if (typeof reply === "number")
-        return "(integer) " + reply;
-    if (Array.isArray(reply))
-        return reply.length ? reply.map((each, number) => (number ? indent : "") + `${number + 1}) ` + replyText(each, indent + "   ")).join("\n") : "(empty array)";
-    if (typeof reply === "object")
-        return reply.error !== undefined ? "(error) " + reply.error : JSON.stringify(reply);
-    return String(reply);
 }
 
 function onKey(event) {

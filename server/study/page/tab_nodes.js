@@ -2,7 +2,7 @@
 "use strict";
 
 const SLOTS = 16384;
-const BUTTONS = ["kill", "restart", "stop", "freeze", "isolate", "heal"];
+const BUTTONS = ["kill", "restart", "stop", "freeze", "cont", "isolate", "heal"];
 const MESSAGES_SHOWN = 2e9;            // ns: how long a message is a dot
 
 const nodesTab = {
@@ -151,7 +151,7 @@ const nodesTab = {
             try {
                 const answer = await page.source.lab(what, what === "heal" ? [] : [chosen]);
                 reply.className = "";
-                reply.textContent = typeof answer === "string" ? answer : answer.reply || answer.text || JSON.stringify(answer);
+                reply.textContent = answer.reply || "OK";
             } catch (error) {
                 reply.className = "bad";
                 reply.textContent = error.message;

@@ -288,7 +288,7 @@ function showCode(code, side) {
     if (!part)
         return h("p", {class: "quiet"}, side === "c" ? t("noC") : t("noCode"));
     const first = part.line || 1;
-    const lines = Array.isArray(part.lines) ? part.lines : String(part.text || "").replace(/\n$/, "").split("\n");
+    const lines = part.text.replace(/\n$/, "").split("\n");
     return h("div", {}, h("p", {class: "file"}, `${part.file}:${first}`),
         h("pre", {}, lines.map((line, number) => [h("span", {class: "number"}, String(first + number).padStart(5) + "  "), line + "\n"])));
 }
