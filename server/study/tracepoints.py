@@ -30,6 +30,7 @@ from server.server_h import (
 from server.session import blocked
 
 SHOWN = 200                            # bytes of a command or a reply, with DETAIL
+REHASHES = 16                          # events of dictRehash a command: SADD of 100,000 members would fill the ring with them
 FDS = 16                               # ready descriptors that an event of aeApiPoll lists
 MESSAGES = (b"ping", b"pong", b"meet", b"fail", b"publish", b"auth-req", b"auth-ack", b"update", b"mfstart", b"module")
 JOBS = (b"close", b"fdatasync", b"free")
@@ -59,10 +60,11 @@ class tracePoint:
 
 
 class traceOptions:
-    __slots__ = ("detail",)
+    __slots__ = ("detail", "rehashes")
 
     def __init__(self):
         self.detail = False
+        self.rehashes = 0              # events of dictRehash since the last call or beforeSleep
 
 
 class traceHooks:
@@ -93,6 +95,7 @@ def poll_after(args, seen, fired):
 
 
 def before_sleep_after(args, seen, result):
+    options.rehashes = 0
     hooks.turn_ends()
     return ()
 
@@ -187,6 +190,7 @@ def words(argv):
 
 
 def call_before(args):
+    options.rehashes = 0
     c = args[0]
     cmd = c.cmd
     calls = hooks.state.calls
@@ -222,7 +226,10 @@ def rehash_before(args):
 
 def rehash_after(args, seen, result):
     d = args[0]
-    return (seen, d.rehashidx, d.ht[0].used, d.ht[1].used) if d.rehashidx != seen else None
+    if d.rehashidx == seen:
+        return None
+    options.rehashes += 1
+    return (seen, d.rehashidx, d.ht[0].used, d.ht[1].used) if options.rehashes <= REHASHES else None
 
 
 def evict_before(args):
