@@ -51,7 +51,7 @@ thread_id = threading.get_ident
 
 
 class traceState:
-    __slots__ = ("on", "ring", "mask", "count", "points", "detail", "wrapped", "broken", "names", "overwritten_before", "child_fd",
+    __slots__ = ("on", "ring", "mask", "count", "points", "detail", "wrapped", "broken", "names", "send_at", "child_fd",
                  "child_start", "child_purpose", "child_lost", "pipes", "calls", "since")
 
     def __init__(self):
@@ -64,6 +64,7 @@ class traceState:
         self.wrapped = []              # (function, wrapper)
         self.broken = None             # the exception of the tracer that ends the trace at the next beforeSleep
         self.names = {}                # thread ident -> (native id, name)
+        self.send_at = -1              # in a child: the place in the ring after which its events are sent
         self.child_fd = -1             # in a child: the pipe to the parent
         self.child_start = 0
         self.child_purpose = 0
@@ -79,24 +80,26 @@ state = traceState()
 # ------------------------------- wrappers -------------------------------
 
 def wrap(function, point):
-    """Return a function that does what `function` does, and records it."""
-    before, after = point.before, point.after
+    """Return a function that does what `function` does, and records it.
 
-    def traced(*args, **kwargs):
+    Each step of a command passes here, some twelve times a command: what record() does is written out."""
+    before, after, name = point.before or no_look, point.after, point.name
+
+    def traced(*args):
         if not state.on:
-            if state.broken is not None and point.name == "beforeSleep":
+            if state.broken is not None and name == "beforeSleep":
                 switch_off()
-            return function(*args, **kwargs)
+            return function(*args)
         try:
-            seen = before(args) if before is not None else None
+            seen = before(args)
         except Exception as exc:
             tracer_failed(exc)
-            return function(*args, **kwargs)
+            return function(*args)
         start = clock()
-        if point.delay and not (point.name == "call" and seen is not None and seen[1] in (b"debug", b"sentinel")):
+        if point.delay and not (name == "call" and seen[1] in (b"debug", b"sentinel")):
             time.sleep(point.delay / 1000)
         try:
-            result = function(*args, **kwargs)
+            result = function(*args)
         except BaseException as exc:
             record(start, clock(), point, type(exc).__name__)
             raise
@@ -104,7 +107,13 @@ def wrap(function, point):
         try:
             values = after(args, seen, result)
             if values is not None:
-                record(start, end, point, values)
+                ring = state.ring
+                if ring is not None and state.on:
+                    number = next(state.count)
+                    at = number & (len(ring) - 1)
+                    ring[at] = (number, start, end, thread_id(), point, values)
+                    if at == state.send_at:
+                        send_to_parent()
         except Exception as exc:
             tracer_failed(exc)
         return result
@@ -115,15 +124,20 @@ def wrap(function, point):
     return traced
 
 
+def no_look(args):
+    """Look at nothing before the call."""
+    return None
+
+
 def record(start, end, point, values):
     """Put an event into the ring.  No lock: the number is drawn in one step of the interpreter, and the main thread may switch
     off, and on again with another ring, while a bio or IO thread is in here."""
     ring = state.ring
-    if state.on and ring is not None:
+    if ring is not None and state.on:
         number = next(state.count)
-        mask = len(ring) - 1
-        ring[number & mask] = (number, start, end, thread_id(), point, values)
-        if state.child_fd != -1 and number & mask == mask:
+        at = number & (len(ring) - 1)
+        ring[at] = (number, start, end, thread_id(), point, values)
+        if at == state.send_at:
             send_to_parent()
 
 
@@ -145,7 +159,7 @@ def switch_on(size=SIZE_DEFAULT, detail=False):
     state.detail = tracepoints.options.detail = detail
     state.broken = None
     state.calls = None
-    state.child_fd = -1
+    state.child_fd = state.send_at = -1
     state.since = clock()
     note_threads()
     points = tracepoints.all_points()
@@ -246,6 +260,7 @@ def enter_child(purpose, start, fds):
         return
     os.close(fds[0])
     state.child_fd = fds[1]
+    state.send_at = CHILD_BATCH - 1
     state.child_start = start
     state.child_purpose = purpose
     state.child_lost = 0

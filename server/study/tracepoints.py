@@ -42,6 +42,7 @@ NO_CALLS = frozenset("""fspath fsencode fsdecode strerror WIFEXITED WEXITSTATUS 
 #: Commands that may carry passwords: their arguments are not shown.
 SECRET = frozenset((b"auth", b"hello", b"acl", b"config", b"migrate", b"sentinel"))
 SSL_CALLS = {"read": "SSL_read", "write": "SSL_write", "do_handshake": "SSL_do_handshake", "shutdown": "SSL_shutdown"}
+NO_ORDINARY = CLIENT_SLAVE | CLIENT_MASTER | CLIENT_MONITOR | CLIENT_LUA | CLIENT_PUBSUB
 SYSTEM_TYPES = (select.epoll, socket.socket, socket.socket.__bases__[0])
 
 
@@ -90,13 +91,15 @@ def system_call(builtin):
 # ------ poll ------
 
 def poll_after(args, seen, fired):
-    hooks.turn_begins(fired)
-    return len(fired), tuple(fd for fd, _ in fired[:FDS])
+    if hooks.state.calls is not None:
+        hooks.turn_begins(fired)
+    return len(fired), (fired[0][0],) if len(fired) == 1 else tuple([fd for fd, _ in fired[:FDS]])
 
 
 def before_sleep_after(args, seen, result):
     options.rehashes = 0
-    hooks.turn_ends()
+    if hooks.state.calls is not None:
+        hooks.turn_ends()
     return ()
 
 
@@ -127,12 +130,14 @@ def free_client_after(args, seen, result):
 def owner(conn):
     """The id of the client that a connection belongs to; 0 = it is no client's."""
     data = conn.private_data
-    return data.id if isinstance(data, client) else 0
+    return data.id if type(data) is client else 0
 
 
 def kind(c):
     """What a client is, if it is not an ordinary one."""
     flags = c.flags
+    if not flags & NO_ORDINARY:
+        return None
     return (b"replica" if flags & CLIENT_SLAVE and not flags & CLIENT_MONITOR else b"master" if flags & CLIENT_MASTER
             else b"monitor" if flags & CLIENT_MONITOR else b"script" if flags & CLIENT_LUA
             else b"subscriber" if flags & CLIENT_PUBSUB else None)
@@ -156,7 +161,7 @@ def handler_after(args, seen, result):
     if handler is None:
         return None
     fd, id_, repl_state = seen
-    return handler.__name__.encode(), fd, id_ or None, (repl_state, server.repl_state) if repl_state != server.repl_state else None
+    return handler.__name__, fd, id_ or None, (repl_state, server.repl_state) if repl_state != server.repl_state else None
 
 
 def parse_after(args, seen, result):
@@ -268,14 +273,12 @@ def aof_write_after(args, seen, result):
 
 
 def fsync_before(args):
-    return server.aof_last_fsync, server.aof_fsync_offset, server.aof_current_size
+    """Return the size of the AOF if it is synced here: with appendfsync always.  For everysec the bio thread does it."""
+    return server.aof_current_size if server.aof_fsync == AOF_FSYNC_ALWAYS else None
 
 
 def fsync_after(args, seen, result):
-    """Only appendfsync always syncs here; the bio thread does it for everysec."""
-    if server.aof_fsync != AOF_FSYNC_ALWAYS or server.aof_fsync_offset != seen[2]:
-        return None
-    return server.aof_fd, server.aof_fsync_offset
+    return (server.aof_fd, seen) if seen is not None and server.aof_fsync_offset == seen else None
 
 
 def job_before(args):
@@ -353,7 +356,8 @@ def expire_before(args):
 
 
 def expire_after(args, seen, result):
-    return (b"slow", b"fast")[args[0]], server.stat_expiredkeys - seen
+    expired = server.stat_expiredkeys - seen
+    return ((b"slow", b"fast")[args[0]], expired) if expired or not args[0] else None       # fast: before each sleep
 
 
 def sentinel_cron_after(args, seen, result):
