@@ -26,6 +26,7 @@ PAGES = [
     "docs/cluster.md",
     "docs/concepts.md",
     "docs/memory.md",
+    "docs/operations.md",
     "docs/persistence.md",
     "docs/replication.md",
     "docs/sentinel.md",
