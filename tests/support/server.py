@@ -105,7 +105,7 @@ class ServerProcess:
             self.wait_ready(timeout)
         return self
 
-    def wait_ready(self, timeout=20):
+    def wait_ready(self, timeout=60):
         """Wait until the server answers PING (a LOADING or NOAUTH error counts as an answer)."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
