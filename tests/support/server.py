@@ -88,7 +88,7 @@ class ServerProcess:
                 for v in value if isinstance(value, (list, tuple)) else [value]:
                     f.write("%s %s\n" % (key, v))
 
-    def start(self, wait=True, timeout=20):
+    def start(self, wait=True, timeout=60):
         """Start the process (again), with the same configuration."""
         if not os.path.exists(self.conffile):
             self.write_conf()
@@ -139,7 +139,7 @@ class ServerProcess:
         with open(self.logfile, encoding="utf-8", errors="surrogateescape") as f:
             return f.read()
 
-    def wait_for_log(self, text, timeout=10):
+    def wait_for_log(self, text, timeout=60):
         """Wait until `text` stands in the log; return False if it does not come."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
