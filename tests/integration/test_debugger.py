@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from server.study import labclock
 from tests.support.genlink import ROOT
 from tests.support.resp import RespClient
 from tests.support.server import free_port, start_server
@@ -145,7 +146,8 @@ def test_the_editors_configurations_start(configuration, tmp_path):
         args[args.index("--replicaof") + 2] = str(free_port())
     if "--dir" in args:
         os.makedirs(args[args.index("--dir") + 1])
-    p = subprocess.Popen([sys.executable, "-m", "server"] + args, cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT),
+    env = {name: value.replace("${workspaceFolder}", str(tmp_path)) for name, value in configuration["env"].items()}
+    p = subprocess.Popen([sys.executable, "-m", "server"] + args, cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT, **env),
                          stdout=subprocess.DEVNULL)
     try:
         for _ in range(200):
@@ -158,6 +160,7 @@ def test_the_editors_configurations_start(configuration, tmp_path):
                 time.sleep(0.05)
         else:
             raise AssertionError("it does not answer")
+        assert p.pid in [taking_part["pid"] for taking_part in labclock.read(str(tmp_path / ".lab" / "clock"))["processes"]]
     finally:
         p.kill()
         p.wait()
