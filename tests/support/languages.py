@@ -43,6 +43,9 @@ PAGES = [
     "docs/write-path.md",
 ]
 NO_ENGLISH = {"docs/zh/terms.md"}
+# Lists that are generated or looked up by name, rules for authors, figures.
+ENGLISH_ONLY = {"docs/%s.md" % name for name in
+                ("commands", "conventions", "departures", "fast-path", "map", "performance", "security", "testing")}
 MOST_STALE = 5                          # an English fix does not wait for its translation, but the pages do not drift either
 
 MARKER = re.compile(r"^<!-- en: ([0-9a-f]{8}) -->$")

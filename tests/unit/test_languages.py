@@ -20,6 +20,13 @@ def test_every_chinese_page_is_compared():
     assert set(languages.existing()) == {languages.chinese(p) for p in languages.PAGES} | languages.NO_ENGLISH
 
 
+def test_no_english_page_is_forgotten():
+    pages = {os.path.relpath(os.path.join(folder, name), languages.ROOT) for folder, _, names in os.walk(os.path.join(languages.ROOT, "docs"))
+             for name in names if name.endswith(".md")} - set(languages.existing())
+    assert pages - set(languages.PAGES) - languages.ENGLISH_ONLY == set()
+    assert languages.ENGLISH_ONLY <= pages and not languages.ENGLISH_ONLY & set(languages.PAGES)
+
+
 def test_links_lead_to_chinese_pages_where_there_are_some():
     changed = [page for page in languages.existing() if languages.relinked(page) != languages.read(page)]
     assert not changed, "python -m tests.support.languages --links"
