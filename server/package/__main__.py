@@ -6,6 +6,7 @@
     python -m aeredis c NAME              a function beside its C
     python -m aeredis trace COMMAND ...   the life of a command
     python -m aeredis lab SET | COMMAND   servers to look at and to break
+    python -m aeredis view                the page of running servers
     python -m aeredis conf [NAME]         prints redis.conf, or another file of the package
 
 Called from  the interpreter [startup].
@@ -80,6 +81,13 @@ def run_lab():
     main()
 
 
+def run_view():
+    """aeredis-view [-p PORT ... | --start | --set SET | --replay FILE]: the page of running servers, until Ctrl-C; exits 1 with a line."""
+    own_process()
+    from server.study.view import main
+    main()
+
+
 def print_file():
     """Print a file of the package; its name is the argument, by default redis.conf.  Exits 1 if there is none."""
     name = sys.argv[1] if len(sys.argv) > 1 else "redis.conf"
@@ -95,7 +103,7 @@ def print_file():
 
 
 WORDS = {"server": run_server, "sentinel": run_sentinel, "check-rdb": run_check_rdb, "check-aof": run_check_aof, "c": run_c,
-         "trace": run_trace, "lab": run_lab, "conf": print_file}
+         "trace": run_trace, "view": run_view, "lab": run_lab, "conf": print_file}
 
 
 def main():
