@@ -165,6 +165,7 @@ class viewNode:
         self.watchers = []
         self.thread = None
         self.wake = threading.Event()
+        self.took = 0.0                # s, of the last poll
         self.closed = False
         self.connection = None         # of the poll
         self.own = {}                  # id of a client of ours -> its descriptor there: what it does is not shown
@@ -247,9 +248,8 @@ class viewNode:
                 self.trace_until = start + LINGER
             if watchers:
                 self.poll_once(watchers)
-            took = time.monotonic() - start
             self.wake.clear()
-            pause = min(LONGEST, max(PERIOD - took, SHARE * took))
+            pause = min(LONGEST, max(start + PERIOD - time.monotonic(), SHARE * self.took))
             if not watchers:
                 self.wake.wait(pause)
             else:
@@ -292,7 +292,9 @@ class viewNode:
         commands = [[self.word, "STATE"] + words_of_view(view) for view in views]
         if tracing:
             commands.append([self.word, "TRACE", "READ", self.cursor, "COUNT", EVENTS_MAX])
+        start = time.monotonic()
         replies = self.connection.pipeline(commands)
+        self.took = time.monotonic() - start
         states, events, lost, error = {}, [], 0, None
         for view, reply in zip(views, replies):
             if isinstance(reply, ServerError):

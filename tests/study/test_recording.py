@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 
 import pytest
@@ -98,3 +99,29 @@ def test_the_export_is_one_page_whose_policy_fits(recorded, tmp_path, page):  # 
     assert data["source"]["feedAppendOnlyFile"]["python"]["file"].startswith("persistence/")
     with pytest.raises(Refused, match="cannot write"):
         recording.export(recording.load(recorded), str(tmp_path / "none" / "x.html"), str(page), view.code_of)
+
+
+@pytest.mark.skipif(chromium_path() is None, reason="no Chromium (Debian: apt-get install chromium)")
+def test_a_replay_and_an_export_show_the_same(recorded, tmp_path, monkeypatch):
+    """Each tab, at the same step, has the same DOM, whether the page is served or is one file; the key that is a script is text."""
+    monkeypatch.setattr(view, "PAGE", os.path.join(os.path.dirname(view.__file__), "page"))
+    text = recording.load(recorded)
+    path = tmp_path / "set.html"
+    recording.export(text, str(path), view.PAGE, view.code_of)
+    tabs = ("write", "loop", "keyspace", "value", "replication", "clients", "nodes")
+    doms = []
+    with Browser(1280, 800) as b, view.serving(view.View([], None, text)) as url:
+        for address in (url + "?lang=en", "file://%s?lang=en" % path):
+            b.go(address)
+            assert b.wait("document.querySelectorAll('#steps li').length > 5", WAIT), b.evaluate("document.body.innerText")
+            assert b.wait("document.getElementById('code').textContent.length > 100", WAIT)
+            shown = []
+            for tab in tabs:
+                b.evaluate("page.source.seek(page.source.frames.length - 1); document.getElementById('tab-%s').click()" % tab)
+                assert b.wait("document.getElementById('tab').className === 'tab-%s'" % tab, WAIT)
+                b.evaluate("page.tab.update()")
+                shown.append(b.evaluate("document.getElementById('tab').innerHTML"))
+            doms.append(shown)
+            assert b.evaluate("document.title") == "aeredis"
+    for tab, served, exported in zip(tabs, *doms):
+        assert served == exported, tab

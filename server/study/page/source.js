@@ -164,8 +164,13 @@ class ReplaySource {
         return Promise.reject(new Error(t("replayOnly")));
     }
 
-    code(name) {
-        return this.sources[name] ? Promise.resolve(this.sources[name]) : Promise.reject(new Error(t("noCode")));
+    async code(name) {
+        if (this.sources[name])
+            return this.sources[name];
+        const answer = window.RECORDING ? null : await fetch("source?name=" + encodeURIComponent(name));
+        if (answer === null || !answer.ok)
+            throw new Error(t("noCode"));
+        return answer.json();
     }
 }
 
