@@ -21,7 +21,8 @@ GET /TOKEN/nodes         [{"name": "7777", "host": "127.0.0.1", "port": 7777, "r
                          "version": "6.2.14", "up": true}]
 GET /TOKEN/events?views=LOOP,DB%200%200,KEY%20foo&node=7777&trace=1      Server-Sent Events: one frame each
     {"t": ns, "node": "7777", "state": {"LOOP": {..}, "DB 0 0": {..} | {"error": text}}, "trace": [event, ..], "error": null | text}
-    at most five a second, fewer where a poll takes long; "lost": events that were too many.  A key in a view: as state.py shows it;
+    at most five a second, fewer where a poll takes long; "lost": events that were too many; "resting": commands a second, where they
+    are so many that the tracer, which would slow the server, is off until they are fewer.  A key in a view: as state.py shows it;
     a number behind it is `first`: "KEY foo 16".  The error of a frame is "gone, trying again", or why DEBUG is denied.
 POST /TOKEN/command      {"node": name, "words": [..]} -> {"reply": as redis-cli prints it, "ms": 0.3}; with "trace": true also
                          {"trace": [event with "node", ..]}: what happened on all servers until it was written, synced and applied

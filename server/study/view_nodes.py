@@ -25,6 +25,8 @@ CONSOLE_PATIENCE = 5.0                 # s for an answer to a command
 VIEWS_MAX = 16                         # of one page
 EVENTS_MAX = 400                       # of the trace, a frame
 TRACE_SIZE = 16384                     # events in the ring of the tracer
+BUSY = 1000                            # commands a second above which the tracer rests: it would slow the server
+CALM = 500                             # and below which it is switched on again
 LINGER = 3.0                           # s that the tracer stays on after the last page that wanted it
 LIFE = 2.5                             # s that the life of a traced command is followed: everysec, and an ACK each second
 GONE = "gone, trying again"
@@ -173,6 +175,8 @@ class viewNode:
         self.tracing = False           # the tracer was switched on, or found on, for us
         self.switched_on = False
         self.trace_until = 0.0         # monotonic s
+        self.resting = 0               # commands a second, while the tracer is off because they are too many
+        self.counted = None            # (when, commands) of the last poll
         self.holds = 0                 # traced commands at work
         self.trace_lock = threading.Lock()
         self.console_lock = threading.Lock()
@@ -275,6 +279,8 @@ class viewNode:
                      "trace": events if watcher.traced else [], "error": error}
             if lost and watcher.traced:
                 frame["lost"] = lost
+            if self.resting and watcher.traced:
+                frame["resting"] = self.resting
             with contextlib.suppress(queue.Full):
                 watcher.frames.put_nowait(frame)
 
@@ -282,19 +288,24 @@ class viewNode:
         """Ask for the views, and for what is new of the trace -> (states, events, events lost, error)"""
         if self.ours is False:
             return {view: seen_view(self.connection, self.role, words_of_view(view)) for view in views}, [], 0, None
+        asked = time.monotonic() < self.trace_until
         with self.trace_lock:
-            wanted = time.monotonic() < self.trace_until or self.holds > 0
+            wanted = asked and not self.resting or self.holds > 0
             if wanted and not self.tracing:
                 self.trace_on()
             elif not wanted and self.tracing:
                 self.trace_off()
             tracing = self.tracing
         commands = [[self.word, "STATE"] + words_of_view(view) for view in views]
+        if asked:
+            commands.append([self.word, "STATE", "LOOP"])
         if tracing:
             commands.append([self.word, "TRACE", "READ", self.cursor, "COUNT", EVENTS_MAX])
         start = time.monotonic()
         replies = self.connection.pipeline(commands)
         self.took = time.monotonic() - start
+        if asked:
+            self.rest_if_busy(replies[len(views)], len(commands))
         states, events, lost, error = {}, [], 0, None
         for view, reply in zip(views, replies):
             if isinstance(reply, ServerError):
@@ -314,6 +325,16 @@ class viewNode:
                     lost += newest - EVENTS_MAX - self.cursor
                     self.cursor = newest - EVENTS_MAX
         return states, events, lost, error
+
+    def rest_if_busy(self, loop, own):
+        """Decide from the number of commands since the last poll whether the tracer has to rest."""
+        if isinstance(loop, ServerError):
+            return
+        now, count = time.monotonic(), json.loads(loop)["stats"]["commands"]
+        if self.counted is not None and now > self.counted[0]:
+            rate = (count - self.counted[1] - own) / (now - self.counted[0])
+            self.resting = int(rate) if rate > (CALM if self.resting else BUSY) else 0
+        self.counted = now, count
 
     def without_own(self, lines):
         """Parse events; those of our own polls are left out."""
@@ -369,6 +390,7 @@ class viewNode:
     def drop(self):
         self.up = False
         self.tracing = self.switched_on = False
+        self.resting, self.counted = 0, None
         self.own.clear()
         if self.connection is not None:
             with contextlib.suppress(OSError):

@@ -35,6 +35,10 @@ const page = {
             const known = this.states.get(frame.node) || {};
             this.states.set(frame.node, Object.assign(known, frame.state));
         }
+        if (frame.node === this.node && this.resting !== (frame.resting || 0)) {
+            this.resting = frame.resting || 0;
+            this.gone(frame.error || null);
+        }
         this.addEvents(frame.trace || [], frame.node);
         this.later();
     },
@@ -71,7 +75,7 @@ const page = {
     gone(error) {
         const status = document.getElementById("status"), notice = document.getElementById("notice");
         const lost = error === "" || error === GONE;
-        status.textContent = error === null ? this.source.live ? t("live") : t("replay") : lost ? t("gone") : t("refused");
+        status.textContent = error === null ? this.resting ? t("resting", {n: thousands(this.resting)}) : this.source.live ? t("live") : t("replay") : lost ? t("gone") : t("refused");
         status.className = error === null ? "good" : "bad";
         notice.hidden = error === null || lost;
         notice.textContent = error || "";
