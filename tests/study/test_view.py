@@ -196,6 +196,27 @@ def test_the_trace_of_a_frame_and_that_the_tracer_is_off_again(served, master):
             time.sleep(0.1)
 
 
+def test_the_tracer_rests_while_there_are_too_many_commands(served, master):
+    with master.resp() as c, Frames(events_url(served[0], ["AOF"], trace=True)) as frames:
+        done = threading.Event()
+
+        def load():
+            while not done.is_set():
+                for _ in range(100):
+                    c.send("SET", "k", "v")
+                for _ in range(100):
+                    c.read_reply()
+        thread = threading.Thread(target=load)
+        thread.start()
+        try:
+            assert frames.until(lambda f: f.get("resting"))["resting"] > 500
+            frames.until(lambda f: f.get("resting") and not f["trace"])
+        finally:
+            done.set()
+            thread.join()
+        frames.until(lambda f: "resting" not in f and f["trace"])
+
+
 def test_commands(served):
     url = served[0]
 
