@@ -324,6 +324,9 @@ class viewNode:
                 if newest - self.cursor > EVENTS_MAX:
                     lost += newest - EVENTS_MAX - self.cursor
                     self.cursor = newest - EVENTS_MAX
+        with self.trace_lock:
+            if self.resting and self.tracing and not self.holds:
+                self.trace_off()
         return states, events, lost, error
 
     def rest_if_busy(self, loop, own):
