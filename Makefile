@@ -13,7 +13,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What PyPy can do without, since it has to be compiled there: psutil (then /proc is read), lupa (then EVAL says what is missing).
 UNLESS_PYPY = $(BIN)/python -c "import sys; sys.exit(sys.implementation.name != 'pypy')"
 
-.PHONY: run test test-apps test-pythons lint debug docs bench replicas cluster sentinel gdb chains c-source c-index sidebyside trace view test-redis differential soak crash chaos cluster-long clean install pyz
+.PHONY: run test test-apps test-pythons lint debug docs bench replicas cluster sentinel gdb chains c-source c-index sidebyside trace view recordings test-redis differential soak crash chaos cluster-long clean install pyz
 
 # The stamp is renewed when the requirements change. setup.cfg alone describes the package; setuptools reads it.
 $(VENV)/.run: setup.cfg
@@ -71,6 +71,10 @@ trace: $(VENV)/.run
 # that can be broken.  ARGS="--http 8000"; ARGS="--replay FILE": a recording.
 view: $(VENV)/.run
 	$(BIN)/python -m server.study.view $(if $(SET),--set $(SET),$(if $(findstring --replay,$(ARGS)),,--start)) $(ARGS)
+
+# The recordings that docs/study.md links: docs/recordings/*.jsonl.  NAMES="set fork": only these.
+recordings: $(VENV)/.run
+	$(BIN)/python -m tests.support.recordings $(NAMES)
 
 # Which function of C each function mirrors: server/study/cindex.tsv.
 c-index: c-source

@@ -33,8 +33,10 @@ VOLATILE = frozenset("""in_ms idle_s age_s ping_ms pong_ms ok_ms hello_ms ack_s 
     since_s oldest_s fired seen_time sent received down_s ttl_ms lru""".split())
 
 
-def views_of(node, keys=()):
-    """Return the views of a node that are recorded."""
+def views_of(node, keys=(), only=None):
+    """Return the views of a node that are recorded; only: names of views, None for all."""
+    if only is not None:
+        return [view for view in views_of(node, keys) if view.split()[0] in only]
     if node.role == "sentinel":
         return ["SENTINEL"]
     views = ["LOOP", "THREADS", "CLIENTS", "AOF", "REPL", "DB 0 0"] + ["KEY %s" % key for key in keys]
@@ -54,9 +56,9 @@ def settled(value):
 class Recorder:
     """Writes frames of all nodes: `with Recorder(nodes, path) as r: ...`"""
 
-    def __init__(self, nodes, path, command="", keys=(), traced=True, points=None):
-        """points: names of the trace points whose events are kept; None: all."""
-        self.nodes, self.command, self.keys, self.traced, self.points = nodes, command, keys, traced, points
+    def __init__(self, nodes, path, command="", keys=(), points=None, only=None):
+        """points: names of the trace points whose events are kept, only: names of views; None for all."""
+        self.nodes, self.command, self.keys, self.points, self.only = nodes, command, keys, points, only
         self.path = path
         self.lock = threading.Lock()
         self.last = {}                 # (node, view) -> as it was written
@@ -73,7 +75,7 @@ class Recorder:
             raise Refused("cannot write to %s: %s" % (self.path, error.strerror)) from None
         self.start = time.monotonic()
         for node in self.nodes:
-            watcher = node.watch(views_of(node, self.keys), self.traced and node.ours is not False)
+            watcher = node.watch(views_of(node, self.keys, self.only), node.ours is not False)
             self.watchers.append((node, watcher))
             thread = threading.Thread(target=self.collect, args=(watcher,), daemon=True)
             self.threads.append(thread)
