@@ -8,27 +8,30 @@
 
 Without --port a server is started in this process (tests/support/live.py), gets a small data set by ordinary commands, and its
 real structures are walked and drawn.  With --port what can be seen from outside is drawn: DUMP gives the bytes of ziplists,
-intsets, quicklist nodes and listpacks, DEBUG HTSTATS-KEY the hash tables.  Not in a payload: the levels of a skiplist, and whether a
+intsets, quicklist nodes and listpacks; DEBUG STATE the hash tables and skiplists of our servers, DEBUG HTSTATS-KEY the tables of
+others.  Not in a payload: the levels of a skiplist, and whether a
 quicklist node is compressed (that is drawn as a server that loads it would have it).
 """
 import argparse
 import difflib
+import json
 import os
 import re
 import sys
 
 from datastructs.dict import dictIsRehashing
 from datastructs.intset import intset_values
-from datastructs.listpack import LP_EOF, LP_HDR_SIZE, lpDecodeBacklen, lpFirst, lpGet, lpNext, lpSkip
+from datastructs.listpack import LP_EOF, LP_HDR_SIZE
 from datastructs.quicklist import QUICKLIST_NODE_ENCODING_LZF
-from datastructs.rax import raxNext, raxSeek, raxStart, rax, raxIterator
+from datastructs.rax import raxIterator, raxNext, raxSeek, raxStart
 from datastructs.sds import ROOM_IS_TOLD, sdsalloc
-from datastructs.ziplist import (
-    ZIP_END, ZIP_STR_14B, ZIP_STR_06B, ZIP_STR_MASK, ZIPLIST_HEADER_SIZE, ziplistGet, zipEntry,
-)
+from datastructs.ziplist import ZIP_END, ZIPLIST_HEADER_SIZE, ziplistGet, zipEntry
 from server.server_h import (
     OBJ_ENCODING_HT, OBJ_ENCODING_INTSET, OBJ_ENCODING_QUICKLIST, OBJ_ENCODING_SKIPLIST, OBJ_ENCODING_STREAM,
     OBJ_ENCODING_ZIPLIST, server,
+)
+from server.study.walks import (
+    caps, listpack_elements, rax_items, stream_id, stream_roles, text, walk_dict, walk_skiplist, ziplist_encoding,
 )
 from tests.support.remote import add_options, ask, connect
 
@@ -60,70 +63,62 @@ def rows(table):
 
 def draw_dict(d):
     """Both tables of a dict side by side; `>` marks the bucket that rehashing moves next."""
-    head = "rehashidx=%d   ht[0]: size=%d used=%d" % (d.rehashidx, d.ht[0].size, d.ht[0].used)
-    if dictIsRehashing(d):
-        head += "   ht[1]: size=%d used=%d" % (d.ht[1].size, d.ht[1].used)
+    size = max(ht.size for ht in d.ht)
+    return draw_tables(walk_dict(d, 0, caps(size, d.ht[0].used + d.ht[1].used + 1), lambda de: {"key": text(de.key)}))
 
-    def column(ht, idx):
-        lines = []
-        for j in range(ht.size):
-            chain = []
-            de = ht.table[j]
-            while de is not None:
-                chain.append(bytes(de.key).decode())
-                de = de.next
-            lines.append("%s[%2d] %s" % (">" if j == idx else " ", j, " -> ".join(chain) or "."))
-        return lines
 
-    left = column(d.ht[0], d.rehashidx)
-    right = column(d.ht[1], -1) if dictIsRehashing(d) else []
+def draw_tables(view):
+    """The same, of a view of DEBUG STATE."""
+    tables = view["ht"]
+    head = "rehashidx=%d   ht[0]: size=%d used=%d" % (view["rehashidx"], tables[0]["size"], tables[0]["used"])
+    if len(tables) > 1:
+        head += "   ht[1]: size=%d used=%d" % (tables[1]["size"], tables[1]["used"])
+
+    def column(table, idx):
+        return ["%s[%2d] %s" % (">" if j == idx else " ", j, " -> ".join(entry["key"] for entry in chain) or ".")
+                for j, chain in enumerate(table["buckets"], table["first"])]
+
+    left = column(tables[0], view["rehashidx"])
+    right = column(tables[1], -1) if len(tables) > 1 else []
     n = max(len(left), len(right))
     left += [""] * (n - len(left))
     right += [""] * (n - len(right))
-    return [head] + rows([(" ht[0]", " ht[1]" if right[0:1] != [""] else "")] + list(zip(left, right)))
+    more = ["... more buckets"] if any(table["cut"] for table in tables) else []
+    return [head] + rows([(" ht[0]", " ht[1]" if right[0:1] != [""] else "")] + list(zip(left, right))) + more
 
 
 def draw_skiplist(zsl):
     """One line a level, the highest first; an arrow carries the span, the ranks stand below."""
-    nodes = []
-    x = zsl.header.forward
-    while x is not None:
-        nodes.append(x)
-        x = x.forward
-    names = [n.ele.decode() for n in nodes]
+    return draw_levels(walk_skiplist(zsl, 0, caps(elements=zsl.length + 1)))
+
+
+def draw_levels(view):
+    """The same, of a view of DEBUG STATE that begins with rank 0."""
+    nodes = view["nodes"]
+    names = [n["ele"] for n in nodes]
     width = max([len(n) for n in names] + [6]) + 6
-    out = ["length=%d level=%d tail=%s" % (zsl.length, zsl.level, names[-1])]
-    first = zsl.top
-    for i in range(zsl.level - 1, -1, -1):
-        line = "L%-2d header" % i
-        x = first
-        first = first.down
+    out = ["length=%d level=%d tail=%s" % (view["length"], view["level"], view["tail"])]
+    for enter in view["from"]:
+        line = "L%-2d header" % enter["level"]
+        x = enter
         while True:
-            forward = x.forward
-            to = names.index(forward.ele.decode()) if forward is not None else len(nodes)
+            forward = x["forward"]
+            shown = forward is not None and forward < len(nodes)
             # C keeps a span in the last node of a level too: the nodes left behind it; nobody follows it.
-            label = "(%d)" % x.span if forward is not None else ""
-            end = 10 + to * width
+            label = "(%d)" % x["span"] if forward is not None else ""
+            end = 10 + (forward if shown else len(nodes)) * width
             arrow = label.center(end - len(line) - 3, "-")
             line += " " + arrow + "> " if len(arrow) else "> "
-            if forward is None:
-                line += "NULL"
+            if not shown:
+                line += "NULL" if forward is None else "..."
                 break
-            line += names[to]
-            x = forward
+            line += names[forward]
+            x = nodes[forward]["levels"][enter["level"]]
         out.append(line)
-    out.append("%-10s" % "score" + "".join(("%g" % n.score).ljust(width) for n in nodes).rstrip())
-    out.append("%-10s" % "rank" + "".join(str(j).ljust(width) for j in range(len(nodes))).rstrip())
+    out.append("%-10s" % "score" + "".join(("%g" % float(n["score"])).ljust(width) for n in nodes).rstrip())
+    out.append("%-10s" % "rank" + "".join(str(n["rank"]).ljust(width) for n in nodes).rstrip())
     out.append("backward  NULL <- " + " <- ".join(names))
     return out
-
-
-def ziplist_encoding(zl, p):
-    """A word for the encoding of the entry at p."""
-    encoding = zipEntry(zl, p)[5]
-    if encoding < ZIP_STR_MASK:
-        return {ZIP_STR_06B: "str, 6 bit length", ZIP_STR_14B: "str, 14 bit length"}.get(encoding, "str, 32 bit length")
-    return {0xc0: "int16", 0xd0: "int32", 0xe0: "int64", 0xf0: "int24", 0xfe: "int8"}.get(encoding, "int in 4 bits")
 
 
 def draw_ziplist(zl):
@@ -202,39 +197,6 @@ def draw_rax(n, label=show, indent=""):
     return out
 
 
-def listpack_elements(lp):
-    """(offset, encoding and content, backlen, value) of every element."""
-    p = lpFirst(lp)
-    while p is not None:
-        end = lpSkip(lp, p)
-        backlen = lpDecodeBacklen(lp, end - 1)
-        yield p, lp[p:p + backlen], lp[p + backlen:end], lpGet(lp, p)
-        p = lpNext(lp, p)
-
-
-def stream_roles(elements):
-    """What each element of a stream's listpack is, in order."""
-    values = [e[3] for e in elements]
-    roles = ["live entries", "deleted entries", "fields of the master entry"]
-    nfields = int(values[2])
-    roles += ["master field"] * nfields + ["end of the master entry"]
-    while len(roles) < len(values):
-        flags = int(values[len(roles)])
-        word = {0: "", 1: ": deleted", 2: ": same fields", 3: ": deleted, same fields"}[flags]
-        roles += ["flags" + word, "ms - master ms", "seq - master seq"]
-        if flags & 2:
-            roles += ["value"] * nfields
-        else:
-            n = int(values[len(roles)])
-            roles += ["number of fields"] + ["field", "value"] * n
-        roles.append("lp-count: back to flags")
-    return roles
-
-
-def stream_id(key):
-    return "%d-%d" % (int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big"))
-
-
 def draw_stream(s, whole=True):
     out = ["length=%d last_id=%d-%d, %d listpacks in a rax of %d nodes" % (
         s.length, s.last_id.ms, s.last_id.seq, s.rax.numele, s.rax.numnodes), "", "the rax (keys: 16 bytes, ms and seq):"]
@@ -249,7 +211,7 @@ def draw_stream(s, whole=True):
         table = [("offset", "bytes", "backlen", "value", "role"),
                  ("0", hexdump(lp[0:4]), "", str(int.from_bytes(lp[0:4], "little")), "total bytes"),
                  ("4", hexdump(lp[4:6]), "", str(int.from_bytes(lp[4:6], "little")), "elements")]
-        for (p, data, backlen, value), role in zip(elements, stream_roles(elements)):
+        for (p, data, backlen, value), role in zip(elements, stream_roles([e[3] for e in elements])):
             table.append((str(p), hexdump(data), hexdump(backlen), show(value), role))
         table.append((str(len(lp) - 1), hexdump(lp[-1:]), "", "", "end"))
         assert lp[-1] == LP_EOF and elements[0][0] == LP_HDR_SIZE
@@ -259,15 +221,6 @@ def draw_stream(s, whole=True):
     if s.cgroups is not None:
         out += draw_cgroups(s.cgroups)
     return out
-
-
-def rax_items(rt):
-    assert isinstance(rt, rax)
-    it = raxIterator()
-    raxStart(it, rt)
-    raxSeek(it, "^")
-    while raxNext(it):
-        yield it.key, it.data
 
 
 def draw_cgroups(cgroups):
@@ -651,6 +604,10 @@ def draw_remote(c, where, key):
         return ["no such key: %s" % key]
     out = ["# %s: %s" % (key, encoding.decode())]
     if encoding in (b"skiplist", b"hashtable"):
+        state = c.execute("DEBUG", "STATE", "KEY", key)        # ours
+        if isinstance(state, bytes):
+            value = json.loads(state)["value"]
+            return out + (draw_levels(value) if encoding == b"skiplist" else draw_tables(value))
         if encoding == b"skiplist":
             out.append("The levels of a skiplist are not in a payload; its dict:")
         return out + ask(c, where, "DEBUG", "HTSTATS-KEY", key).decode().splitlines()
