@@ -31,8 +31,15 @@ def test_drawn_from_outside(real):
         assert '"x" "y"' in draw_remote(c, "server", "l")[-1]
         st = draw_remote(c, "server", "st")
         assert st[1].startswith("length=1 last_id=5-1, 1 listpacks") and "listpack of master ID 5-1:" in st
-        assert " number of elements: 1" in draw_remote(c, "server", "ht")
-        assert "not in a payload" in draw_remote(c, "server", "z")[1]
+        if real:
+            assert " number of elements: 1" in draw_remote(c, "server", "ht")
+            assert "not in a payload" in draw_remote(c, "server", "z")[1]
+        else:
+            assert sorted(line.split()[-1] for line in draw_remote(c, "server", "ht")[3:]) == [".", ".", ".", "m"]
+            z = draw_remote(c, "server", "z")
+            assert z[1].startswith("length=1 level=") and z[-4] == "L0  header (1)> %s> NULL" % ("m" * 70)
+            c.execute("ZADD", "z", *[w for i in range(300) for w in (i, "m%d" % i)])
+            assert "> ..." in draw_remote(c, "server", "z")[-4]
         assert draw_remote(c, "server", "none") == ["no such key: none"]
 
 
