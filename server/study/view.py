@@ -89,8 +89,8 @@ class View:
         return self.traced_command(node, words)
 
     def traced_command(self, node, words):
-        """Run a command with the tracers of all nodes on; follow it to the disk and to the replicas."""
-        followed = [node] + [n for n in self.nodes if n is not node and n.ours and n.word == "DEBUG"]
+        """Run a command with the tracers of the node and of its replicas on; follow it to the disk and to them."""
+        followed = [node] + self.replicas_of(node)
         with TracedCommand(followed) as traced:
             node.execute(["PING"])                                   # the console is open; what it sends then is the command alone
             text, ms = node.execute(words)
@@ -100,12 +100,20 @@ class View:
                 call = next((e for e in own if e["name"] == "call" and e["args"].get("command") == words[0].lower()), None)
                 if call is None:
                     return False
-                replicas = [(n.name, [e for e in events if e["node"] == n.name]) for n in followed[1:] if n.role == "slave"]
+                replicas = [(n.name, [e for e in events if e["node"] == n.name]) for n in followed[1:]]
                 aof = any(e["name"] == "feedAppendOnlyFile" for e in own)
                 life = follow_life(own, call["args"].get("client"), replicas, aof)
                 return complete(life, replicas, aof, bool(replicas))
             events = traced.events(done)
         return {"reply": text, "ms": round(ms, 3), "trace": events}
+
+    def replicas_of(self, node):
+        """Return the nodes that are replicas of this one, by the ports in its INFO: a lab announces other addresses."""
+        with contextlib.suppress(Refused), contextlib.closing(node.connect()) as connection:
+            info = connection.info("replication")
+            ports = {part for name, value in info.items() if re.fullmatch(r"slave\d+", name) for part in value.split(",")}
+            return [n for n in self.nodes if n is not node and "port=%d" % n.target.port in ports and n.ours is not False]
+        return []
 
     def lab_command(self, body):
         """Press a button of the switchboard -> lines."""
