@@ -11,7 +11,8 @@ from server.study import recording, view
 from server.study.trace_client import Refused, Target
 from server.study.view_nodes import viewNode
 from tests.support.browser import Browser, chromium_path
-from tests.support.server import start_server
+from tests.support.recordings import FOLDER, MAX, RECORDINGS
+from tests.support.server import ROOT, start_server
 from tests.study.test_view import fetch, page  # noqa: F401
 
 WAIT = 60
@@ -99,6 +100,18 @@ def test_the_export_is_one_page_whose_policy_fits(recorded, tmp_path, page):  # 
     assert data["source"]["feedAppendOnlyFile"]["python"]["file"].startswith("persistence/")
     with pytest.raises(Refused, match="cannot write"):
         recording.export(recording.load(recorded), str(tmp_path / "none" / "x.html"), str(page), view.code_of)
+
+
+def test_the_recordings_of_the_docs_can_be_replayed():
+    names = [name for name in os.listdir(FOLDER) if name.endswith(".jsonl")]
+    assert sorted(names) == sorted(name + ".jsonl" for name in RECORDINGS)
+    with open(os.path.join(ROOT, "docs", "study.md"), encoding="utf-8") as f:
+        page_ = f.read()
+    for name in names:
+        path = os.path.join(FOLDER, name)
+        head, frames, broken = recording.parsed(recording.load(path))
+        assert broken == 0 and frames and os.path.getsize(path) <= MAX and "(recordings/%s)" % name in page_
+        assert {f["node"] for f in frames} == {n["name"] for n in head["nodes"]}
 
 
 @pytest.mark.skipif(chromium_path() is None, reason="no Chromium (Debian: apt-get install chromium)")

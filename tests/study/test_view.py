@@ -154,6 +154,34 @@ def test_the_buttons_need_a_lab(served):
     assert fetch(served[0] + "lab", {"do": "kill", "args": [1]})[0] == 409
 
 
+class FakeLab:
+    """Stands for a LabSet: notes what it is told."""
+
+    def __init__(self, nodes):
+        self.nodes = [type("Node", (), {"number": i + 1}) for i in range(len(nodes))]
+        self.told = []
+
+    def command(self, words):
+        self.told.append(words)
+        if words[0] == "restart":
+            raise Refused("node 1 runs already")
+        return ["done", "indeed"]
+
+
+def test_the_buttons_reach_the_lab(page):
+    nodes = [viewNode("n1", Target(port=1)), viewNode("n2", Target(port=2))]
+    lab = FakeLab(nodes)
+    with view.serving(view.View(nodes, lab)) as url:
+        assert fetch(url + "lab", {"do": "isolate", "args": ["n2", 1]}) == (200, '{"reply": "done\\nindeed"}')
+        assert fetch(url + "lab", {"do": "heal"})[0] == 200
+        assert lab.told == [["isolate", "2", "1"], ["heal"]]
+        assert fetch(url + "lab", {"do": "restart", "args": [1]}) == (409, "node 1 runs already\n")
+        for bad in ({"do": "quit"}, {"do": "cli", "args": [1]}, {"do": "trace", "args": ["/etc/x"]}, {"do": ["kill"]}, {"do": "kill", "args": 1}, {}):
+            assert fetch(url + "lab", bad)[0] == 400
+        assert len(lab.told) == 3
+        assert [n["up"] for n in json.loads(fetch(url + "nodes")[1])] == [False, False]
+
+
 # ------------------------------------------------------------------ what is answered
 
 def test_nodes(served, master):
