@@ -27,7 +27,7 @@ from server.study.trace_client import Refused
 
 FORMAT = 1
 AFTER = 2.5                            # s that are recorded after the command
-FIRST = 10.0                           # s that each node has for its first frame
+PATIENT = 60.0                         # s that each node has for its first frame, and for one after the command
 #: Fields that change by themselves: they alone do not make a view worth a frame.
 VOLATILE = frozenset("""in_ms idle_s age_s ping_ms pong_ms ok_ms hello_ms ack_s last_fsync_s lastsave_s cronloops stats left_ms s_down_ms o_down_ms
     since_s oldest_s fired seen_time sent received down_s ttl_ms lru""".split())
@@ -63,7 +63,7 @@ class Recorder:
         self.lock = threading.Lock()
         self.last = {}                 # (node, view) -> as it was written
         self.frames = []               # lines
-        self.seen = set()              # nodes that have given a frame
+        self.newest = {}               # node -> time of its newest frame
         self.ended = threading.Event()
         self.watchers = []
         self.threads = []
@@ -80,10 +80,14 @@ class Recorder:
             thread = threading.Thread(target=self.collect, args=(watcher,), daemon=True)
             self.threads.append(thread)
             thread.start()
-        end = time.monotonic() + FIRST
-        while len(self.seen) < len(self.nodes) and time.monotonic() < end:
-            time.sleep(0.02)
+        self.wait_past(0)
         return self
+
+    def wait_past(self, t):
+        """Wait until each node has given a frame that is newer than `t`, in ns of the monotonic clock."""
+        end = time.monotonic() + PATIENT
+        while not all(self.newest.get(node.name, 0) > t for node in self.nodes) and time.monotonic() < end:
+            time.sleep(0.02)
 
     def collect(self, watcher):
         while not self.ended.is_set():
@@ -104,12 +108,12 @@ class Recorder:
             error = frame["error"] if self.last.get((frame["node"], "error"), None) != frame["error"] else None
             if error is not None:
                 self.last[frame["node"], "error"] = frame["error"]
-            if state or trace or error is not None or frame["node"] not in self.seen:
+            if state or trace or error is not None or frame["node"] not in self.newest:
                 kept = {"t": frame["t"], "node": frame["node"], "state": state, "trace": trace}
                 if frame["error"] is not None:
                     kept["error"] = frame["error"]
                 self.frames.append(kept)
-            self.seen.add(frame["node"])
+            self.newest[frame["node"]] = frame["t"]
 
     def __exit__(self, kind, *exc):
         self.ended.set()
@@ -134,9 +138,12 @@ def record(nodes, path, words, seconds):
         with contextlib.suppress(KeyboardInterrupt):
             if words:
                 reply = nodes[0].execute(words)[0]
+                done = time.monotonic_ns()
             end = time.monotonic() + (seconds or AFTER if words else seconds or float("inf"))
             while time.monotonic() < end:
                 time.sleep(0.05)
+            if words:
+                recorder.wait_past(done)
     return "%s%s: %d frames, %d bytes" % (reply + "\n" if reply else "", path, len(recorder.frames), os.path.getsize(path))
 
 

@@ -263,6 +263,7 @@ class viewNode:
         """Ask once for all of them, and give each its frame."""
         views = list(dict.fromkeys(view for w in watchers for view in w.views))
         states, events, lost, error = {}, [], 0, None
+        t = time.monotonic_ns()        # what a frame shows is not older
         try:
             if self.connection is None:
                 self.connection = self.connect()
@@ -273,7 +274,6 @@ class viewNode:
         except (Refused, ValueError) as refused:
             self.drop()
             error = str(refused) if "password" in str(refused) else GONE
-        t = time.monotonic_ns()
         for watcher in watchers:
             frame = {"t": t, "node": self.name, "state": {view: states[view] for view in watcher.views if view in states},
                      "trace": events if watcher.traced else [], "error": error}
