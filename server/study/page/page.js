@@ -3,6 +3,7 @@
 
 const TABS = [writeTab, loopTab, keyspaceTab, valueTab, replicationTab, clientsTab, nodesTab];
 const EVENTS = 6000;                   // of the tracer that are kept
+const REFRESH = 5000;                  // ms between two looks at the roles of the nodes
 const GONE = "gone, trying again";     // the error of a frame when the server does not answer
 
 let language = "en";
@@ -47,7 +48,7 @@ const page = {
         let fresh = 0;
         for (const event of events) {
             event.node = event.node || node;
-            event.id = `${event.node}/${event.pid}/${event.n}`;
+            event.id = `${event.node}/${event.pid}/${event.n}/${event.ts}`;            // n begins again when the tracer does
             if (this.seen.has(event.id))
                 continue;
             this.seen.add(event.id);
@@ -77,6 +78,9 @@ const page = {
         const lost = error === "" || error === GONE;
         status.textContent = error === null ? this.resting ? t("resting", {n: thousands(this.resting)}) : this.source.live ? t("live") : t("replay") : lost ? t("gone") : t("refused");
         status.className = error === null ? "good" : "bad";
+        if (lost && this.source.live && this.tab.lost && status.dataset.lost !== this.node)
+            this.tab.lost().catch(() => null);
+        status.dataset.lost = lost ? this.node : "";
         notice.hidden = error === null || lost;
         notice.textContent = error || "";
     },
@@ -118,8 +122,19 @@ const page = {
     },
 
     drawNodes() {
-        document.getElementById("node").replaceChildren(...this.nodes.map(node => h("option", {value: node.name, selected: node.name === this.node},
+        const select = document.getElementById("node"), text = JSON.stringify([this.nodes, this.node]);
+        if (select.dataset.text === text)
+            return;
+        select.dataset.text = text;
+        select.replaceChildren(...this.nodes.map(node => h("option", {value: node.name, selected: node.name === this.node},
             node.name + (node.role ? " · " + node.role : "") + (node.port ? " :" + node.port : ""))));
+    },
+
+    // Ask again what the nodes are: a failover changes their roles.
+    async refreshNodes() {
+        this.nodes = await this.source.nodes();
+        this.drawNodes();
+        this.later();
     },
 
     choose(name) {
@@ -264,6 +279,8 @@ async function start() {
         page.node = page.nodes.length ? page.nodes[0].name : "";
         page.gone(null);
         page.draw();
+        if (page.source.live)
+            setInterval(() => page.refreshNodes().catch(() => null), REFRESH);
     } catch (error) {
         page.source = page.source || {live: true};
         page.gone(error.message);

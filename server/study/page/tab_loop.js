@@ -3,6 +3,7 @@
 
 const PARTS = ["before", "files", "timers", "other"];
 const TURNS = 200;
+const HOLE = 20e6;                     // ns without any event: nobody watched meanwhile, or the tracer was off
 
 // The turns of the event loop: from one beforeSleep to the next.  {ts, before, wait, files, timers, other, work, what, own, commands}
 function turnsOf(events, node) {
@@ -11,8 +12,8 @@ function turnsOf(events, node) {
     let turn = null, end = 0;
     for (const e of main) {
         if (e.name === "beforeSleep") {
-            if (turn !== null && turn.polled)
-                turns.push(finish(turn, e.ts));
+            if (turn !== null && turn.polled && finish(turn, e.ts).other < HOLE)
+                turns.push(turn);
             turn = {id: e.id, ts: e.ts, before: e.dur, wait: 0, files: 0, timers: 0, what: [], own: false, commands: [], polled: false, ready: 0};
             end = endOf(e);
         } else if (turn === null) {

@@ -78,6 +78,15 @@ const nodesTab = {
         once(this.buttons, [page.nodes, this.chosen, language], () => this.drawButtons());
     },
 
+    // The node that was looked at does not answer: look at the others through one that does.
+    async lost() {
+        const before = page.node;
+        await page.refreshNodes();
+        const other = page.nodes.find(node => node.up && node.name !== before);
+        if (other && page.node === before && page.tab === this)
+            page.choose(other.name);
+    },
+
     // The packets of the last moments: [node (its first 8 letters), type, sent or received, age]
     messages() {
         const last = page.events.length ? page.events[page.events.length - 1].ts : 0;
@@ -130,12 +139,12 @@ const nodesTab = {
         if (cluster && cluster.nodes) {
             parts.push(facts(t("clusterFacts"), [[t("stateOf"), cluster.state], ["currentEpoch", String(cluster.epoch)], ["lastVoteEpoch", String(cluster.last_vote_epoch)], [t("size"), String(cluster.size)]]));
             parts.push(table([t("node"), "configEpoch", t("flags"), "ping", "pong", t("failReports")], inOrder(cluster.nodes).map(n =>
-                [nameAt(n.ip, n.port), n.epoch, n.flags.filter(flag => flag !== "myself").join(" "), n.ping_ms === null ? "-" : n.ping_ms + " ms", n.pong_ms === null ? "-" : n.pong_ms + " ms", n.fail_reports.length])));
+                [nameAt(n.ip, n.port), n.epoch, n.flags.filter(flag => flag !== "myself").join(" "), sinceMs(n.ping_ms), sinceMs(n.pong_ms), n.fail_reports.length])));
             const types = [...new Set([...Object.keys(cluster.sent), ...Object.keys(cluster.received)])];
             parts.push(table([t("message"), t("messagesSent"), t("messagesReceived")], types.map(type => [type, cluster.sent[type] || 0, cluster.received[type] || 0]), {id: "messages"}));
         } else if (sentinel && sentinel.masters) {
             for (const m of sentinel.masters)
-                parts.push(facts(m.name, [["quorum", String(m.quorum)], [t("flags"), m.flags.join(" ")], ["s_down", m.s_down_ms === null ? "-" : m.s_down_ms + " ms"], ["o_down", m.o_down_ms === null ? "-" : m.o_down_ms + " ms"],
+                parts.push(facts(m.name, [["quorum", String(m.quorum)], [t("flags"), m.flags.join(" ")], ["s_down", sinceMs(m.s_down_ms)], ["o_down", sinceMs(m.o_down_ms)],
                     ["failover", m.failover], ["config epoch", String(m.epoch)], [t("leader"), m.leader ? m.leader.slice(0, 8) + " · " + m.leader_epoch : "-"]]));
         } else
             parts.push(table([t("node"), t("role"), t("version")], page.nodes.map(n => [n.name + (n.port ? ` ${n.host || ""}:${n.port}` : ""), n.role || "", (n.version || "") + (n.ours === false ? " C" : "")])));
@@ -147,9 +156,10 @@ const nodesTab = {
             return h("p", {class: "quiet"}, t("replayOnly"));
         const chosen = this.chosen || page.node;
         const run = async what => {
+            const target = document.getElementById("target").value;
             const reply = document.getElementById("reply");
             try {
-                const answer = await page.source.lab(what, what === "heal" ? [] : [chosen]);
+                const answer = await page.source.lab(what, what === "heal" ? [] : [target]);
                 reply.className = "";
                 reply.textContent = answer.reply || "OK";
             } catch (error) {
@@ -166,6 +176,10 @@ const nodesTab = {
 function nameAt(ip, port) {
     const known = page.nodes.find(n => n.port === port && (n.host === ip || ip.startsWith("127.")));
     return (known ? known.name + " " : "") + `${ip}:${port}`;
+}
+
+function sinceMs(ms) {
+    return ms === null ? "-" : ms < 10000 ? ms + " ms" : Math.round(ms / 1000) + " s";
 }
 
 function addressOf(text) {

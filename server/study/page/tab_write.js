@@ -165,7 +165,7 @@ const writeTab = {
         this.slider.max = life.steps.length - 1;
         this.slider.value = this.step;
         once(this.picture, [life.name, this.step, placesAt(life, this.step), language], () => this.drawPicture(placesAt(life, this.step), step, safetyAt(life, this.step)));
-        once(this.sentence, [this.step, step, language], () => h("span", {},
+        once(this.sentence, [this.step, life.steps.length, step, language], () => h("span", {},
             h("b", {class: "phase" + step.phase}, t("stepOf", {n: this.step + 1, of: life.steps.length}) + " · " + t("phase" + step.phase)),
             h("i", {}, " " + span(step.ts - life.start) + " "), sentenceOf(step)));
         keyed(this.steps, life.steps.map((each, number) => ({
