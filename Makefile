@@ -84,6 +84,15 @@ c-index: c-source
 chains: $(VENV)/.test
 	$(BIN)/python -m tests.study.chains $(if $(CHECK),--check) $(if $(OURS),--ours)
 
+.PHONY: lab labs-test
+# Tasks that check themselves: make lab lists them, make lab N=5 starts one.  LANG=zh_CN.UTF-8: in Chinese.
+lab: $(VENV)/.run
+	@$(BIN)/python -m tests.labs $(N)
+
+# All of them by machine: untouched, each usual mistake, the solution.
+labs-test: $(VENV)/.test
+	AEREDIS_LABS=1 $(BIN)/python -m pytest tests/labs $(ARGS)
+
 # The generated parts of docs/: pictures of the structures, the list of commands, the fast path.
 docs: $(VENV)/.run
 	$(BIN)/python -m tests.support.pictures --write

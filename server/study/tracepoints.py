@@ -16,7 +16,7 @@ import threading
 from ae import ae, anet
 from cluster import cluster, cluster_bus, cluster_failover
 from cluster.cluster_h import CLUSTER_NODE_FAIL, CLUSTER_NODE_MASTER, CLUSTER_NODE_PFAIL, CLUSTER_NODE_SLAVE, clusterMsg_start
-from datastructs import dict as dict_
+from datastructs import dict as dict_, ziplist
 from persistence import aof, aof_rewrite, rdb, rdb_load, rdb_save
 from replication import replication, replication_master, replication_slave
 from replication.sentinel import hiredis_async, sentinel, sentinel_monitor
@@ -235,6 +235,15 @@ def rehash_after(args, seen, result):
         return None
     options.rehashes += 1
     return (seen, d.rehashidx, d.ht[0].used, d.ht[1].used) if options.rehashes <= REHASHES else None
+
+
+def cascade_before(args):
+    return len(args[0])
+
+
+def cascade_after(args, seen, zl):
+    """Each entry that is widened grows by 4 bytes."""
+    return len(zl), (len(zl) - seen) // 4
 
 
 def evict_before(args):
@@ -494,6 +503,7 @@ def all_points():
           "command client db dirty keys aof_offset repl_offset kind ack argv"),
         p("dictExpand", "2 request", [dict_.dictExpand], None, expand_after, "wanted table0 table1"),
         p("dictRehash", "2 request", [dict_.dictRehash], rehash_before, rehash_after, "from to left moved"),
+        p("__ziplistCascadeUpdate", "2 request", [ziplist.__dict__["__ziplistCascadeUpdate"]], cascade_before, cascade_after, "bytes widened"),
         p("performEvictions", "2 request", [evict.performEvictions], evict_before, evict_after, "result evicted"),
         p("blockForKeys", "2 request", [blocked.blockForKeys], None, block_after, "client keys"),
         p("unblockClient", "2 request", [blocked.unblockClient], None, client_after, "client"),

@@ -41,6 +41,7 @@ PAGES = [
     "docs/reading.md",
     "docs/study.md",
     "docs/write-path.md",
+    *sorted("docs/labs/" + name for name in os.listdir(os.path.join(ROOT, "docs", "labs"))),        # in both languages from the start
 ]
 NO_ENGLISH = {"docs/zh/terms.md"}
 # Lists that are generated or looked up by name, rules for authors, figures.
