@@ -73,7 +73,8 @@ def check(lab):
     if lost:
         lab.lost = was = lost                            # the next write at the new master hides it
     if not was:
-        return lab.no("nothing is lost: the last confirmed value is there", "什么也没丢：最后确认的值还在")
+        return lab.no("nothing is lost: server %d, which owns the key now, has the last confirmed value" % owner,
+                      "什么也没丢：现在拥有这个键的服务器 %d 上有最后确认的值" % owner)
     span = (was[0][0] - was[-1][0]) // 1000000
     if not refused:
         return lab.no("%d confirmed writes are lost: server %d replied OK in the minority for %d ms, and then obeyed the new master. "
