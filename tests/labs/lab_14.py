@@ -51,9 +51,9 @@ def check(lab):
     more = " of server %d, %s" % (number_of(lab, role[1], role[2]), role[3].decode()) if role[0] == b"slave" else ""
     lab.saw("ROLE (server %d)" % old, role[0].decode() + more)
     if role[0] == b"master":
-        return lab.no("the old master, server %d, still says that it is a master: Sentinels turn it into a replica after it has said so for 8 seconds; wait"
-                      % old,
-                      "旧的主服务器 %d 仍然说自己是主服务器：它这样说满 8 秒之后，Sentinel 才把它变成从服务器；请等待" % old)
+        return lab.no("the old master, server %d, still says that it is a master: a Sentinel asks it every 10 seconds, and turns it into a replica once it "
+                      "has said so for 8 seconds; wait" % old,
+                      "旧的主服务器 %d 仍然说自己是主服务器：Sentinel 每 10 秒问它一次，它这样说满 8 秒之后才把它变成从服务器；请等待" % old)
     if "+convert-to-slave" not in events:
         return lab.no("server %d is a replica, but no Sentinel has made it one: was it you?" % old, "服务器 %d 是从服务器，但不是 Sentinel 让它变的：是你吗？" % old)
     if role[3] != b"connected":
