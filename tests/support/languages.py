@@ -221,7 +221,7 @@ def difference(page, en, zh):
     found = []
     if en[0] == "row":
         cell = first_cell(zh[1])
-        if cell != first_cell(en[1]) and not HAN.search(cell):
+        if re.findall(r"\w+", cell) != re.findall(r"\w+", first_cell(en[1])) and not HAN.search(cell):
             found.append("`%s`: first cell of a row is neither the English one nor Chinese" % here)
         if len(re.split(r"(?<!\\)\|", en[1])) != len(re.split(r"(?<!\\)\|", zh[1])):
             found.append("`%s`: another number of cells" % here)
