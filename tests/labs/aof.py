@@ -26,7 +26,7 @@ class Crash:
     def seen(self, lab):
         confirmed = self.writes[-1][0] if self.writes else 0
         text = lab.text("%d writes confirmed, up to AOF offset %d; %d bytes in the file, %d synced (appendfsync %s); kept %d bytes, lost %d confirmed writes",
-                        "确认了 %d 条写命令，到 AOF 偏移量 %d；文件里有 %d 字节，已落盘 %d（appendfsync %s）；保住 %d 字节，丢了 %d 条已确认的写") % (
+                        "确认了 %d 条写命令，到 AOF 偏移量 %d；文件里有 %d 字节，已落盘 %d（appendfsync %s）；保住 %d 字节，丢失了 %d 个已确认的写操作") % (
             len(self.writes), confirmed, self.size, self.synced, self.state["fsync"], self.kept, len(self.lost))
         if self.lost:
             text += lab.text("\nthe last one lost: %s", "\n最后丢失的一条：%s") % self.lost[-1]

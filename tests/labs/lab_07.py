@@ -19,10 +19,10 @@ def check(lab):
     if kept and lost:
         return lab.yes("kill -9 lost nothing: write(2) had given all of it to the kernel before the replies were sent. The power cut lost %d confirmed "
                        "writes, which were in the page cache only" % len(lost[-1].lost),
-                       "kill -9 什么也没丢：在发送回复之前，write(2) 已经把数据交给内核。断电丢了 %d 条已确认的写，它们只在页缓存里" % len(lost[-1].lost))
+                       "kill -9 什么也没丢：在发送回复之前，write(2) 已经把数据交给内核。断电丢失了 %d 个已确认的写操作，它们只在页缓存里" % len(lost[-1].lost))
     if not kept:
         if kills:
-            return lab.no("the kill lost a confirmed write: how did you do that?", "kill 丢了已确认的写：这是怎么做到的？")
+            return lab.no("the kill lost a confirmed write: how did you do that?", "kill 丢失了已确认的写操作：这是怎么做到的？")
         if lost:
             return lab.no("the power cut is done; now write something, and use kill", "断电已经完成；现在写一点数据，再用 kill")
         if not cuts:

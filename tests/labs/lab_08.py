@@ -17,7 +17,7 @@ def check(lab):
         state = lost[-1].state
         return lab.yes("kill -9 lost %d confirmed writes: a sync was running (sync_running %s), so flushAppendOnlyFile kept %d bytes in aof_buf, "
                        "and the replies were sent all the same" % (len(lost[-1].lost), state["sync_running"], state["buf"]["size"]),
-                       "kill -9 丢了 %d 条已确认的写：一次 sync 正在进行（sync_running %s），flushAppendOnlyFile 把 %d 字节留在 aof_buf 里，而回复照样发出去了" % (
+                       "kill -9 丢失了 %d 个已确认的写操作：一次 sync 正在进行（sync_running %s），flushAppendOnlyFile 把 %d 字节留在 aof_buf 里，而回复照样发出去了" % (
                            len(lost[-1].lost), state["sync_running"], state["buf"]["size"]))
     if not journal:
         return lab.no("there was no kill after a write yet", "写入之后还没有 kill")

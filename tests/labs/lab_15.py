@@ -79,7 +79,7 @@ def check(lab):
     if not refused:
         return lab.no("%d confirmed writes are lost: server %d replied OK in the minority for %d ms, and then obeyed the new master. "
                       "Now make the window smaller: min-replicas-to-write, min-replicas-max-lag" % (len(was), was[0][1], span),
-                      "丢了 %d 条已确认的写：服务器 %d 在少数派里回复了 %d 毫秒的 OK，后来服从了新的主节点。现在把窗口变小：min-replicas-to-write，min-replicas-max-lag" % (
+                      "丢失了 %d 个已确认的写操作：服务器 %d 在少数派里回复了 %d 毫秒的 OK，后来服从了新的主节点。现在把窗口变小：min-replicas-to-write，min-replicas-max-lag" % (
                           len(was), was[0][1], span))
     if was[0][1] not in refused:
         return lab.no("server %d lost %d writes, and %s refused some; one and the same master must do both" % (
