@@ -18,7 +18,7 @@ from server.study import view
 from server.study.trace_client import Refused, Target
 from server.study.view_nodes import cli_text, unescape, viewNode, words_of_view
 from tests.support.cluster import redis_cli_path
-from tests.support.server import ROOT, real_server_path, start_server
+from tests.support.server import ROOT, free_port, real_server_path, start_server
 
 WAIT = 60                                  # s
 
@@ -399,6 +399,52 @@ def test_what_is_shown_of_a_c_server_is_what_redis_cli_says(page):
                 for key in ("str", "list", "ints", "hash"):
                     assert '"%s"' % state["KEY " + key]["encoding"] == cli(path, s.port, "OBJECT", "ENCODING", key)
                 assert "only aeredis" in state["LOOP"]["error"] and "cluster support disabled" in state["CLUSTER"]["error"]
+
+
+@pytest.mark.skipif(real_server_path() is None or redis_cli_path() is None, reason="no redis-server and redis-cli of C")
+def test_a_c_node_of_a_cluster(page):
+    with start_server("--cluster-enabled", "yes", real=True) as s:
+        with s.resp() as c:
+            assert c.execute("CLUSTER", "ADDSLOTS", 0, 1, 2, 7) == b"OK"
+            assert c.execute("CLUSTER", "SETSLOT", 9, "IMPORTING", "a" * 40).text.startswith("ERR")        # it knows no such node
+        with view.serving(view.View([viewNode("c1", Target(port=s.port))])) as url, Frames(events_url(url, ["CLUSTER"], "c1")) as frames:
+            state = frames.next()["state"]["CLUSTER"]
+            words = cli(redis_cli_path(), s.port, "CLUSTER", "NODES").split()
+            info = flat(cli(redis_cli_path(), s.port, "CLUSTER", "INFO"))
+        node = state["nodes"][0]
+        assert (node["name"], node["flags"], node["epoch"]) == (words[0], words[2].split(","), int(words[6])) and state["myself"] == words[0]
+        assert ["%d-%d" % tuple(run) if run[0] < run[1] else str(run[0]) for run in node["slots"]] == words[8:] == ["0-2", "7"]
+        assert (state["slots_assigned"], state["size"]) == (int(info["cluster_slots_assigned"]), int(info["cluster_size"]))
+        assert state["epoch"] == int(info["cluster_current_epoch"])
+
+
+@pytest.mark.skipif(real_server_path() is None or redis_cli_path() is None, reason="no redis-server and redis-cli of C")
+def test_a_c_sentinel(page, master, tmp_path):
+    conf = tmp_path / "sentinel.conf"
+    port = free_port()
+    conf.write_text("port %d\nsentinel monitor mymaster 127.0.0.1 %d 2\nsentinel down-after-milliseconds mymaster 5000\n" % (port, master.port))
+    process = subprocess.Popen([real_server_path(), str(conf), "--sentinel"], stdout=subprocess.DEVNULL, cwd=tmp_path)
+    try:
+        end = time.monotonic() + WAIT
+        node = viewNode("s1", Target(port=port))
+        while not node.describe()["up"]:
+            assert time.monotonic() < end, "the Sentinel does not start"
+            time.sleep(0.1)
+        with view.serving(view.View([node])) as url:
+            assert json.loads(fetch(url + "nodes")[1])[0]["role"] == "sentinel"
+            with Frames(events_url(url, ["SENTINEL", "LOOP"], "s1")) as frames:
+                state = frames.until(lambda f: f["state"]["SENTINEL"]["masters"][0]["link"]["connected"])["state"]
+        assert "only aeredis" in state["LOOP"]["error"]
+        lines = cli(redis_cli_path(), port, "--raw", "SENTINEL", "MASTER", "mymaster").splitlines()
+        f = dict(zip(lines[::2], lines[1::2]))
+        shown = state["SENTINEL"]["masters"][0]
+        assert (shown["name"], shown["ip"], shown["port"]) == (f["name"], f["ip"], int(f["port"]))
+        assert (shown["quorum"], shown["down_after_ms"]) == (int(f["quorum"]), int(f["down-after-milliseconds"])) == (2, 5000)
+        assert "master" in shown["flags"] and shown["slaves"] == [] and shown["sentinels"] == []
+        assert state["SENTINEL"]["myid"] == cli(redis_cli_path(), port, "--raw", "SENTINEL", "MYID")
+    finally:
+        process.terminate()
+        process.wait(WAIT)
 
 
 # ------------------------------------------------------------------ the command line
