@@ -46,7 +46,6 @@ const ARROWS = [
 ];
 
 const COMMANDS = 12;                   // that can be chosen
-const GROWS = 5e9;                     // ns
 
 const writeTab = {
     name: "write",
@@ -115,10 +114,10 @@ const writeTab = {
         this.draw();
     },
 
-    // The life of a command.  It grows for some seconds; after that it stays as it is.
+    // The life of a command.  It grows as long as the page still has the events from its beginning on.
     life(call) {
-        const last = page.events.length ? page.events[page.events.length - 1].ts : 0;
-        if (!this.lives.has(call.id) || last - call.ts < GROWS)
+        const known = this.lives.get(call.id), oldest = page.events.length ? page.events[0].ts : Infinity;
+        if (known === undefined || oldest <= known.steps[0].ts)
             this.lives.set(call.id, lifeOf(page.events, call));
         return this.lives.get(call.id);
     },
