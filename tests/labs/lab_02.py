@@ -23,7 +23,7 @@ def check(lab):
     if best >= WANTED:
         size = writes[carried.index(best)]["args"]["bytes"]
         return lab.yes("one write(2) of %d bytes carried %d SETs: aof_buf collects what one turn of the loop executes" % (size, best),
-                       "一次 write(2) 的 %d 字节带了 %d 条 SET：aof_buf 收集了事件循环一圈里执行的全部命令" % (size, best))
+                       "一次 write(2) 的 %d 字节带了 %d 条 SET：aof_buf 收集了事件循环的一轮里执行的全部命令" % (size, best))
     if not sets:
         others = sorted({e["args"]["command"] for e in calls_with_effect(events)})
         if others:
@@ -36,7 +36,7 @@ def check(lab):
         reads = sorted(e["args"]["bytes"] for e in named(events, "read"))[-3:]
         return lab.no("the fullest write carries %d SETs: the rest came in later turns (the largest reads: %s bytes; a turn reads 16384 a client)" % (
             best, ", ".join(map(str, reads))),
-            "装得最满的一次 write 带了 %d 条 SET：其余的在后面几圈才到（最大的几次 read：%s 字节；一圈里每个客户端最多读 16384 字节）" % (
+            "装得最满的一次 write 带了 %d 条 SET：其余的在后面几轮才到（最大的几次 read：%s 字节；一轮里每个客户端最多读 16384 字节）" % (
                 best, ", ".join(map(str, reads))))
     return lab.no("every SET had a write of its own: each was sent only after the reply to the one before",
                   "每条 SET 各写了一次：每一条都等到上一条的回复之后才发出")

@@ -47,7 +47,7 @@ def check(lab):
                       "victim 是被 %s 删掉的，但它当时没有过期：expired_keys 是 0" % killer)
     return lab.yes("ghost is counted by DBSIZE although its time is over, for nobody asked for it; %s asked for victim, and expireIfNeeded removed it "
                    "before the command saw it" % killer,
-                   "ghost 已经过期，DBSIZE 仍然数着它，因为没有谁去找它；%s 去找 victim，expireIfNeeded 在命令看到它之前就把它删了" % killer)
+                   "ghost 已经过期，DBSIZE 仍然计入它，因为没有谁去查找它；%s 去查找 victim，expireIfNeeded 在命令看到它之前就把它删了" % killer)
 
 
 def expired_keys(lab, *keys):

@@ -42,7 +42,7 @@ def check(lab):
                       "IO 线程写过回复，但没有读过：只有一轮开始时它们已经活跃，才会让它们读。让这些客户端连续忙好几轮")
     return lab.no("all is done on main: %d clients, and never 4 of them (io-threads times 2) had to be answered in one turn, so stopThreadedIOIfNeeded "
                   "keeps the threads asleep" % clients,
-                  "一切都在 main 上：%d 个客户端，从来没有 4 个（io-threads 的 2 倍）在同一轮里等回复，stopThreadedIOIfNeeded 就让 IO 线程一直睡着" % clients)
+                  "一切都在 main 上：%d 个客户端，从来没有 4 个（io-threads 的 2 倍）在同一轮里等回复，stopThreadedIOIfNeeded 就让 IO 线程一直休眠" % clients)
 
 
 def solution(lab):

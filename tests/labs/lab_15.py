@@ -84,10 +84,10 @@ def check(lab):
     if was[0][1] not in refused:
         return lab.no("server %d lost %d writes, and %s refused some; one and the same master must do both" % (
             was[0][1], len(was), ", ".join("server %d" % number for number in refused)),
-            "服务器 %d 丢了 %d 条写，%s 拒绝了一些；要由同一个主节点做到这两件事" % (was[0][1], len(was), "、".join("服务器 %d" % number for number in refused)))
+            "服务器 %d 丢失了 %d 个写操作，%s 拒绝了一些；要由同一个主节点做到这两件事" % (was[0][1], len(was), "、".join("服务器 %d" % number for number in refused)))
     return lab.yes("server %d confirmed %d writes within %d ms and then refused %d: it counts a replica as good until its last ACK is more than "
                    "max-lag seconds old, so the window is never zero" % (was[0][1], len(was), span, refused[was[0][1]]),
-                   "服务器 %d 在 %d 毫秒里确认了 %d 条写，然后拒绝了 %d 条：最后一次 ACK 超过 max-lag 秒之前，它都认为从节点是好的，所以窗口不会是零" % (
+                   "服务器 %d 在 %d 毫秒里确认了 %d 个写操作，然后拒绝了 %d 个：最后一次 ACK 超过 max-lag 秒之前，它都认为从节点是好的，所以窗口不会是零" % (
                        was[0][1], span, len(was), refused[was[0][1]]))
 
 
