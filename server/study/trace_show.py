@@ -318,7 +318,7 @@ def arguments(argv):
     parser.add_argument("--client", type=int, metavar="ID", help="with --follow: of this client only")
     parser.add_argument("--command", metavar="NAME", help="with --follow: this command only")
     parser.add_argument("--perfetto", metavar="FILE", help="write what happens for ui.perfetto.dev")
-    parser.add_argument("--seconds", type=float, help="how long --perfetto and --follow last")
+    parser.add_argument("--seconds", type=float, help="how long --perfetto (5) and --follow last; Ctrl-C ends both, too")
     parser.add_argument("--delay", action="append", default=[], metavar="POINT=MS", help="make a point slow: aofWrite=200")
     parser.add_argument("--points", action="store_true", help="list the points")
     parser.add_argument("words", nargs=argparse.REMAINDER)
@@ -468,14 +468,20 @@ def run(args, wanted, out):
             servers[0].trace("DELAY", name, ms)
         if args.words:
             trace_command(args, servers, out)
-        if args.follow:
-            follow(args, servers, out)
-        elif args.perfetto and not args.words:
-            end = time.monotonic() + (args.seconds or 5)
-            while time.monotonic() < end:
-                time.sleep(min(0.1, max(0.0, end - time.monotonic())))
-                for server in servers:
-                    server.read()
+        try:
+            if args.follow:
+                follow(args, servers, out)
+            elif args.perfetto and not args.words:
+                end = time.monotonic() + (args.seconds or 5)
+                while time.monotonic() < end:
+                    time.sleep(min(0.1, max(0.0, end - time.monotonic())))
+                    for server in servers:
+                        server.read()
+        except KeyboardInterrupt:                      # the file has what happened until now
+            if not args.perfetto:
+                raise
+            for server in servers:
+                server.read()
         if args.perfetto:
             document = chrome_trace([("%s %s" % (s.role if s.role != "slave" else "replica", s), s.pid, s.events) for s in servers])
             json.dump(document, sink)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -116,28 +117,47 @@ def test_follow(pair, capsys):
     assert len(lines) > 3 and all(re.match(r"\d\d:\d\d:\d\d\.\d{3} +(\d+|master)  INCR followed +\d+", line) for line in lines[1:])
 
 
+def seen_in(c):
+    """Tell which of the things that the recording must have are in the ring of this server."""
+    events = [json.loads(line) for line in c.execute("DEBUG", "TRACE", "READ", 0, "COUNT", 10000)[2]]
+    sets = [e["args"] for e in events if e["name"] == "call" and e["args"].get("command") == "set"]
+    if not sets:
+        return set()
+    offset, position = sets[0]["aof_offset"], sets[0]["repl_offset"]
+    facts = {"ack": lambda e: e["args"].get("ack", 0) >= position, "synced": lambda e: e["args"].get("synced", 0) >= offset,
+             "child": lambda e: e["name"] == "child", "io_thd": lambda e: e["thread"].startswith("io_thd"), "applied": lambda e: True}
+    return {fact for fact, holds in facts.items() if any(map(holds, events))}
+
+
 @pytest.fixture(scope="module")
 def recording(pair, tmp_path_factory):
     """A file for Perfetto: a SET with a replica, IO threads and a BGSAVE."""
     master, replica = pair
     file = str(tmp_path_factory.mktemp("perfetto") / "trace.json")
-    with master.resp() as c:
+    with master.resp() as c, replica.resp() as r:
         c.execute("SET", "before", "v")
         workers = [master.resp() for _ in range(40)]
         tracer = subprocess.Popen([sys.executable, "-m", "server.study.trace_show", "-p", str(master.port), "-p", str(replica.port),
-                                   "--perfetto", file, "--seconds", "3"], cwd=ROOT, stdout=subprocess.DEVNULL)
-        end = time.monotonic() + 60
-        while off(master) or off(replica):
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        c.execute("SET", "k", "v")
-        c.execute("BGSAVE")
-        for _ in range(10):
-            for w in workers:
-                w.send("GET", "k")
-            for w in workers:
-                w.read()
-        assert tracer.wait(60) == 0
+                                   "--perfetto", file, "--seconds", "600"], cwd=ROOT, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + 120
+        try:
+            while off(master) or off(replica):
+                assert time.monotonic() < end and tracer.poll() is None
+                time.sleep(0.02)
+            c.execute("SET", "k", "v")
+            c.execute("BGSAVE")
+            missing = {"ack", "synced", "child", "io_thd", "applied"}
+            while missing:
+                assert time.monotonic() < end, missing
+                for w in workers:
+                    w.send("GET", "k")
+                for w in workers:
+                    w.read()
+                missing -= seen_in(c) - {"applied"} | (seen_in(r) & {"applied"})
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.wait(120)
+        assert tracer.returncode == 0
         for w in workers:
             w.close()
     assert off(master) and off(replica)
@@ -218,7 +238,7 @@ def test_the_perfetto_ui_opens_it(recording, tmp_path):
             browser.evaluate("""for (const e of document.querySelectorAll('i'))
                                     if (e.textContent.trim() === 'expand_more') e.click()""")
             for text in ("io_thd_1", "bio_aof_fsync", "replica 127.0.0.1", "child", "replication lag", "aof_buf"):
-                assert browser.wait("document.body.innerText.includes('%s')" % text, 20), (text, browser.evaluate("document.body.innerText"))
+                assert browser.wait("document.body.innerText.includes('%s')" % text, 60), (text, browser.evaluate("document.body.innerText"))
             picture = str(tmp_path / "perfetto.png")
             browser.screenshot(picture)
             assert os.path.getsize(picture) > 20000
