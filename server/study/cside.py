@@ -174,8 +174,9 @@ def show(row, known, tree, width):
 
 
 def nearest(rows, known, name):
+    """Return the three names, of ours and of C's, that are most like `name`."""
     names = {row[0].rpartition(":")[2] for row in rows} | set(known)
-    return difflib.get_close_matches(name.rpartition(":")[2], names, 3, 0.5)
+    return difflib.get_close_matches(name.rpartition(":")[2], names, 3, 0.0)
 
 
 # ------------------------------------------------------------------ the site
@@ -287,8 +288,7 @@ def main(argv=None):
         where = known.get(args.name)
         if where:
             sys.exit("%s is C's (%s:%d); this project has no function of that name" % (args.name, where[0].file, where[0].line))
-        near = nearest(rows, known, args.name)
-        sys.exit("no function %s%s" % (args.name, "; the nearest: " + ", ".join(near) if near else ""))
+        sys.exit("no function %s; the nearest: %s" % (args.name, ", ".join(nearest(rows, known, args.name))))
     width = args.width or shutil.get_terminal_size((160, 40)).columns
     try:
         for row in found:

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from server.study import labclock
+from tests.redis_suite.run import WORK
 from tests.support.genlink import ROOT
 from tests.support.resp import RespClient
 from tests.support.server import free_port, start_server
@@ -131,10 +132,55 @@ def test_the_command_phase_and_a_stop_inside_call(tmp_path):
         p.wait()
 
 
+def editor_file(name):
+    with open(os.path.join(ROOT, ".vscode", name), encoding="utf-8") as f:
+        return json.loads(re.sub(r"^\s*//.*$", "", f.read(), flags=re.M))
+
+
 def launch_configurations():
-    with open(os.path.join(ROOT, ".vscode", "launch.json"), encoding="utf-8") as f:
-        text = re.sub(r"^\s*//.*$", "", f.read(), flags=re.M)
-    return [c for c in json.loads(text)["configurations"] if c["module"] == "server"]
+    return [c for c in editor_file("launch.json")["configurations"] if c.get("module") == "server"]
+
+
+def test_the_editors_files_fit_together():
+    """What a compound starts exists, as do the tasks; the C server is where the task has built it."""
+    launch, tasks = editor_file("launch.json"), {task["label"] for task in editor_file("tasks.json")["tasks"]}
+    names = {c["name"]: c for c in launch["configurations"]}
+    assert {name for compound in launch["compounds"] for name in compound["configurations"]} <= set(names)
+    assert {c["preLaunchTask"] for c in names.values() if "preLaunchTask" in c} <= tasks
+    c_server = names["C server of 6.2.14"]
+    assert c_server["program"] == "${workspaceFolder}/" + os.path.relpath(os.path.join(WORK, "O0", "src", "redis-server"), ROOT)
+    printers = c_server["setupCommands"][1]["text"].replace("source ${workspaceFolder}", ROOT)
+    assert os.path.exists(printers)
+
+
+def test_a_node_of_a_cluster_stops_at_a_packet(tmp_path):
+    port = free_port()
+    out = str(tmp_path / "out")
+    with start_server("--cluster-enabled", "yes") as node, open(out, "w", encoding="utf-8") as f:
+        p = subprocess.Popen([sys.executable, "-m", "tests.support.debug", "--port", str(port), "--cluster-enabled", "yes", "--break", "cluster",
+                              "--save", "", "--bind", "127.0.0.1", "--dir", str(tmp_path)], stdin=subprocess.PIPE, stdout=f, stderr=f, text=True,
+                             cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT))
+
+        def say(command):
+            p.stdin.write(command + "\n")
+            p.stdin.flush()
+        try:
+            wait_for(out, "aeMain()", 60)
+            say("c")
+            with node.resp() as c:
+                assert c.execute("CLUSTER", "MEET", "127.0.0.1", port) == b"OK"
+            wait_for(out, "clusterProcessPacket()\n", 60)
+            say("w")
+            say("p 'state', server.cluster.state")
+            wait_for(out, "('state', ", 60)
+            with open(out, encoding="utf-8") as log:
+                stack = re.findall(r"#\d+ +(\w+) \(", log.read())
+            assert stack[:5] == ["clusterProcessPacket", "clusterReadHandler", "callHandler", "connSocketEventHandler", "aeProcessEvents"]
+            say("q")
+            assert p.wait(60) == 0
+        finally:
+            p.kill()
+            p.wait()
 
 
 @pytest.mark.parametrize("configuration", launch_configurations(), ids=lambda c: c["name"])

@@ -120,6 +120,8 @@ def build_c():
     target = os.path.join(WORK, "O0")
     binary = os.path.join(target, "src", "redis-server")
     if not os.path.exists(binary):
+        if not shutil.which("gcc") or not shutil.which("make"):
+            sys.exit("gcc and make build the C server (Debian: apt-get install build-essential)")
         fetch()
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(TREE, target, ignore=shutil.ignore_patterns("tmp"))

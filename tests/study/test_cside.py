@@ -103,7 +103,7 @@ def test_the_command_line():
     both = run("t_set:setTypeAdd", "--width", "100")
     assert both.stdout.count("src/t_set.c:") == 1
     unknown = run("dictRehsh")
-    assert unknown.returncode == 1 and unknown.stderr.startswith("no function dictRehsh; the nearest: dictRehash") and "Traceback" not in unknown.stderr
+    assert unknown.returncode == 1 and re.match(r"no function dictRehsh; the nearest: dictRehash, \w+, \w+\n$", unknown.stderr)
     theirs = run("zmalloc_set_oom_handler")
     assert theirs.returncode == 1 and "is C's (src/zmalloc.c:" in theirs.stderr
     nothing = run()
@@ -135,6 +135,18 @@ def test_the_site(tmp_path):
     for page in names:
         for target in re.findall(r'href="([^"]+)"', (tmp_path / page).read_text()):
             assert target in names, (page, target)
+
+
+def test_without_gdb_and_without_gcc(tmp_path):
+    p = subprocess.run([sys.executable, "-m", "tests.support.gdb"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+                       env=dict(os.environ, PATH=str(tmp_path)))
+    assert p.returncode == 1 and p.stderr == "gdb is not on PATH (Debian: apt-get install gdb)\n"
+    code = "from tests.redis_suite import run; run.WORK = '%s'; from tests.study import chains; chains.build_c()" % tmp_path
+    p = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+                       env=dict(os.environ, PATH=str(tmp_path)))
+    assert p.returncode == 1 and p.stderr == "gcc and make build the C server (Debian: apt-get install build-essential)\n"
+    p = subprocess.run([sys.executable, "-m", "tests.support.gdb", "--break", "nowhere"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert p.returncode == 1 and p.stderr.startswith("no such phase: nowhere (there are: accept read ")
 
 
 @pytest.mark.skipif(not all(shutil.which(tool) for tool in ("gdb", "gcc", "make")), reason="gdb, gcc or make is missing")

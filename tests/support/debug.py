@@ -27,6 +27,7 @@ import types                                                  # noqa: E402
 
 from server import link                                       # noqa: E402,F401
 from ae.ae import aeMain                                      # noqa: E402
+from cluster.cluster_bus import clusterProcessPacket          # noqa: E402
 from persistence.aof import flushAppendOnlyFile               # noqa: E402
 from replication.sentinel.sentinel_monitor import sentinelTimer    # noqa: E402
 from server import server_main                                # noqa: E402
@@ -48,6 +49,10 @@ def no_sentinel():
     return None if server.sentinel_mode else "not reached: this is no Sentinel (start with a conf and --sentinel)"
 
 
+def no_cluster():
+    return None if server.cluster_enabled else "not reached: this is no node of a cluster (start with --cluster-enabled yes)"
+
+
 # name, functions (None: the command's own, from the command table), condition, what to print there, why it is not reached
 PHASES = [
     ("accept", [acceptTcpHandler], None, "fd", None),
@@ -60,6 +65,7 @@ PHASES = [
     ("reply", [writeToClient], None, "c.buf, c.bufpos, c.reply", None),
     ("cron", [serverCron], None, "server.cronloops, server.hz", None),
     ("sentinel", [sentinelTimer], None, "sentinel.masters, sentinel.current_epoch, sentinel.tilt", no_sentinel),
+    ("cluster", [clusterProcessPacket], None, "link.node, link.rcvbuf, server.cluster.currentEpoch", no_cluster),
 ]
 NAMES = [phase[0] for phase in PHASES]
 QUIET = ["--fast-path", "no", "--timeout", "0", "--repl-timeout", "86400", "--cluster-node-timeout", "86400000"]

@@ -1,6 +1,7 @@
 """gdb.py - the C server under gdb, with the phases of `make debug`.          `make gdb`
 
     python -m tests.support.gdb [--break NAME[,NAME...]] [server arguments]
+    python -m tests.support.gdb --build          builds the C server, and no more: what the editor's configuration needs
 
 C 6.2.14 is built without optimization once (half a minute), so that each function has its own frame.  Two terminals, `make debug`
 and `make gdb`: the same breakpoints, the same names, the same stack.  `run` starts the server.
@@ -15,7 +16,8 @@ from tests.support.debug import NAMES, PHASES, redisCommandTable
 
 #: What to print in C, where its expression differs from ours.
 HINTS = {"read": "*conn", "parse": "*c", "execute": "*c", "command": "*c->argv[0]", "propagate": "server.aof_buf",
-         "flush": "server.aof_buf", "reply": "*c", "cron": "server.cronloops"}
+         "flush": "server.aof_buf", "reply": "*c", "cron": "server.cronloops",
+         "cluster": "*link"}
 CONDITIONS = {"flush": "sdslen(server.aof_buf) != 0"}
 HERE = os.path.dirname(os.path.abspath(__file__))
 QUIET = ["--timeout", "0", "--repl-timeout", "86400", "--cluster-node-timeout", "86400000"]
@@ -40,6 +42,9 @@ def main():
         if unknown:
             sys.exit("no such phase: %s (there are: %s)" % (" ".join(unknown), " ".join(NAMES)))
         del args[at:at + 2]
+    if args == ["--build"]:
+        print(build_c())
+        return
     gdb = shutil.which("gdb")
     if gdb is None:
         sys.exit("gdb is not on PATH (Debian: apt-get install gdb)")

@@ -127,5 +127,6 @@ gdb.execute("set print frame-arguments scalars")
 gdb.execute("handle SIGPIPE nostop noprint pass")
 gdb.execute("set follow-fork-mode parent")
 gdb.pretty_printers.append(look_up)
-phase = Phase(json.loads(os.environ["AEREDIS_PHASES"]))
-phase.invoke(os.environ.get("AEREDIS_BREAK", ""), False)
+if "AEREDIS_PHASES" in os.environ:                     # an editor wants the printers only
+    phase = Phase(json.loads(os.environ["AEREDIS_PHASES"]))
+    phase.invoke(os.environ.get("AEREDIS_BREAK", ""), False)
