@@ -164,9 +164,21 @@ def handler_after(args, seen, result):
     return handler.__name__, fd, id_ or None, (repl_state, server.repl_state) if repl_state != server.repl_state else None
 
 
+def parse_before(args):
+    """Return, with DETAIL, where the command begins in the query buffer, and the first bytes from there."""
+    if not options.detail:
+        return None
+    c = args[0]
+    return c.qb_pos, bytes(c.querybuf[c.qb_pos:c.qb_pos + SHOWN])
+
+
 def parse_after(args, seen, result):
     c = args[0]
-    return (c.id, c.argc, c.multibulklen or None) if result == 0 else (c.id, None, c.multibulklen)
+    head = None
+    if seen is not None and c.argc and bytes(c.argv[0].ptr).lower() not in SECRET:
+        end = c.qb_pos - seen[0]       # what follows is another command, perhaps AUTH; <= 0: a big argument has taken the buffer
+        head = seen[1][:end] if end > 0 else seen[1]
+    return (c.id, c.argc, c.multibulklen or None, head) if result == 0 else (c.id, None, c.multibulklen, head)
 
 
 def io_before(args):
@@ -496,8 +508,8 @@ def all_points():
         p("callHandler", "2 request", [connection.callHandler], handler_before, handler_after, "function fd client repl_state"),
         p("read", "2 request", [connection.connSocketRead], read_before, read_after, "fd client bytes"),
         p("SSL_read", "2 request", [tls.connTLSRead], read_before, read_after, "fd client bytes"),
-        p("processMultibulkBuffer", "2 request", [nc.processMultibulkBuffer], None, parse_after, "client argc missing"),
-        p("processInlineBuffer", "2 request", [nc.processInlineBuffer], None, parse_after, "client argc missing"),
+        p("processMultibulkBuffer", "2 request", [nc.processMultibulkBuffer], parse_before, parse_after, "client argc missing querybuf"),
+        p("processInlineBuffer", "2 request", [nc.processInlineBuffer], parse_before, parse_after, "client argc missing querybuf"),
         p("process_io_thread_list", "2 request", [networking_threads.process_io_thread_list], io_before, io_after, "clients op"),
         p("call", "2 request", [server_c.call], call_before, call_after,
           "command client db dirty keys aof_offset repl_offset kind ack argv"),

@@ -283,7 +283,13 @@ def test_detail_and_secrets(running):
         c.execute("ACL", "SETUSER", "tracer", "on", ">hush", "+@all", "~*", "&*")
         c.execute("DEBUG", "TRACE", "ON", "DETAIL")
         c.execute("SET", "key", b"\xff" * 500)
-        c.execute("AUTH", "tracer", "hush")
+        c.pipeline([("GET", "key"), ("AUTH", "tracer", "hush"), ("GET", "nokey")])
+        c.sock.sendall(b"SET key inline\r\nAUTH tracer hush\r\n*2\r\n$3\r\nGET\r\n$5\r\nno")
+        assert c.read() == c.read() == b"OK"
+        c.sock.sendall(b"key\r\n*3\r\n$4\r\nAUTH\r\n$6\r\ntracer\r\n$4\r\nhu")
+        assert c.read() is None
+        c.sock.sendall(b"sh\r\n")
+        assert c.read() == b"OK"
         _, _, lines = c.execute("DEBUG", "TRACE", "READ", 0)
         c.execute("DEBUG", "TRACE", "OFF")
     assert b"hush" not in b"".join(lines)
@@ -292,6 +298,10 @@ def test_detail_and_secrets(running):
     calls = [json.loads(line)["args"] for line in lines if json.loads(line)["name"] == "call"]
     argv = next(args["argv"] for args in calls if args["command"] == "set")
     assert argv[:2] == ["SET", "key"] and argv[2] == "\\xff" * 194
+    parsed = [e["args"].get("querybuf") for e in map(json.loads, lines) if e["name"].startswith("process") and e["name"].endswith("Buffer")]
+    head = "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$500\r\n"
+    assert parsed[0] == head + "\\xff" * (200 - len(head))
+    assert "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n" in parsed and "SET key inline\r\n" in parsed
 
 
 def test_delay(traced):
