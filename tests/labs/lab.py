@@ -16,6 +16,7 @@ A lab is a module lab_NN.py and a page docs/labs/NN-name.md.  The module has
 
 A check asks the servers; it does not know what was typed.  Its texts come in pairs, English and Chinese.
 """
+import contextlib
 import glob
 import importlib
 import json
@@ -297,9 +298,10 @@ class Lab:
         """Wait until condition() is true -> its value; Refused after `timeout` seconds."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
-            value = condition()
-            if value:
-                return value
+            with contextlib.suppress(OSError):       # a failover disconnects clients
+                value = condition()
+                if value:
+                    return value
             time.sleep(0.02)
         raise Refused(self.text("it does not come, after %d s", "等了 %d 秒还没有出现") % timeout)
 
