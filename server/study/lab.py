@@ -561,6 +561,9 @@ class LabSet:
     def cont(self, number):
         """Let a node that stands still go on."""
         node = self.living(number)
+        if self.clock and node.held == "stopped":
+            from server.study.labclock import let_time_run
+            is_done(lambda: let_time_run(self.clock, node.pid, run=False), LookupError)
         node.process.send_signal(signal.SIGCONT)
         node.held = ""
 

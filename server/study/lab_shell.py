@@ -350,11 +350,13 @@ def prompt(lab):
         except ValueError as error:
             say(error)
             continue
-        except (EOFError, OSError):                # OSError: a job in the background
-            if sys.stdin.isatty() and os.getpgrp() == foreground():
+        except EOFError:
+            if sys.stdin.isatty():
                 return
-            while not lab.ended.wait(3600):
-                pass
+            run_on(lab)
+            return
+        except OSError:                            # a job in the background
+            run_on(lab)
             return
         try:
             if len(words) == 2 and words[0].lower() == "cli":
@@ -369,12 +371,10 @@ def prompt(lab):
             return
 
 
-def foreground():
-    """Return the process group that the terminal listens to."""
-    try:
-        return os.tcgetpgrp(0)
-    except OSError:
-        return -1
+def run_on(lab):
+    """Wait until another terminal says `quit`, or a signal comes."""
+    while not lab.ended.wait(3600):
+        pass
 
 
 def arguments(argv):
