@@ -584,6 +584,11 @@ class LabSet:
         for way in ((a, b), (b, a)) if both else ((a, b),):
             self.switchboard.ask("delay", *way, ms)
 
+    def drop(self, number, after=0):
+        """Close all connections to a node, when so many more bytes of what it says have passed; they may be made again."""
+        node = self.node(number)
+        self.switchboard.ask("drop_after" if after else "drop", node.number, *[after] * bool(after))
+
     def heal(self):
         """End all cuts and delays, and let nodes that stand still go on."""
         self.switchboard.ask("heal")

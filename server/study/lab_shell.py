@@ -124,6 +124,14 @@ def command_delay(lab, words):
         "between" if both else "from", words[0], "and" if both else "to", words[1], words[2], " each way" if both else "")]
 
 
+def command_drop(lab, words):
+    want("drop", words, 1, 2)
+    after = number_in(words[1], 0, 1 << 40, "BYTES") if len(words) == 2 else 0
+    lab.drop(words[0], after)
+    return ["the connections to %s are closed%s; they may be made again" % (
+        lab.node(words[0]), " when it has sent %d bytes" % after if after else "")]
+
+
 def command_heal(lab, words):
     want("heal", words, 0)
     lab.heal()
@@ -190,6 +198,7 @@ COMMANDS = {
     "isolate": (command_isolate, "N ...", "cut these off from all others"),
     "cut": (command_cut, "A B [oneway]", "nothing passes between A and B; oneway: nothing from A to B"),
     "delay": (command_delay, "A B MS [oneway]", "what passes between A and B takes so long, each way"),
+    "drop": (command_drop, "N [BYTES]", "close all connections of others to N, after so many bytes"),
     "heal": (command_heal, "", "end cuts and delays; who stands still goes on"),
     "cli": (command_cli, "N [COMMAND ...]", "redis-cli, or one command"),
     "trace": (command_trace, "FILE [SECONDS]", "record what all nodes do, for ui.perfetto.dev"),

@@ -97,18 +97,18 @@ class Half:
         self.ended = False          # end of file was read
         self.shut = False           # and this side was told that the other has ended
         self.reader = None
-        self.budget = None          # bytes that may still be read before the connection is closed; None: no end
+        self.inner = False          # it is the one to the node of the door
 
 
 class Door:
     """A port that leads to a node."""
 
-    def __init__(self, sock, node, target, bus, refuse=False):
+    def __init__(self, sock, node, target, bus):
         self.sock = sock
         self.node = node
         self.target = target        # (host, port) behind it
         self.bus = bus
-        self.refuse = refuse        # close new connections at once
+        self.budget = None          # bytes that the node may still say before all its connections are closed; None: no end
 
 
 class Switchboard:
@@ -159,11 +159,11 @@ class Switchboard:
                 self.sources[node] = source
         self._order(do)
 
-    def open(self, node, host, port, target, bus=False, refuse=False):
+    def open(self, node, host, port, target, bus=False):
         """Listen at host:port, 0 for any port, for those that want `target`, a (host, port) of this node -> port"""
         sock = socket.create_server((host, port), backlog=128)
         sock.setblocking(False)
-        door = Door(sock, node, tuple(target), bus, refuse)
+        door = Door(sock, node, tuple(target), bus)
 
         def do():
             self.doors.append(door)
@@ -196,31 +196,21 @@ class Switchboard:
         """End all cuts and delays; what has waited goes on."""
         self._order(lambda: self._set(cuts=set(), delays={}))
 
-    def drop(self, node=None):
-        """Close all connections, or those to this node -> number of them."""
-        def do():
-            halves = [h for h in self.halves if h.other is None or h.way[0] == h.door.node]
-            halves = [h for h in halves if node is None or h.door.node == node]
-            for half in halves:
-                self._close(half)
-            return len(halves)
-        return self._order(do)
+    def drop(self, node):
+        """Close all connections to this node -> number of them."""
+        return self._order(lambda: self._drop(node))
 
     def drop_after(self, node, size):
-        """Close each connection to this node when so many more bytes of its have passed."""
-        def do():
-            for half in self.halves:
-                if half.way[0] == half.door.node == node:
-                    half.budget = size
-        self._order(do)
-
-    def refuse(self, node, refuse):
-        """Close new connections to this node at once, or no more."""
+        """Close all connections to this node when so many more bytes of what it says have passed."""
         def do():
             for door in self.doors:
                 if door.node == node:
-                    door.refuse = refuse
+                    door.budget = size
         self._order(do)
+
+    def drop_is_due(self, node):
+        """Tell whether drop_after() waits for more bytes -> True or False"""
+        return any(door.budget is not None for door in self.doors if door.node == node)
 
     def state(self):
         """Return what is held and what has passed: {"cuts": [[a, b]], "delays": [[a, b, ms]], "counts": [[a, b, kind, number]],
@@ -291,6 +281,15 @@ class Switchboard:
             door.sock.close()
         self.doors = []
 
+    def _drop(self, node):
+        for door in self.doors:
+            if door.node == node:
+                door.budget = None
+        halves = [half for half in self.halves if half.door.node == node and not half.inner]
+        for half in halves:
+            self._close(half)
+        return len(halves)
+
     def _set(self, cuts=None, delays=None):
         self.cuts = self.cuts if cuts is None else cuts
         if delays is not None:
@@ -346,9 +345,6 @@ class Switchboard:
             sock, peer = door.sock.accept()
         except OSError:
             return                                 # it has gone again
-        if door.refuse:
-            sock.close()
-            return
         sock.setblocking(False)
         half = Half(sock, (self.names.get(peer[0], CLIENT), door.node), door)
         self.halves.add(half)
@@ -362,6 +358,7 @@ class Switchboard:
         sock.setblocking(False)
         other = Half(sock, half.way[::-1], half.door)
         half.other, other.other = other, half
+        other.inner = True
         self.halves.add(other)
         for h in (half, other):
             h.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -412,9 +409,10 @@ class Switchboard:
 
     def _read(self, half):
         data = half.sock.recv(BUFFER)
-        if half.budget is not None:
-            data = data[:half.budget]
-            half.budget -= len(data)
+        door = half.door
+        if half.inner and door.budget is not None:
+            data = data[:door.budget]
+            door.budget -= len(data)
         if not data:
             half.ended = True
             return
@@ -427,11 +425,11 @@ class Switchboard:
         due = time.monotonic() + delay if delay else 0.0
         other.queue.append([max(due, other.queue[-1][0]) if other.queue else due, data])
         other.size += len(data)
-        if not delay or half.budget == 0:
+        if not delay:
             with contextlib.suppress(BlockingIOError):
                 self._write(other)
-        if half.budget == 0:
-            self._close(half)
+        if door.budget == 0:
+            self._drop(door.node)
 
     def _write(self, half):
         """Write what is due; raises OSError."""
@@ -461,7 +459,7 @@ def start_time(pid):
 
 class Process:
     """Serves the requests of a lab: [method, argument, ...] -> {"ok": result} or {"error": text}."""
-    METHODS = ("node", "open", "cut", "cut_all", "isolate", "delay", "heal", "drop", "drop_after", "refuse", "state")
+    METHODS = ("node", "open", "cut", "cut_all", "isolate", "delay", "heal", "drop", "drop_after", "drop_is_due", "state")
 
     def __init__(self):
         self.switchboard = Switchboard()

@@ -195,7 +195,7 @@ class Writer:
         while time.monotonic() < end or cuts and done <= len(cuts) and time.monotonic() < end + 60:
             self.batch()
             if cuts and time.monotonic() > next_cut:
-                if (any(p.budget is not None for p in proxies) or
+                if (any(p.is_to_cut() for p in proxies) or
                         any(replication(s)["master_link_status"] != "up" for s in replicas)):
                     continue
                 cuts[done % len(cuts)]()

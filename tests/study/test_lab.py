@@ -260,6 +260,7 @@ def test_words_at_the_prompt():
         assert "stands still, time runs" in do("stop 2") and "goes on" in do("cont 2") and "and time with it" in do("freeze 2")
         assert do("isolate 2").startswith("nothing passes between 2 and the others")
         assert do("cut 1 2 oneway").startswith("nothing passes from 1 to 2") and do("delay 1 2 50") == "what passes between 1 and 2 takes 50 ms each way"
+        assert do("drop 1 9").endswith("are closed when it has sent 9 bytes; they may be made again") and "closed; they" in do("drop 1")
         assert do("heal") == "all nodes reach each other again" and lab.nodes[1].held == ""
         assert " 1 -> 2   " in do("counts") and "fullresync" in do("counts")
         trace = os.path.join(lab.dir, "trace.json")
@@ -270,7 +271,8 @@ def test_words_at_the_prompt():
                            ("cut 1", r"usage: cut A B \[oneway\]"), ("cut 1 2 twice", "usage: cut"), ("delay 1 2 soon", "MS is 0 to 600000, not soon"),
                            ("delay 1 2 -5", "MS is"), ("isolate", "usage: isolate"), ("isolate 7", "no node 7"), ("cli 1", "usage: cli"),
                            ("trace", "usage: trace"), ("trace /nowhere/x 1", "cannot write to /nowhere/x"), ("trace x 0", "SECONDS is 1 to 600"),
-                           ("heal all", "usage: heal"), ("log 1 no", "LINES is"), ("quit now", "usage: quit"), ("cut 0 \u0661", "no node 0")):
+                           ("heal all", "usage: heal"),
+                           ("drop 1 x", "BYTES is"), ("drop 3", "no node 3"), ("log 1 no", "LINES is"), ("quit now", "usage: quit"), ("cut 0 \u0661", "no node 0")):
             with pytest.raises(Refused, match=text):
                 run_command(lab, line.split())
         assert do("quit").startswith("all nodes of") and lab.ended.is_set()

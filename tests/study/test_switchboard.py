@@ -24,7 +24,7 @@ LIMIT = 60                                          # s, for a machine that stan
 class Net:
     """Node b listens behind a switchboard; connect() makes connections to it."""
 
-    def __init__(self, bus=False, **door):
+    def __init__(self, bus=False):
         self.stack = contextlib.ExitStack()
         self.switchboard = Switchboard().start()
         self.stack.callback(self.switchboard.close)
@@ -32,7 +32,7 @@ class Net:
         self.listener.settimeout(LIMIT)
         self.switchboard.node("a", A)
         self.switchboard.node("b", B, "127.0.0.1")
-        self.port = self.switchboard.open("b", "127.0.0.1", 0, self.listener.getsockname(), bus, **door)
+        self.port = self.switchboard.open("b", "127.0.0.1", 0, self.listener.getsockname(), bus)
 
     def __enter__(self):
         return self
@@ -202,18 +202,23 @@ def test_nobody_listens_behind_a_door():
             assert near.recv(1) == b""
 
 
-def test_drop_refuse_and_a_budget():
+def test_connections_are_closed_by_order():
     with Net() as net:
         near, far = net.connect()
-        assert net.switchboard.drop() == 1 and near.recv(1) == b"" and far.recv(1) == b""
-        net.switchboard.refuse("b", True)
-        with contextlib.suppress(ConnectionResetError):
-            assert net.dial().recv(1) == b""
-        net.switchboard.refuse("b", False)
+        other, _ = net.connect()
+        assert net.switchboard.drop("b") == 2 and near.recv(1) == far.recv(1) == other.recv(1) == b""
         near, far = net.connect()
+        other, _ = net.connect()
         net.switchboard.drop_after("b", 5)
+        assert net.switchboard.drop_is_due("b")
+        near.sendall(b"what a client says does not count")
+        receive(far, 33)
         far.sendall(b"0123456789")
-        assert receive(near, 5) == b"01234" and near.recv(1) == b""
+        assert receive(near, 5) == b"01234" and near.recv(1) == b"" and other.recv(1) == b""
+        assert not net.switchboard.drop_is_due("b")
+        near, far = net.connect()
+        far.sendall(b"0123456789")
+        assert receive(near, 10) == b"0123456789"
 
 
 def bus_packet(kind, size):
