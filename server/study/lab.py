@@ -207,6 +207,8 @@ class LabSet:
             raise LabError("%s with %d masters and %d replicas: there is no such set" % (kind, self.masters, self.replicas))
         if self.masters * (1 + self.replicas) + self.sentinels > 100:
             raise LabError("a lab has at most 100 nodes")
+        if not os.path.exists(MAIN):
+            raise LabError("a lab cannot be started out of a zip file: pip install aeredis")
         self.executable = real_server() if real else None
         if real and self.executable is None:
             raise LabError("there is no redis-server on this machine: install one (Debian: apt install redis-server), or name it in REDIS_SERVER_BIN")

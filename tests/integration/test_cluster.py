@@ -2,11 +2,9 @@
 import contextlib
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -371,28 +369,3 @@ def test_two_processes_cannot_share_nodes_conf():
         assert other.returncode == 1 and "is already used by a different Redis Cluster node" in other.stdout
         s.kill9()
         s.start()                                                   # the lock is gone with the process
-
-
-def test_make_cluster_leaves_nothing_behind():
-    run = subprocess.Popen([sys.executable, "-m", "tests.support.cluster", "--masters", "1", "--replicas", "1", "--port", "27100"],
-                           stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    lines = []
-    try:
-        for line in run.stdout:
-            lines.append(line)
-            if "Ctrl-C ends" in line:
-                break
-        folder = os.path.dirname(re.search(r"-m server (\S+)", "".join(lines)).group(1))
-        pids = [int(m) for m in re.findall(r"^\d+ +(?:master|replica) +(\d+)", "".join(lines), re.M)]
-        assert len(pids) == 2 and os.path.exists(folder)
-        run.send_signal(signal.SIGINT)
-        assert run.wait(60) == 0
-    finally:
-        run.kill()
-        run.wait()
-        run.stdout.close()
-    assert not os.path.exists(os.path.dirname(folder))
-    end = time.monotonic() + 5
-    while any(os.path.exists("/proc/%d" % pid) for pid in pids) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not any(os.path.exists("/proc/%d" % pid) for pid in pids)

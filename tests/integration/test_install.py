@@ -200,6 +200,30 @@ def test_the_check_tools(empty, tmp_path):
         assert p.returncode == 1 and "aeredis-trace: no server at 127.0.0.1:1" in p.stdout
 
 
+def test_a_lab_set(empty, pyz, tmp_path):
+    """aeredis-lab starts the installed server, its files are where the user is, and another terminal ends it."""
+    script = empty.script("aeredis-lab")
+    p = run(script, "status", cwd=tmp_path)
+    assert p.returncode == 1 and "aeredis-lab: no lab is running" in p.stdout
+    p = run(sys.executable, pyz, "lab", "single", cwd=tmp_path)
+    assert p.returncode == 1 and "out of a zip file" in p.stdout
+    port = str(free_port())
+    lab = subprocess.Popen([script, "single", "--port", port], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        text = ""
+        while "Ctrl-C or quit" not in text:
+            line = lab.stdout.readline()
+            assert line, text
+            text += line
+        assert "master, 0 replicas" in must(script, "status", cwd=tmp_path) and (tmp_path / ".lab" / "single" / "1" / "log").exists()
+        must(empty.script("aeredis"), "lab", "quit", cwd=tmp_path)
+        assert lab.wait(60) == 0
+    finally:
+        lab.terminate()
+        lab.wait()
+        lab.stdout.close()
+
+
 def test_a_sentinel(empty, pyz, tmp_path):
     """The word `sentinel` and the script's name mean the same; the file is written by the Sentinel itself."""
     for number, command in enumerate(([empty.script("aeredis-sentinel")], [empty.script("aeredis"), "sentinel"], [sys.executable, pyz, "sentinel"])):

@@ -272,7 +272,8 @@ def test_words_at_the_prompt():
                            ("delay 1 2 -5", "MS is"), ("isolate", "usage: isolate"), ("isolate 7", "no node 7"), ("cli 1", "usage: cli"),
                            ("trace", "usage: trace"), ("trace /nowhere/x 1", "cannot write to /nowhere/x"), ("trace x 0", "SECONDS is 1 to 600"),
                            ("heal all", "usage: heal"),
-                           ("drop 1 x", "BYTES is"), ("drop 3", "no node 3"), ("log 1 no", "LINES is"), ("quit now", "usage: quit"), ("cut 0 \u0661", "no node 0")):
+                           ("drop 1 x", "BYTES is"), ("drop 3", "no node 3"),
+                           ("log 1 no", "LINES is"), ("quit now", "usage: quit"), ("cut 0 \u0661", "no node 0")):
             with pytest.raises(Refused, match=text):
                 run_command(lab, line.split())
         assert do("quit").startswith("all nodes of") and lab.ended.is_set()
