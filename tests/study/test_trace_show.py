@@ -70,10 +70,12 @@ def test_the_table_of_a_set(pair, capsys):
 @pytest.mark.parametrize("words,text", [
     (["GET", "missing"], "$-1"), (["NOSUCH"], "-ERR unknown command"), (["LRANGE", "nolist", "0", "-1"], "*0"),
     (["EVAL", "redis.call('incr', KEYS[1]) return 1", "1", "n"], "  call incr"), (["SELECT", "99"], "-ERR DB index is out of range"),
+    (["BLPOP", "nolist", "0.05"], "blockForKeys             client %d, keys nolist"),
 ])
 def test_other_commands(pair, capsys, words, text):
     lines, code = run(capsys, "-p", pair[0].port, *words)
-    assert code is None and text in "\n".join(lines) and "the client waited" in lines[-1]
+    shown = re.sub(r"client \d+", "client %d", "\n".join(lines))
+    assert code is None and text in shown and "the client waited" in lines[-1]
 
 
 def test_a_tracer_that_was_on_stays_on(pair, capsys):
@@ -367,6 +369,8 @@ def test_files_and_names(pair, capsys):
     port = pair[0].port
     _, code = run(capsys, "-p", port, "--perfetto", "/nonexistent/trace.json", "GET", "k")
     assert code == "aeredis-trace: cannot write to /nonexistent/trace.json: No such file or directory"
+    _, code = run(capsys, "-p", port, "--perfetto", "/dev/full", "GET", "k")
+    assert code == "aeredis-trace: cannot write to /dev/full: No space left on device"
     _, code = run(capsys, "-p", port, "--delay", "aofwrit=5", "GET", "k")
     assert "no point 'aofwrit'; the nearest: aofWrite, " in code
     assert off(pair[0])
