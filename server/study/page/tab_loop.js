@@ -164,7 +164,7 @@ const loopTab = {
                 (state.events || []).slice(0, 14).map(e => [String(e.fd), e.mask, e.proc, e.owner]))),
             h("section", {}, facts(t("timers"), (state.timers || []).map(each => [each.proc, t("inMs", {ms: Number(each.in_ms).toFixed(0)})])),
                 facts(t("loopFacts"), [["hz", String(state.hz)], ["cronloops", thousands(state.cronloops)], ["api", state.api],
-                    ["fast path", state.fast_path ? t("on") : t("off")]])),
+                    ["fast-path", state.fast_path ? "yes" : "no"]])),
             facts(t("lists"), lists.map(([name, count]) => [name, String(count)])));
     },
 };

@@ -95,10 +95,11 @@ const nodesTab = {
     },
 
     drawMap(model, messages) {
-        const svg = picture(720, 420, {role: "img"}), place = new Map(), x = 360, y = 205, count = model.points.length;
+        const count = model.points.length, crowd = Math.max(1, count / 10), x = 360 * crowd, y = 210 * crowd;
+        const svg = picture(2 * x, 2 * y, {role: "img"}), place = new Map();
         model.points.forEach((point, number) => {
             const angle = 2 * Math.PI * number / count - Math.PI / 2;
-            place.set(point.id, count === 1 ? [x, y] : [x + 250 * Math.cos(angle), y + 150 * Math.sin(angle)]);
+            place.set(point.id, count === 1 ? [x, y] : [x + (x - 105) * Math.cos(angle), y + (y - 60) * Math.sin(angle)]);
         });
         for (const [from, to, up] of model.links)
             if (place.has(from) && place.has(to))
@@ -114,8 +115,8 @@ const nodesTab = {
         for (const point of model.points) {
             const [left, top] = place.get(point.id);
             svg.append(s("g", {class: `point ${point.sort} ${point.state === "ok" ? "ok" : "fail"}` + (point.me ? " me" : ""), "data-node": point.id},
-                s("rect", {x: left - 76, y: top - 28, width: 152, height: 56, rx: point.sort === "sentinel" ? 26 : 6}),
-                label(left, top - 10, point.name, {"text-anchor": "middle", class: "placeName"}, 22),
+                s("rect", {x: left - 76, y: top - 28, width: 152, height: 56, rx: point.sort === "sentinel" ? 16 : 6}),
+                label(left, top - 10, point.name, {"text-anchor": "middle", class: "placeName"}, 21),
                 label(left, top + 6, t("role_" + point.sort) + (point.state === "ok" ? "" : " · " + point.state), {"text-anchor": "middle", class: "small"}),
                 label(left, top + 21, point.text, {"text-anchor": "middle", class: "small"}, 20)));
         }

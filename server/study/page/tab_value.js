@@ -89,7 +89,7 @@ const valueTab = {
 // Cells of bytes: [[class, bytes in hex, what is written below, title], ...]
 function cells(rows, attributes) {
     return h("div", Object.assign({class: "cells"}, attributes), rows.filter(([, hex]) => hex).map(([name, hex, below, title]) =>
-        h("span", {class: "cell " + name, title: title || null}, h("code", {}, shorten(hex, 50)), h("small", {}, below === undefined ? "" : shorten(below, 28)))));
+        h("span", {class: "cell " + name, title: title || null}, h("code", {}, shorten(hex, 50)), h("small", {}, below === undefined ? "" : shorten(below, 44)))));
 }
 
 function legend(names) {
