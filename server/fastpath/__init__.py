@@ -1,17 +1,17 @@
 """fastpath - every shortcut of the server, and nothing else.       No counterpart in C
 
-Lives here   bind and unbind: they put replacements into the place of functions of the text, and take them out again.
+Lives here   bind and unbind: they put replacements in the place of functions of the text, and restore the functions.
 Called from  server_main.switch_fast_path [startup], and later between two turns (CONFIG SET fast-path) [cron].
-Calls out    the rooms of this package: one module for each room of the text that it shortens.
+Calls out    the other modules of this package: each names the modules of the text that it shortens.
 State        bound: the replacements that are in place now.
-Invariant    nobody imports this package but the start-up.  A replacement decides whether a case is its own before it
+Invariant    only the start-up imports this package.  A replacement decides whether a case is its own before it
              changes anything, and hands every other case to the function that it replaces.
 Departures   D-37b.
-Extend       write the replacement into its room, with the four-part docstring (docs/fast-path.md is made from it), and
+Extend       write the replacement into its module, with the four-part docstring (docs/fast-path.md is made from it), and
              add the pair to `replacements` there.  Functions that the text keeps in tables or compares by identity
              (command procs, read handlers) are never replaced; replace the one that calls them.
 
-The text does not know that this package exists.  A replacement has the name and the contract of the function that it
+No function of the text refers to this package.  A replacement has the name and the contract of the function that it
 replaces.  server/rebind.py assigns it to each module global and function pointer that *is* the function of the text, as
 server/link.py assigns the names of higher layers.
 """
@@ -25,7 +25,7 @@ bound = {}                             # id of the function that is to be found 
 def replacements():
     """Return the table of (function of the text, replacement).
 
-    With IO threads reading, parsing and writing belong to the threads: the room of requests stands aside.
+    With IO threads, it is the threads that read, parse and write: the replacements of requests.py are left out.
     """
     table = []
     for room in (dicts, skiplists, ziplists, ziplist_walks, lists, streams, replies, rdb_files):

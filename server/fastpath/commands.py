@@ -4,10 +4,10 @@ Shortens     server/types/*.py: the command procs; server/keyspace/db.py: lookup
 Called from  requests.execute_batch [read].
 State        batch.
 Invariant    a function returns the reply as bytes, or None before it has changed anything: then the text executes the
-             request.  requests.py has made sure that nobody listens: no watched key in this db, no tracking, no keyspace events.
+             request.  requests.py has made sure that no other client needs to be told: no watched key in this db, no tracking, no keyspace events.
 
-function(c, db, key, ...) gets the arguments as bytes.  On the way it does what the text's command does to the server:
-keyspace hits and misses, the access time of the value, server.dirty.
+function(c, db, key, ...) gets the arguments as bytes.  It also updates what the command of the text updates: keyspace hits
+and misses, the access time of the value, server.dirty.
 """
 from datastructs.dict import dictResize
 from datastructs.quicklist import QUICKLIST_HEAD, QUICKLIST_TAIL, quicklistSetOptions
@@ -44,7 +44,7 @@ LONG_RANGE = 2000                              # elements; what asks for more is
 
 
 class batchState:
-    """What holds for all requests of a batch, and what one of them has to say."""
+    """What holds for all requests of a batch, and what one of them reports."""
     __slots__ = ("expires", "text")
 
     def __init__(self):
@@ -92,7 +92,7 @@ def served():
 
 
 def entry_of(db, key):
-    """The entry of `key` in the dict of a db, or None (dictFind)."""
+    """Return the entry of `key` in the dict of a db, or None (dictFind)."""
     d = db.dict
     if d.rehashidx != -1:
         return dictFind(d, key)
@@ -112,8 +112,8 @@ def is_expired(db, key):
 
 
 def value_at(db, key, type_):
-    """The value of a key that is to be read or changed, its access time set (lookupKey) -> robj; None: there is no such key;
-    False: not ours, it is of another type, or expired."""
+    """Find the value of a key that is to be read or changed, and set its access time (lookupKey) -> robj; None: there is no such key;
+    False: it is of another type or expired, and the text executes the request."""
     d = db.dict                                     # entry_of, written out
     if d.rehashidx == -1:
         ht0 = d.ht[0]
@@ -291,7 +291,7 @@ def ttl(c, db, key):
 def expire(c, db, key, seconds):
     """EXPIRE.
 
-    When          nobody hears of it (the AOF would get another text than the replicas), the key is not expired, and the
+    When          there are no AOF and no replicas (which get different texts), the key is not expired, and the
                   time is a number between 1 and 10 ** 9.
     Same because  setExpire of the text enters the time.
     Skips         expireCommand, expireGenericCommand, lookupKeyWrite, signalModifiedKey, addReply.
@@ -364,7 +364,7 @@ def mget(c, db, *keys):
     """MGET.
 
     When          none of the keys is expired, and the reply is no longer than 16 KB.
-    Same because  what is no string is a null; hits, misses and access times as lookupKeyRead.
+    Same because  a value that is no string gives a null; hits, misses and access times change as in lookupKeyRead.
     Skips         mgetCommand, lookupKeyRead, addReplyBulk, addReplyNull.
     Gains         9.45 us instead of 32.57 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
                   2026-11-28: the quickest of ten runs of 150, one process).
@@ -403,7 +403,7 @@ def mset(c, db, *args):
     """MSET.
 
     When          each key does not exist, or holds a string and has no expire.
-    Same because  each pair is what set_ makes of it.
+    Same because  each pair is set as set_ does.
     Skips         msetCommand, msetGenericCommand, setKey, tryObjectEncoding.
     Gains         9.36 us instead of 32.91 to execute one request, bare of reading and writing (CPython 3.11, busy machine,
                   2026-11-28: the quickest of ten runs of 150, one process).
@@ -518,7 +518,7 @@ def rpop(c, db, key):
 
 
 def index_range(start, stop, length):
-    """The range of LRANGE and ZRANGE -> (first, how many), (0, 0): empty; None: not ours (no number, or a long range)."""
+    """Parse the range of LRANGE and ZRANGE -> (first, how many); (0, 0): empty; None: for the text (no number, or a long range)."""
     ok1, first = string2ll(start)
     ok2, last = string2ll(stop)
     if not ok1 or not ok2:
@@ -771,7 +771,7 @@ def zadd(c, db, key, score, member):
 
 
 def score_bulk(c, score):
-    """A score as addReplyDouble writes it."""
+    """Return a score as addReplyDouble writes it."""
     text = b"%.17g" % score
     return b"$%d\r\n%b\r\n" % (len(text), text) if c.resp == 2 else b",%b\r\n" % text
 

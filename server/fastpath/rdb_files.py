@@ -62,7 +62,7 @@ TYPE_BYTE = {
 
 
 def replacements():
-    """Return the table of (function of the text, replacement) of this room."""
+    """Return the table of (function of the text, replacement) of this module."""
     return [
         (text_rioRead, rioRead),
         (text_rioWrite, rioWrite),

@@ -13,7 +13,7 @@ from server.server_h import OBJ_ENCODING_INT, PROTO_REPLY_CHUNK_BYTES
 
 
 def replacements():
-    """Return the table of (function of the text, replacement) of this room."""
+    """Return the table of (function of the text, replacement) of this module."""
     return [
         (text_addReplyBulk, addReplyBulk),
         (text_addReplyBulkCBuffer, addReplyBulkCBuffer),

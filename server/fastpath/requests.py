@@ -2,17 +2,18 @@
 
 Shortens     server/client/connection.py, networking.py; server/server.py: processCommand, call, propagate.
 Called from  ae, as the handler of plain sockets [read]; beforeSleep [before]; networking.py for TLS [read].
-Calls out    commands.py for the commands; every case that is not its own goes to the text.
+Calls out    commands.py for the commands; the text for every case that is not served here.
 State        turn: what is known of the server until a function of the text runs; replies: those of this turn.
-Invariant    while turn.plain is true no command has run outside of this room since it was found out, so that what
+Invariant    while turn.plain is true no command has run outside this module since turn.plain was set, so that what
              server_is_plain has seen still holds.
-             A client of this room has no reply in its buffers, unless the text has put it there.
+             A client that is served here has no reply in its buffers, unless the text has put it there.
 
-A request is looked up by its first 18 bytes, "*3\\r\\n$3\\r\\nSET\\r\\n$16\\r\\n": what they say is found out once (learn_start) and then
-remembered: the command, the function that serves it, and the size of the first argument.  The arguments are slices of the buffer; the function returns the
-reply, or None: the case is not its own, and nothing has been changed.  The first request that is not known, not whole or
-not served goes to the text, with all that follow it.  A command of this room that changed the data set is propagated as
-the bytes that its client sent, which are what catAppendOnlyGenericCommand and replicationFeedSlaves would make of argv.
+A request is looked up by its first 18 bytes, "*3\\r\\n$3\\r\\nSET\\r\\n$16\\r\\n": they are parsed once (learn_start), and the result
+is remembered: the command, the function that serves it, and the size of the first argument.  The arguments are slices of
+the buffer; the function returns the reply, or None if it leaves the case to the text and has changed nothing.  The first
+request that is not known, not whole or not served goes to the text, with all that follow it.  A command served here that
+changed the data set is propagated as the bytes that its client sent, which are what catAppendOnlyGenericCommand and
+replicationFeedSlaves would make of argv.
 """
 import os
 
@@ -84,7 +85,7 @@ replies = []                           # (client, its connection, bytes), writte
 
 
 def replacements():
-    """Return the table of (function of the text, replacement) of this room."""
+    """Return the table of (function of the text, replacement) of this module."""
     return [
         (text_connSocketEventHandler, connSocketEventHandler),
         (text_processInputBuffer, processInputBuffer),
@@ -201,12 +202,12 @@ def connSocketEventHandler(el, fd, conn, mask):
 
 
 def execute_rest(conn):
-    """A read handler: let the text execute what is in the query buffer."""
+    """Let the text execute, as a read handler, what is in the query buffer."""
     text_processInputBuffer(conn.private_data)
 
 
 def execute_batch(c, buf):
-    """Execute requests from the start of `buf`, up to the first that is not ours -> (bytes done, replies as bytes).
+    """Execute requests from the start of `buf`, up to the first that is not served here -> (bytes done, replies as bytes).
 
     The clock is read once for a run of equal commands, whose time is theirs together; once for each command if the
     slowlog asks for times that are shorter than what a whole batch takes.
@@ -357,7 +358,7 @@ def execute_batch(c, buf):
 
 
 def end_run(c, cmd, count, start, buf, pos):
-    """The time of `count` executions of `cmd` that began at `start` (ns), the last one by the request at `pos` -> now (ns)."""
+    """Record the time of `count` executions of `cmd` that began at `start` (ns), the last one by the request at `pos` -> now (ns)."""
     now = monotonic._time_ns()
     duration = (now - start) // 1000
     cmd.calls += count
@@ -368,7 +369,7 @@ def end_run(c, cmd, count, start, buf, pos):
 
 
 def finish_batch(c, cmd, count, fed):
-    """What processCommand and call do after a command, once for `count` of them; `fed`: the requests to propagate, or None."""
+    """Do what processCommand and call do after a command, once for `count` of them; `fed`: the requests to propagate, or None."""
     srv = server
     srv.stat_numcommands += count
     c.lastcmd = cmd
@@ -404,7 +405,7 @@ def propagate_requests(dictid, requests):
 
 
 def batch_raised(c, cmd, buf, pos, exc):
-    """A function of this room raised: do what the text does when a command raises -> where the next request begins."""
+    """Do what the text does when a command raises -> where the next request begins."""
     argv, _ = request_argv(buf, pos)
     c.argv, c.argc, c.cmd, c.lastcmd = argv, len(argv), cmd, cmd
     server.current_client = c
@@ -415,7 +416,7 @@ def batch_raised(c, cmd, buf, pos, exc):
 
 def learn_start(buf, pos):
     """Find out how the request at `pos` starts, and remember that -> (argc, where the first argument begins, its size,
-    redisCommand, function, check), or None: not ours.
+    redisCommand, function, check), or None: not served here.
 
     check: the START bytes that are looked up end within the size; it is known if the byte at `check` is a CR.
     """
@@ -455,7 +456,7 @@ def learn_start(buf, pos):
 
 
 def long_header(buf, pos):
-    """The header of an argument of 1,000 bytes or more, as C writes it -> (size, bytes of the header), or None."""
+    """Parse the header of an argument of 1,000 bytes or more, as C writes it -> (size, bytes of the header), or None."""
     end = buf.find(b"\r\n", pos, pos + 10)
     digits = buf[pos + 1:end]
     if end == -1 or buf[pos:pos + 1] != b"$" or len(digits) < 4 or not digits.isdigit() or digits[:1] == b"0":
@@ -464,7 +465,7 @@ def long_header(buf, pos):
 
 
 def request_end(buf, pos):
-    """Where the request at `pos` ends; -1: it is not whole; -2: it is not spelled as C's clients do, the text must see it."""
+    """Find where the request at `pos` ends; -1: it is not whole; -2: it is not spelled as C's clients do, and the text parses it."""
     fields = []
     header = b"*"
     while not fields or len(fields) <= fields[0]:
@@ -485,7 +486,7 @@ def request_end(buf, pos):
 
 
 def request_argv(buf, pos):
-    """The arguments of the whole request at `pos` as robj -> (argv, argc)."""
+    """Return the arguments of the whole request at `pos` as robj -> (argv, argc)."""
     argv = []
     end = buf.find(b"\r\n", pos)
     for _ in range(int(buf[pos + 1:end])):
@@ -501,9 +502,9 @@ def processInputBuffer(c):
     """Execute the batch that begins the query buffer of a plain client; for connections that are read by the text (TLS).
 
     When          as for connSocketEventHandler; a reply may wait in the client's buffers.
-    Same because  of the same; the replies are added to the client's buffers.
+    Same because  the reasons are those of connSocketEventHandler; the replies are added to the client's buffers.
     Skips         processMultibulkBuffer, processCommandAndResetClient, processCommand, call.
-    Gains         TLS, P=16: as connSocketEventHandler does without TLS.  It also is where the room learns that the text runs.
+    Gains         TLS, P=16: as connSocketEventHandler does without TLS.  Here this module also learns that the text executes requests.
     """
     turn.plain = None
     flags = c.flags & ~(CLIENT_PENDING_WRITE | CLIENT_UNIX_SOCKET)
@@ -520,14 +521,14 @@ def processInputBuffer(c):
 
 
 def handleClientsWithPendingWrites():
-    """Write what the text has for its clients, then the replies of this room.
+    """Write what the text has for its clients, then the replies of this module.
 
     When          always; what a socket does not take at once, and what belongs to a client that was closed or got a flag
                   since, is added to the client's buffers for the text.
     Same because  one write(2) for each client, at the same place of the turn.  Replicas are clients of the text: as in C, where
                   clientInstallWriteHandler puts them before the client, they are sent a write before it is confirmed.
     Skips         writeToClient, connSocketWrite.
-    Gains         part of connSocketEventHandler's.
+    Gains         included in those of connSocketEventHandler.
     """
     processed = text_handleClientsWithPendingWrites() + write_replies()
     if server.clients_pending_write.len:           # what their sockets have not taken
@@ -536,12 +537,12 @@ def handleClientsWithPendingWrites():
 
 
 def handleClientsWithPendingWritesUsingThreads():
-    """Write what the text has for its clients, then the replies of this room.
+    """Write what the text has for its clients, then the replies of this module.
 
-    When          as handleClientsWithPendingWrites; this room stands aside when there are IO threads.
-    Same because  of the same.
+    When          as handleClientsWithPendingWrites; with IO threads it is not bound.
+    Same because  the reasons are those of handleClientsWithPendingWrites.
     Skips         writeToClient, connSocketWrite.
-    Gains         part of connSocketEventHandler's.
+    Gains         included in those of connSocketEventHandler.
     """
     processed = text_handleClientsWithPendingWritesUsingThreads() + write_replies()
     if server.clients_pending_write.len:           # what their sockets have not taken
@@ -550,14 +551,14 @@ def handleClientsWithPendingWritesUsingThreads():
 
 
 def hand_back():
-    """The room is left: what it owes to clients goes to their buffers."""
+    """Move the replies of this module to the buffers of the clients: the fast path is switched off."""
     for c, _, data in replies:
         addReplyProto(c, data)
     replies.clear()
 
 
 def write_replies():
-    """Write the replies of this room -> how many.  What a socket does not take goes to the client's buffers."""
+    """Write the replies of this module -> how many.  What a socket does not take goes to the client's buffers."""
     turn.plain = None                  # a new turn begins
     if not replies:
         return 0

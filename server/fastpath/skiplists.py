@@ -1,7 +1,7 @@
 """skiplists.py - inserts that know the level of the new node before they search.
 
 Shortens     datastructs/zskiplist.py.
-Called from  commands.zadd; everywhere that a member of a sorted set gets a new place.
+Called from  commands.zadd; all functions that insert into a skiplist.
 State        none.
 """
 from random import getrandbits
@@ -10,7 +10,7 @@ from datastructs.zskiplist import ZSKIPLIST_MAXLEVEL, zskiplistNode, zslInsert a
 
 
 def replacements():
-    """Return the table of (function of the text, replacement) of this room."""
+    """Return the table of (function of the text, replacement) of this module."""
     return [(text_zslInsert, zslInsert)]
 
 

@@ -1,7 +1,7 @@
 """streams.py - the elements of a listpack, and entries at the end of a stream.
 
 Shortens     datastructs/listpack.py, server/types/t_stream.py.
-Called from  everywhere that a stream is read or added to.
+Called from  all functions that read a stream or add to it.
 State        stream.tail, tail_id, tail_fields: what is known of the last node.  The text forgets it where it adds or removes one.
 """
 from struct import Struct
@@ -30,7 +30,7 @@ SHORT_STR_BACKLEN = tuple(bytes((n + 1,)) for n in range(64))
 
 
 def replacements():
-    """Return the table of (function of the text, replacement) of this room."""
+    """Return the table of (function of the text, replacement) of this module."""
     return [
         (text_lpNext, lpNext),
         (text_streamAppendItem, streamAppendItem),

@@ -1,7 +1,7 @@
 """ziplist_walks.py - entries with short headers, which are nearly all there are: encoded, stepped over, read, found, checked.
 
 Shortens     datastructs/ziplist.py.
-Called from  everywhere that a ziplist is read or changed.
+Called from  all functions that read or change a ziplist.
 State        none.
 """
 from datastructs import ziplist as text
@@ -18,7 +18,7 @@ insert = text.__ziplistInsert
 
 
 def replacements():
-    """Return the table of (function of the text, replacement) of this room."""
+    """Return the table of (function of the text, replacement) of this module."""
     return [
         (text.zip_encode, zip_encode), (text.ziplistNext, ziplistNext),
         (text.ziplistGet, ziplistGet), (text.ziplistReplace, ziplistReplace), (text.ziplistFind, ziplistFind),

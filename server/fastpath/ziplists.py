@@ -1,7 +1,7 @@
 """ziplists.py - entries of short strings at the ends of a ziplist, and runs of entries as one reply.
 
 Shortens     datastructs/ziplist.py.
-Called from  everywhere that a ziplist is pushed to; lists.py and commands.py for the others.
+Called from  all functions that push to a ziplist; lists.py and commands.py for the others.
 State        none.
 
 An entry of less than 254 bytes needs one byte of prevlen in the entry behind it.  So a push at the tail, or before a head
@@ -34,12 +34,12 @@ BULK_HEAD = tuple(b"$%d" % n for n in range(64))
 
 
 def replacements():
-    """Return the table of (function of the text, replacement) of this room."""
+    """Return the table of (function of the text, replacement) of this module."""
     return [(text_ziplistPush, ziplistPush), (text_ziplistIndex, ziplistIndex)]
 
 
 def zip_encode(s):
-    """Encoding and content of an entry that holds `s`, of less than 64 bytes: everything but its prevlen."""
+    """Return encoding and content of an entry that holds `s`, of less than 64 bytes: everything but its prevlen."""
     n = len(s)
     if n <= 20 and n and s[0] <= 57:                     # "9": all that could be an integer
         ok, value, encoding = zipTryEncoding(s)
@@ -168,11 +168,11 @@ def ziplistIndex(zl, index):
 
 
 def ziplist_bulks(zl, index, count):
-    """Up to `count` values from entry `index` on as bulks of the protocol -> (number of values, bytes).
+    """Return up to `count` values from entry `index` on as bulks of the protocol -> (number of values, bytes).
 
     Runs of short strings of one length are answered column by column: all first bytes, all second bytes, ... are one slice
     each, whose step is the length of an entry here and the length of a bulk there.  That costs about 1 us for a column of 600
-    values, where a loop over the values takes 50.  What is no such run goes through the loop.
+    values, where a loop over the values takes 50.  Other entries go through the loop.
     """
     p = ziplistIndex(zl, index) if index else ZIPLIST_HEADER_SIZE
     last = len(zl) - ZIPLIST_END_SIZE
@@ -238,8 +238,9 @@ def ziplist_bulks(zl, index, count):
 
 
 def string_run(zl, q, n, most):
-    """Of the entries whose first has its encoding byte at q, how many are strings of n bytes with a prevlen of one
-    byte (of the first one anything)? At most `most`, which the caller has made to fit into zl."""
+    """Count the strings of n bytes with a prevlen of one byte, from the entry whose encoding byte is at q on -> the length of the run.
+
+    The first may have any prevlen.  At most `most` are counted, which the caller has made to fit into zl."""
     size = n + 2
     want = b"%c" % n
     # By induction: if the entry at the expected place is one of them, the next one stands at the expected place too.
@@ -256,7 +257,7 @@ def string_run(zl, q, n, most):
 
 
 def run_bulks(zl, start, n, run):
-    """`run` strings of n bytes as bulks, without the last line end; the contents start at `start`, n + 2 apart."""
+    """Return `run` strings of n bytes as bulks, without the last line end; the contents start at `start`, n + 2 apart."""
     size = n + 2
     end = start + run * size
     if n * 4 > run or n > 48:           # slices with a step do not pay: too few values for so many columns
