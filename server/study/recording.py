@@ -46,7 +46,8 @@ def views_of(node, keys=(), only=None):
 def settled(value):
     """A view without what changes by itself."""
     if isinstance(value, dict):
-        return {k: settled(v) for k, v in value.items() if k not in VOLATILE}
+        beat = "offset" if "numslots" in value else None             # of a node of a cluster: each PING has it
+        return {k: settled(v) for k, v in value.items() if k not in VOLATILE and k != beat}
     if isinstance(value, list):
         # The poll itself is a client whose buffers change.
         return [settled(v) for v in value if not (isinstance(v, dict) and v.get("me") is True)]

@@ -21,7 +21,7 @@ FOLDER = os.path.join(ROOT, "docs", "recordings")
 MAX = 300 * 1024                       # bytes of a file
 WAIT = 60                              # s for each step
 #: What is kept of many servers: packets, decisions, and what is written.
-POINTS_OF_MANY = frozenset("""clusterProcessPacket clusterSendMessage clusterHandleSlaveFailover sentinelEvent sentinelHandleRedisInstance call aofWrite
+POINTS_OF_MANY = frozenset("""clusterProcessPacket clusterHandleSlaveFailover sentinelEvent sentinelHandleRedisInstance call aofWrite
     syncWithMaster readSyncBulkPayload replicationSendAck""".split())
 VIEWS_OF_MANY = ("AOF", "REPL", "CLUSTER", "SENTINEL")
 
@@ -32,7 +32,7 @@ def until(condition, otherwise):
     while not condition():
         if time.monotonic() > end:
             raise Refused(otherwise)
-        time.sleep(0.1)
+        time.sleep(0.4)
 
 
 def replying(node, *words):
@@ -121,7 +121,7 @@ def record_failover():
 
 def record_partition():
     """Put a master of a cluster into the minority: what it confirms is lost after heal."""
-    with set_of("partition", "cluster", "isolate 1, SET foo lost, heal") as (lab, nodes):
+    with set_of("partition", "cluster", "isolate 1, SET {06S}0 lost, heal") as (lab, nodes):
         replying(nodes[1], "PING")
         lab.isolate(1)
         for i in range(3):
