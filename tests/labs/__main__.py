@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import sys
 
 from server.study.trace_client import Refused, ServerError
@@ -174,7 +175,7 @@ class Prompt:
             client.sock.settimeout(0.001)
             try:
                 reply = client.read()
-            except (TimeoutError, BlockingIOError):
+            except (socket.timeout, BlockingIOError):
                 continue
             except (OSError, ValueError) as error:
                 reply = str(error).encode()
@@ -189,7 +190,7 @@ class Prompt:
         self.raw.sock.settimeout(0.2)
         try:
             self.out(shown(self.raw.read()))
-        except TimeoutError:
+        except socket.timeout:
             self.out(self.text("(no reply)", "（没有回复）"))
         except OSError as error:
             self.out(str(error))
