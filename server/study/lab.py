@@ -378,7 +378,7 @@ class LabSet:
                     node.process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=node.dir, env=env,
                                                     start_new_session=True)
                 self.switchboard.ask("guard", node.pid)
-            except (OSError, LabError) as error:
+            except (OSError, ValueError, LabError) as error:           # ValueError: a NUL in an argument
                 failure.append(error)
         # On a thread, where no signal's exception can come between the start of the process and the note of it.
         self.launcher = threading.Thread(target=do)
@@ -500,8 +500,8 @@ class LabSet:
     def node(self, number):
         """Return the node with this number; LabError if there is none."""
         text = str(number)
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= len(self.nodes)):
-            raise LabError("there is no node %s: 1 to %d" % (number, len(self.nodes)))
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= len(self.nodes)):
+            raise LabError("there is no node %s: 1 to %d" % (text[:64], len(self.nodes)))
         return self.nodes[int(text) - 1]
 
     def living(self, number):
@@ -678,7 +678,7 @@ class LabSet:
             threading.Thread(target=self.serve_one, args=(sock,), daemon=True).start()
 
     def serve_one(self, sock):
-        with sock, contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        with sock, contextlib.suppress(OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
             sock.settimeout(10)
             with sock.makefile("rb") as f:
                 request = json.loads(f.readline(1 << 20))
@@ -739,5 +739,7 @@ def running_labs():
                 except OSError:
                     pass
             with open(path, encoding="utf-8") as f:
-                found.append(json.load(f))
+                lab = json.load(f)
+            if isinstance(lab, dict) and {"name", "control", "token", "nodes"} <= set(lab):
+                found.append(lab)
     return found

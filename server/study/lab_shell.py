@@ -32,8 +32,8 @@ def usage(name):
 
 def number_in(text, low, high, what):
     """Return the whole number that a word is; LabError if it is none, or out of range."""
-    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-        raise LabError("%s is %d to %d, not %s" % (what, low, high, text))
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
+        raise LabError("%s is %d to %d, not %s" % (what, low, high, text[:64]))
     return int(text)
 
 
@@ -157,7 +157,7 @@ def command_trace(lab, words):
     from server.study import trace_show
     lines = []
     arguments = [word for port in ports for word in ("-p", str(port))]
-    trace_show.run(trace_show.arguments([*arguments, "--perfetto", words[0], "--seconds", str(seconds)]), [Target(port=port) for port in ports], lines.append)
+    trace_show.run(trace_show.arguments([*arguments, "--perfetto=" + words[0], "--seconds", str(seconds)]), [Target(port=port) for port in ports], lines.append)
     return lines
 
 
@@ -256,10 +256,14 @@ def request(found, words):
         raise LabError("the lab %s does not answer: %s" % (found["name"], error.strerror or error)) from None
     if not line:
         raise LabError("the lab %s has closed the connection" % found["name"])
-    answer = json.loads(line)
-    if "error" in answer:
-        raise LabError(answer["error"])
-    return answer["lines"]
+    try:
+        answer = json.loads(line)
+        error, lines = answer.get("error"), answer.get("lines", [])
+    except (ValueError, AttributeError, RecursionError):
+        raise LabError("what listens at port %d is not the lab %s" % (found["control"], found["name"])) from None
+    if error is not None:
+        raise LabError(error)
+    return lines
 
 
 def say_to(name, words):

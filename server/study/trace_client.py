@@ -140,6 +140,8 @@ class Connection:
             if not self.answered and not self.target.path:
                 hint = "; a TLS port wants --tls" if self.target.context is None else "; it may want a certificate: --cert FILE --key FILE"
             raise Refused("the server at %s has gone: %s%s" % (self.target, getattr(error, "strerror", None) or error, hint)) from None
+        except RecursionError:
+            raise Refused("the reply of the server at %s is nested too deeply to be read" % self.target) from None
         self.answered = True
         return reply
 
@@ -275,6 +277,25 @@ class TracedServer:
 
 class NotOurs(Refused):
     """A server without tracer."""
+
+
+@contextlib.contextmanager
+def signals(handler):
+    """Have handler(signum, frame) called once for SIGTERM, or SIGHUP: the terminal was closed.  Under nohup SIGHUP stays ignored."""
+    before = [(signum, signal.getsignal(signum)) for signum in (signal.SIGTERM, signal.SIGHUP)]
+
+    def once(signum, frame):
+        for other, _ in before:                    # a shell, make and the terminal may each send one; what follows is to be done to its end
+            signal.signal(other, signal.SIG_IGN)
+        handler(signum, frame)
+    for signum, old in before:
+        if old is not signal.SIG_IGN:
+            signal.signal(signum, once)
+    try:
+        yield
+    finally:
+        for signum, old in before:
+            signal.signal(signum, old)
 
 
 def free_ports(count):

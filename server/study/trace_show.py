@@ -19,14 +19,13 @@ import contextlib
 import json
 import os
 import shlex
-import signal
 import sys
 import time
 import unicodedata
 
 from server.study.csource import ROOT, read_index
 from server.study.perfetto import chrome_trace
-from server.study.trace_client import Connection, Lab, NotOurs, Refused, ServerError, Target, TracedServer, tls_context
+from server.study.trace_client import Connection, Lab, NotOurs, Refused, ServerError, Target, TracedServer, signals, tls_context
 
 READS = ("read", "SSL_read")           # points
 WRITES = ("write", "SSL_write")
@@ -515,29 +514,27 @@ def not_ours(args, wanted, error, out):
 
 def main(argv=None):
     args = arguments(sys.argv[1:] if argv is None else argv)
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))       # the tracer is to be switched off, and the lab to be ended
 
     def out(text):
         print(text, flush=args.follow)
     try:
-        if args.start:
-            with Lab() as lab:
-                run(args, [Target(port=port) for port in lab.ports], out)
-        else:
-            wanted = targets(args)
-            try:
-                run(args, wanted, out)
-            except NotOurs as error:
-                not_ours(args, wanted, error, out)
-                sys.exit(1)
+        with signals(lambda *_: sys.exit(1)):          # the tracer is to be switched off, and the lab to be ended
+            if args.start:
+                with Lab() as lab:
+                    run(args, [Target(port=port) for port in lab.ports], out)
+            else:
+                wanted = targets(args)
+                try:
+                    run(args, wanted, out)
+                except NotOurs as error:
+                    not_ours(args, wanted, error, out)
+                    sys.exit(1)
     except Refused as error:
         sys.exit("aeredis-trace: %s" % error)
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:                            # a pager that was left
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ import urllib.parse
 
 from server.study import cside, recording
 from server.study.csource import ROOT, c_functions, c_tree, read_index
-from server.study.trace_client import Lab, Refused, Target, tls_context
+from server.study.trace_client import Lab, Refused, Target, signals, tls_context
 from server.study.trace_show import complete, follow_life
 from server.study.view_nodes import TracedCommand, viewNode
 
@@ -204,7 +204,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         port = self.server.server_address[1]
         if self.headers.get("Host") not in ("127.0.0.1:%d" % port, "localhost:%d" % port):
             raise Answer(403, "this host name is not served")
-        parts = urllib.parse.urlsplit(self.path)
+        try:
+            parts = urllib.parse.urlsplit(self.path)
+        except ValueError:
+            raise Answer(400, "this is no address") from None
         token, slash, path = parts.path.lstrip("/").partition("/")
         if not slash or not secrets.compare_digest(token.encode("utf-8", "replace"), self.server.view.token.encode()):
             raise Answer(403, "the address needs the token that aeredis-view has printed")
@@ -272,7 +275,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
             raise Answer(400, "the body must be JSON")
         size = self.headers.get("Content-Length", "")
-        if not size.isascii() or not size.isdigit() or int(size) > BODY_MAX:
+        if not size.isascii() or not size.isdigit() or len(size) > len(str(BODY_MAX)) or int(size) > BODY_MAX:
             raise Answer(400, "the body must have a length of at most %d" % BODY_MAX)
         try:
             body = json.loads(self.rfile.read(int(size)))
@@ -424,15 +427,13 @@ def ended(signum, frame):
 
 def main(argv=None):
     args = arguments(sys.argv[1:] if argv is None else argv)
-    before = signal.signal(signal.SIGTERM, ended)                    # the tracers are to be switched off, and the set to be ended
     try:
-        run(args)
+        with signals(ended):                                         # the tracers are to be switched off, and the set to be ended
+            run(args)
     except Refused as error:
         sys.exit("aeredis-view: %s" % error)
     except KeyboardInterrupt:
         pass
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -278,7 +278,7 @@ class Prompt:
 def main(argv):
     zh = chinese()
     usage = USAGE[zh]
-    if len(argv) > 1 or argv and not argv[0].isdigit():
+    if len(argv) > 1 or argv and not re.fullmatch("[0-9]{1,9}", argv[0]):
         sys.exit(usage)
     if not argv:
         for number in range(lab_module.FIRST, lab_module.LAST + 1):

@@ -271,7 +271,8 @@ def test_words_at_the_prompt():
                            ("trace", "usage: trace"), ("trace /nowhere/x 1", "cannot write to /nowhere/x"), ("trace x 0", "SECONDS is 1 to 600"),
                            ("heal all", "usage: heal"),
                            ("drop 1 x", "BYTES is"), ("drop 3", "no node 3"),
-                           ("log 1 no", "LINES is"), ("quit now", "usage: quit"), ("cut 0 \u0661", "no node 0")):
+                           ("log 1 no", "LINES is"), ("kill " + "9" * 5000, "no node 9"), ("log 1 " + "9" * 5000, "LINES is"),
+                           ("quit now", "usage: quit"), ("cut 0 \u0661", "no node 0")):
             with pytest.raises(Refused, match=text):
                 run_command(lab, line.split())
         assert do("quit").startswith("all nodes of") and lab.ended.is_set()
@@ -353,7 +354,7 @@ def test_from_another_terminal():
         with open(os.path.join(shell.dir, "lab.json"), encoding="utf-8") as f:
             control = json.load(f)["control"]
         assert os.stat(os.path.join(shell.dir, "lab.json")).st_mode & 0o077 == 0
-        for request in (b'{"words": ["quit"]}\n', b'{"token": "x", "words": ["quit"]}\n', b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b"\xff\n"):
+        for request in (b'{"words": ["quit"]}\n', b'{"token": "x", "words": ["quit"]}\n', b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b"\xff\n", b"[" * 100000 + b"\n"):
             with socket.create_connection(("127.0.0.1", control), LIMIT) as sock:
                 sock.sendall(request)
                 assert sock.recv(100) == b""

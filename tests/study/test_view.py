@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -150,6 +151,16 @@ def test_a_body_that_is_too_long_or_no_json(served):
             assert s.makefile("rb").readline().split()[1] == b"400"
 
 
+def test_requests_that_are_none(served, capfd):
+    url, v = served
+    host = urllib.parse.urlsplit(url).netloc
+    for line, length in (("GET http://[/x", "0"), ("POST /%s/command" % v.token, "9" * 5000)):
+        with socket.create_connection(("127.0.0.1", int(host.partition(":")[2])), WAIT) as s:
+            s.sendall(("%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %s\r\n\r\n" % (line, host, length)).encode())
+            assert s.makefile("rb").readline().split()[1] == b"400"
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_the_buttons_need_a_lab(served):
     assert fetch(served[0] + "lab", {"do": "kill", "args": [1]})[0] == 409
 
@@ -260,6 +271,14 @@ def test_commands(served):
     assert "use redis-cli" in reply("SUBSCRIBE", "c")
     assert reply("\ud800") is not None
     assert reply("QUIT") == "OK" and "has gone" in reply("PING") and reply("PING") == "PONG"
+
+
+def test_a_reply_that_is_nested_too_deeply(served):
+    url, _ = served
+    script = "local t = {} for i = 1, 5000 do t = {t} end return t"
+    status, text = fetch(url + "command", {"node": "m1", "words": ["EVAL", script, "0"]})
+    assert status == 200 and json.loads(text)["reply"].startswith("(error) ")
+    assert json.loads(fetch(url + "command", {"node": "m1", "words": ["PING"]})[1])["reply"] == "PONG"
 
 
 def test_a_traced_command_is_followed_to_the_disk(served):
@@ -449,7 +468,8 @@ def test_a_c_sentinel(page, master, tmp_path):
 
 # ------------------------------------------------------------------ the command line
 
-def test_the_command_serves_a_server_and_ends_with_it(tmp_path):
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])          # SIGHUP: the terminal was closed
+def test_the_command_serves_a_server_and_ends_with_it(tmp_path, signum):
     process = subprocess.Popen([sys.executable, "-m", "server.study.view", "--start"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path,
                                env=dict(os.environ, PYTHONPATH=ROOT, PYTHONUNBUFFERED="1"))
     try:
@@ -458,7 +478,8 @@ def test_the_command_serves_a_server_and_ends_with_it(tmp_path):
         nodes = json.loads(fetch(url + "nodes")[1])
         assert [n["role"] for n in nodes] == ["master", "slave"]
     finally:
-        process.terminate()
+        process.send_signal(signum)
+        process.send_signal(signum)                                  # make sends one, and so does the terminal
         assert process.wait(WAIT) == 0
         process.stdout.close()
     for node in nodes:
