@@ -340,6 +340,8 @@ class LabSet:
             try:
                 self.switchboard.ask("open", node.number, node.announced, port, [node.address, port], port != node.port)
             except OSError as error:
+                if error.errno == errno.EADDRINUSE:                  # by a set that starts at the same time
+                    raise LabError("port %d is taken: choose others with --port" % port) from None
                 raise LabError("the switchboard cannot listen at %s:%d: %s" % (node.announced, port, error.strerror)) from None
 
     def write_conf(self, node, sentinel_lines=()):
@@ -481,11 +483,7 @@ class LabSet:
                     process.send_signal(signal.SIGCONT)
             end = time.monotonic() + 10
             for process in processes:
-                try:
-                    process.wait(max(0.1, end - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                end_process(process, max(0.1, end - time.monotonic()))
             if self.switchboard is not None:
                 self.switchboard.close()
                 self.switchboard = None
@@ -524,13 +522,8 @@ class LabSet:
         node = self.node(number)
         if node.alive:
             node.told = True
-            node.process.send_signal(signal.SIGTERM)
             node.process.send_signal(signal.SIGCONT)
-            try:
-                node.process.wait(20)
-            except subprocess.TimeoutExpired:
-                node.process.kill()
-                node.process.wait()
+            end_process(node.process, 20)
         if node.process is not None:
             self.switchboard.ask("unguard", node.pid)
         self.launch(node, args)
@@ -696,6 +689,18 @@ class LabSet:
         from server.study.lab_shell import run_command
         with self.turn:
             return run_command(self, words)
+
+
+def end_process(process, seconds):
+    """End a server by SIGTERM, said again and again since one that writes its first AOF refuses it; after so many seconds by SIGKILL."""
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.25)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
 
 
 def is_done(what, error):

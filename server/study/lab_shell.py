@@ -352,8 +352,8 @@ def watch(lab):
         time.sleep(0.5)
 
 
-def prompt(lab):
-    """Read commands until `quit`, or the end of a terminal's input.  Without a terminal the set runs on: it is ended from another one."""
+def prompt(lab, terminal):
+    """Read commands until `quit`, or the end of the input of a terminal.  Without a terminal the set runs on: it is ended from another one."""
     with contextlib.suppress(ImportError):
         importlib.import_module("readline")        # input() then has a history
     while True:
@@ -364,12 +364,12 @@ def prompt(lab):
             say(error)
             continue
         except EOFError:
-            if sys.stdin.isatty():
-                return
-            run_on(lab)
+            if not terminal:
+                run_on(lab)
             return
-        except OSError:                            # a job in the background
-            run_on(lab)
+        except OSError:                            # a job in the background, or the terminal was closed
+            if os.isatty(0) or not terminal:
+                run_on(lab)
             return
         try:
             if len(words) == 2 and words[0].lower() == "cli":
@@ -427,6 +427,7 @@ class Ended(BaseException):
 def run_set(args):
     """Start a set, talk, end it -> exit code."""
     main_thread = threading.main_thread().ident
+    terminal = os.isatty(0)                        # it may be closed at any moment
 
     def end(signum, frame):
         for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -453,7 +454,7 @@ def run_set(args):
         lab.on_quit = lambda: signal.pthread_kill(main_thread, signal.SIGTERM)
         introduce(lab, say)
         threading.Thread(target=watch, args=(lab,), daemon=True).start()
-        prompt(lab)
+        prompt(lab, terminal)
     except Ended:
         pass
     finally:

@@ -38,9 +38,9 @@ import json
 import os
 import re
 import secrets
-import signal
 import sys
 import threading
+import time
 import urllib.parse
 
 from server.study import cside, recording
@@ -168,6 +168,7 @@ def code_of(name):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128           # a page asks for all its files at once; the 5 by default let some wait for a second
     view = None                        # View
 
     def handle_error(self, request, client_address):
@@ -406,6 +407,7 @@ def servers_of(args):
 
 
 def run(args):
+    terminal = os.isatty(0)
     replay = recording.load(args.replay) if args.replay else None
     if args.export:
         print(recording.export(replay, args.export, PAGE, code_of))
@@ -417,8 +419,8 @@ def run(args):
             return
         with serving(View(nodes, lab, replay), args.http) as url:
             print("%s\nCtrl-C ends it." % url, flush=True)
-            while True:
-                signal.pause()
+            while os.isatty(0) or not terminal:                      # not every closed terminal sends SIGHUP: make does not pass it on
+                time.sleep(1)
 
 
 def ended(signum, frame):

@@ -212,6 +212,14 @@ def test_a_taken_port():
     shutil.rmtree(os.path.join(ROOT, ".lab", "test-port-%d" % os.getpid()))
 
 
+def test_a_port_that_is_taken_meanwhile(monkeypatch):
+    port = free_port()
+    monkeypatch.setattr(LabSet, "first_taken", lambda *args: None)
+    with socket.create_server(("", port)), pytest.raises(LabError, match="^port %d is taken: choose others with --port$" % port):
+        with lab_set("single", port=port):
+            pass
+
+
 def test_too_few_addresses(monkeypatch):
     class Socket(socket.socket):
         def bind(self, address):
@@ -405,3 +413,12 @@ def test_at_a_terminal():
         assert re.sub(r"\S+> ", "", text) == ("OK\nv w\nthere is no command foo; help lists them\nnode 2 (127.0.0.1:%d) is dead\n"
                                               "node 2 (127.0.0.1:%d) is not running\nall nodes are ended\n" % ((shell.port + 1,) * 2)), text
     os.close(master)
+
+
+def test_a_terminal_that_is_closed():
+    master, slave = pty.openpty()
+    with Shell(stdin=slave) as shell:
+        os.close(slave)
+        shell.wait_ready()
+        os.close(master)                                # no SIGHUP: it is not the terminal that controls the process
+        assert shell.process.wait(LIMIT) == 0 and not shell.pids()

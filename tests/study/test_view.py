@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -468,20 +469,27 @@ def test_a_c_sentinel(page, master, tmp_path):
 
 # ------------------------------------------------------------------ the command line
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])          # SIGHUP: the terminal was closed
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, None])      # SIGHUP: the terminal was closed; None: and nobody says so
 def test_the_command_serves_a_server_and_ends_with_it(tmp_path, signum):
-    process = subprocess.Popen([sys.executable, "-m", "server.study.view", "--start"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path,
-                               env=dict(os.environ, PYTHONPATH=ROOT, PYTHONUNBUFFERED="1"))
+    terminal, stdin = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-m", "server.study.view", "--start"], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               cwd=tmp_path, env=dict(os.environ, PYTHONPATH=ROOT, PYTHONUNBUFFERED="1"))
+    os.close(stdin)
     try:
         url = process.stdout.readline().decode().strip()
         assert url.startswith("http://127.0.0.1:"), url
         nodes = json.loads(fetch(url + "nodes")[1])
         assert [n["role"] for n in nodes] == ["master", "slave"]
     finally:
-        process.send_signal(signum)
-        process.send_signal(signum)                                  # make sends one, and so does the terminal
+        if signum is not None:
+            process.send_signal(signum)
+            process.send_signal(signum)                              # a shell sends one, and so does the terminal
+        else:
+            os.close(terminal)
         assert process.wait(WAIT) == 0
         process.stdout.close()
+        if signum is not None:
+            os.close(terminal)
     for node in nodes:
         with pytest.raises(Refused):
             viewNode("x", Target(port=node["port"])).connect()
