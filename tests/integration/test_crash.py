@@ -362,6 +362,9 @@ def test_one_flipped_byte(tmp_path, dense_files, kind):
         real, ours = compare_starts(tmp_path, name, bytes(broken), conf)
         if real[0] == "crashed" and ours[0] != "crashed":
             continue                                    # nothing to be compared with
+        if ours[0] == "refused" and "Consumer PEL entry belongs to another consumer" in (tmp_path / "ours" / "stdout").read_text(
+                errors="surrogateescape"):
+            continue                                    # D-43c: C loads it, and frees the entry twice some time later
         why = None
         if ours[0] == "refused" and real == ours:
             why = last_words(tmp_path / "real" / "stdout"), last_words(tmp_path / "ours" / "stdout")
