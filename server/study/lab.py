@@ -476,6 +476,8 @@ class LabSet:
                 self.listener.close()
             if self.launcher is not None:
                 self.launcher.join()
+            for node in self.nodes:
+                node.told = True                   # the user has ended them
             processes = [n.process for n in self.nodes if n.process is not None]
             for process in processes:
                 if process.poll() is None:

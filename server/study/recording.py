@@ -158,7 +158,7 @@ def load(path):
     try:
         head = json.loads(text.partition("\n")[0])
         known = head.get("recording") is not None
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         known = False
     if not known:
         raise Refused("%s is no recording of aeredis-view" % path)
@@ -174,9 +174,11 @@ def parsed(text):
     for line in lines[1:]:
         try:
             frame = json.loads(line)
-            frames.append({"t": int(frame["t"]), "node": str(frame["node"]), "state": dict(frame["state"]), "trace": list(frame["trace"]),
-                           "error": frame.get("error")})
-        except (ValueError, KeyError, TypeError):
+            trace = list(frame["trace"])
+            if not all(isinstance(event["name"], str) for event in trace):
+                raise TypeError
+            frames.append({"t": int(frame["t"]), "node": str(frame["node"]), "state": dict(frame["state"]), "trace": trace, "error": frame.get("error")})
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             broken += 1
     return json.loads(lines[0]), frames, broken
 

@@ -66,12 +66,13 @@ def test_a_recording_of_another_version_is_refused(recorded, tmp_path):
 
 def test_a_broken_line_is_skipped_and_counted(recorded, tmp_path, page):  # noqa: F811
     lines = recording.load(recorded).splitlines()
-    lines[2:2] = ["{broken", "[]", '{"t": 1}', '{"t": "x", "node": "m1", "state": {}, "trace": []}']
+    lines[2:2] = ["{broken", "[]", '{"t": 1}', '{"t": "x", "node": "m1", "state": {}, "trace": []}',
+                  '{"t": 1e999, "node": "m1", "state": {}, "trace": []}', '{"t": 1, "node": "m1", "state": {}, "trace": [{}, 1]}', "[" * 100000]
     path = tmp_path / "broken"
     path.write_text("\n".join(lines) + "\n")
     head, frames, broken = recording.parsed(recording.load(str(path)))
-    assert broken == 4 and len(frames) == len(lines) - 5
-    assert "4 broken lines" in recording.export(recording.load(str(path)), str(tmp_path / "out.html"), str(page), view.code_of)
+    assert broken == 7 and len(frames) == len(lines) - 8
+    assert "7 broken lines" in recording.export(recording.load(str(path)), str(tmp_path / "out.html"), str(page), view.code_of)
 
 
 def test_replay_serves_the_recording_without_a_server(recorded, page):  # noqa: F811
