@@ -157,6 +157,9 @@ class Prompt:
         except KeyboardInterrupt:
             self.drop(number)
             self.out(self.text("no reply; a new connection from here on (& at the end of a line does not wait)", "没有回复；此后用新的连接（行尾加 & 就不等）"))
+        except RecursionError:
+            self.drop(number)
+            self.out(self.text("the reply is nested too deeply to be read", "回复嵌套太深，无法读取"))
         except OSError as error:
             self.drop(number)
             self.out(self.text("the connection to server %d has ended: %s", "到服务器 %d 的连接断了：%s") % (number, error))
@@ -177,7 +180,7 @@ class Prompt:
                 reply = client.read()
             except (socket.timeout, BlockingIOError):
                 continue
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 reply = str(error).encode()
             self.started.remove(item)
             self.out("%s -> %s" % (text, shown(reply)))
@@ -246,7 +249,7 @@ class Prompt:
                 self.command(words)
         except (Refused, ServerError, RespError) as error:
             self.out(str(error))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self.out("%s: %s" % (statement, error))
         return True
 
@@ -304,6 +307,9 @@ def main(argv):
                     line = input("lab %d> " % number)
                 except EOFError:
                     break
+                except UnicodeDecodeError as error:
+                    print(error)
+                    continue
                 try:
                     go_on = prompt.run(line)
                 except KeyboardInterrupt:

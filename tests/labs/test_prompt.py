@@ -70,6 +70,8 @@ def test_the_prompt():
         assert "no server 7" in say("7 GET k")
         assert "unknown command" in say("nonsense")
         assert say("GET 'k").startswith("GET 'k: ")                  # shlex says what is wrong
+        say('EVAL "local t = {} for i = 1, 5000 do t = {t} end return t" 0')
+        assert say("GET k") == "a b"                                 # whatever was made of that reply
         assert say("many 3*2 GET k") == "6 replies; the last: a b"
         assert "many N COMMAND" in say("many GET k") and "many N COMMAND" in say("many 0 GET k")
         assert say("BLPOP q 0 &").startswith("client ")
