@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -372,7 +373,17 @@ class Lab:
         self.end()
 
     def end(self):
-        """End the servers, and leave no file."""
+        """End the servers, and leave no file, however often Ctrl-C is pressed."""
+        ours = threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if ours else None
+        try:
+            self.end_all()
+        finally:
+            if ours:
+                signal.signal(signal.SIGINT, before)
+
+    def end_all(self):
+        """Do what end() promises."""
         for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -272,6 +272,29 @@ def test_start_leaves_nothing(tmp_path):
     assert not os.path.exists(lab) or not [name for name in os.listdir(lab) if name.startswith("trace-")]
 
 
+def test_ctrl_c_twice_leaves_nothing(tmp_path):
+    class Process:
+        """Ctrl-C is pressed again while its end is awaited."""
+        ended = False
+
+        def poll(self):
+            return None
+
+        def send_signal(self, signum):
+            self.ended = signum == signal.SIGTERM
+
+        def wait(self, timeout):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+    before = signal.getsignal(signal.SIGINT)
+    lab = trace_show.Lab()
+    lab.dir = str(tmp_path / "lab" / "trace")
+    os.makedirs(lab.dir)
+    lab.processes = [Process()]
+    lab.end()
+    assert lab.processes[0].ended and not os.path.exists(lab.dir) and signal.getsignal(signal.SIGINT) is before
+
+
 def test_points(pair, capsys):
     lines, _ = run(capsys, "-p", pair[0].port, "--points")
     assert any(line.startswith("3 persistence") and "aofWrite" in line and "fd bytes written size" in line for line in lines)
