@@ -336,8 +336,8 @@ class serving:
         self.view = view
         try:
             self.server = Server(("127.0.0.1", port), Handler)
-        except OSError as error:
-            raise Refused("cannot listen at 127.0.0.1:%d: %s" % (port, error.strerror)) from None
+        except (OSError, OverflowError) as error:
+            raise Refused("cannot listen at 127.0.0.1:%d: %s" % (port, getattr(error, "strerror", None) or "no such port")) from None
         self.server.view = view
 
     def __enter__(self):

@@ -504,3 +504,5 @@ def test_the_command_line_says_what_is_wrong(tmp_path, capsys):
     with pytest.raises(SystemExit) as e:
         view.main(["-p", "1"])
     assert "no server at 127.0.0.1:1" in str(e.value)
+    with pytest.raises(Refused, match="cannot listen at 127.0.0.1:99999999: no such port"):
+        view.serving(view.View([]), 99999999)
