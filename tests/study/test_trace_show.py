@@ -141,7 +141,9 @@ def recording(pair, tmp_path_factory):
         c.execute("SET", "before", "v")
         workers = [master.resp() for _ in range(40)]
         tracer = subprocess.Popen([sys.executable, "-m", "server.study.trace_show", "-p", str(master.port), "-p", str(replica.port),
-                                   "--perfetto", file, "--seconds", "600"], cwd=ROOT, stdout=subprocess.DEVNULL)
+                                   "--perfetto", file, "--seconds", "600"], cwd=ROOT, stdout=subprocess.DEVNULL,
+                                  # A shell's background job, as these tests may be, has SIGINT ignored.
+                                  preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         end = time.monotonic() + 120
         try:
             while off(master) or off(replica):
