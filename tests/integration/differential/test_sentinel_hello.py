@@ -66,10 +66,20 @@ def state(c):
 
 
 def events(s):
-    """The log of the process from its masters on, without times."""
+    """The log of the process from its masters on, without times.
+
+    A switch keeps the replicas in the order of a dict, whose hash has a seed of its own in every process: these lines are sorted.
+    """
     lines = [re.sub(r"^\d+:X .{24} ", "", line) for line in s.log().splitlines()]
     start = max(i for i, line in enumerate(lines) if "+monitor master" in line)
-    return lines[start + 1:]
+    res, block = [], []
+    for line in lines[start + 1:]:
+        if not line.startswith(("* +slave ", "# Failed to resolve hostname")):
+            res += sorted(block) + [line]
+            block = []
+        else:
+            block.append(line)
+    return res + sorted(block)
 
 
 def ambiguous(c):
