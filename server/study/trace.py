@@ -83,19 +83,21 @@ def wrap(function, point):
     """Return a function that does what `function` does, and records it.
 
     Each step of a command passes here, some twelve times a command: what record() does is written out."""
-    before, after, name = point.before or no_look, point.after, point.name
+    before, after, name, now, thread = point.before, point.after, point.name, clock, thread_id
 
     def traced(*args):
         if not state.on:
             if state.broken is not None and name == "beforeSleep":
                 switch_off()
             return function(*args)
-        try:
-            seen = before(args)
-        except Exception as exc:
-            tracer_failed(exc)
-            return function(*args)
-        start = clock()
+        seen = None
+        if before is not None:
+            try:
+                seen = before(args)
+            except Exception as exc:
+                tracer_failed(exc)
+                return function(*args)
+        start = now()
         if point.delay and not (name == "call" and seen[1] in (b"debug", b"sentinel")):
             time.sleep(point.delay / 1000)
         try:
@@ -103,7 +105,7 @@ def wrap(function, point):
         except BaseException as exc:
             record(start, clock(), point, type(exc).__name__)
             raise
-        end = clock()
+        end = now()
         try:
             values = after(args, seen, result)
             if values is not None:
@@ -111,7 +113,7 @@ def wrap(function, point):
                 if ring is not None and state.on:
                     number = next(state.count)
                     at = number & (len(ring) - 1)
-                    ring[at] = (number, start, end, thread_id(), point, values)
+                    ring[at] = (number, start, end, thread(), point, values)
                     if at == state.send_at:
                         send_to_parent()
         except Exception as exc:
@@ -122,11 +124,6 @@ def wrap(function, point):
     traced.__doc__ = function.__doc__
     traced.__wrapped__ = function
     return traced
-
-
-def no_look(args):
-    """Look at nothing before the call."""
-    return None
 
 
 def record(start, end, point, values):

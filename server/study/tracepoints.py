@@ -209,27 +209,32 @@ def words(argv):
 def call_before(args):
     options.rehashes = 0
     c = args[0]
-    cmd = c.cmd
+    name = c.cmd.name
     calls = hooks.state.calls
     if calls is not None and calls.client == c.id:
         calls.seen = True
-    ack = None
-    if cmd.name == b"replconf" and c.argc == 3 and bytes(c.argv[1].ptr[:3]).lower() == b"ack":
+    ack = shown = None
+    if name == b"replconf" and c.argc == 3 and bytes(c.argv[1].ptr[:3]).lower() == b"ack":
         ack = bytes(c.argv[2].ptr[:20])
-    shown = words(c.argv[:1] if cmd.name in SECRET else c.argv) if options.detail else None
-    d = c.db.dict
-    return c, cmd.name, c.id, c.db.id, server.dirty, d.ht[0].used + d.ht[1].used, d, ack, shown
+    if options.detail:
+        shown = words(c.argv[:1] if name in SECRET else c.argv)
+    db = c.db
+    d = db.dict
+    ht0, ht1 = d.ht
+    return c, name, c.id, db.id, server.dirty, ht0.used + ht1.used, d, ack, shown
 
 
 def call_after(args, seen, result):
     c, name, id_, db, dirty, keys, d, ack, shown = seen
-    if c.flags & CLIENT_MASTER and c.pending_querybuf is not None:
+    srv = server
+    flags = c.flags
+    if flags & CLIENT_MASTER and c.pending_querybuf is not None:
         offset = c.read_reploff - len(c.querybuf) + c.qb_pos       # where commandProcessed will be in the master's stream
     else:
-        offset = server.master_repl_offset
-    keys = d.ht[0].used + d.ht[1].used - keys
-    return (name, id_, db, server.dirty - dirty, keys, server.aof_current_size + len(server.aof_buf), offset, kind(c),
-            int(ack) if ack and ack.isdigit() else None, shown)
+        offset = srv.master_repl_offset
+    ht0, ht1 = d.ht
+    return (name, id_, db, srv.dirty - dirty, ht0.used + ht1.used - keys, srv.aof_current_size + len(srv.aof_buf), offset,
+            kind(c) if flags & NO_ORDINARY else None, int(ack) if ack and ack.isdigit() else None, shown)
 
 
 def expand_after(args, seen, result):
