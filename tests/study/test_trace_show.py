@@ -238,11 +238,11 @@ def test_the_perfetto_ui_opens_it(recording, tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with contextlib.ExitStack() as stack:
-            for _ in range(4):                          # the UI itself crashes now and then while it starts
+            for _ in range(6):          # now and then the UI itself crashes while it starts, or does not ask for the file
                 browser = stack.enter_context(Browser(1600, 1000))
                 browser.go("http://127.0.0.1:%d/" % server.server_address[1])
                 shown = browser.wait("document.body && /master 127.0.0.1|how the crash occurred/.exec(document.body.innerText)[0]")
-                if shown != "how the crash occurred":
+                if shown == "master 127.0.0.1":
                     break
             assert shown == "master 127.0.0.1", browser.evaluate("document.body.innerText")
             for text in ("io_thd_1", "bio_aof_fsync", "replica 127.0.0.1", "child", "replication lag", "aof_buf"):
