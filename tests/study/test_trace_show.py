@@ -241,7 +241,7 @@ def test_the_perfetto_ui_opens_it(recording, tmp_path):
             for _ in range(6):          # now and then the UI itself crashes while it starts, or does not ask for the file
                 browser = stack.enter_context(Browser(1600, 1000))
                 browser.go("http://127.0.0.1:%d/" % server.server_address[1])
-                shown = browser.wait("document.body && /master 127.0.0.1|how the crash occurred/.exec(document.body.innerText)[0]")
+                shown = browser.wait("document.body && /master 127.0.0.1|how the crash occurred/.exec(document.body.innerText)[0]", 40)
                 if shown == "master 127.0.0.1":
                     break
             assert shown == "master 127.0.0.1", browser.evaluate("document.body.innerText")
