@@ -6,8 +6,9 @@ State        io_threads*, below; server.io_threads_active, clients_pending_read.
 Invariant    a thread touches its own list and the clients in it, and only while its pending count is not 0; the main
              thread touches neither in that time.  No keyspace, no ae, no lists of server.
              io_threads_pending[j] is the only word that both sides write: main while it is 0, thread j while it is not.
-Departures   D-32: both spins release the GIL in each round, or the thread that is waited for could not run; a thread
-             spins fewer rounds than C's before it waits on its mutex.  On a build without GIL the spins are bare.
+Departures   D-32: under the GIL the spin of the main thread releases it in each round, or the thread that is waited for
+             could not run; a thread does not spin but sleeps until main has work for it, and runs on main's CPU.  On a
+             build without GIL both spins are C's.
              Counters that C adds to atomically (stat_net_input_bytes and the like) are plain integers: a build without
              GIL may lose an increment when two threads add at the same moment.
              TLS connections stay with the main thread: they register events in ae.  (The redis.conf of 6.2 says that the
@@ -37,13 +38,12 @@ IO_THREADS_OP_READ = 0
 IO_THREADS_OP_WRITE = 1
 IO_THREADS_OP_EXIT = 2                 # ours: C cancels its threads
 GIL_ENABLED = getattr(sys, "_is_gil_enabled", lambda: True)()
-# Number of times a thread polls for work before it waits on its mutex.  C: a million; here each round takes the GIL from the others.
-IO_THREADS_SPIN = 20 if GIL_ENABLED else 1000000
-
-IO_THREADS_MIN_CLIENTS = 64            # ours, measured: under the GIL waking a thread is worth it only for this many clients
+IO_THREADS_FOLLOW_MS = 100             # UNIT: ms; ours: how often main looks where it runs
 
 io_threads = [None] * IO_THREADS_MAX_NUM
 io_threads_mutex = [None] * IO_THREADS_MAX_NUM   # locked while the threads are not active
+io_threads_wakeup = [None] * IO_THREADS_MAX_NUM  # ours: released with each batch for the thread, which sleeps on it (GIL only)
+io_threads_followed = 0                # UNIT: ms; ours: when io_threads_follow_main has looked last
 io_threads_pending = [0] * IO_THREADS_MAX_NUM    # clients handed to the thread, 0 when it has finished
 io_threads_op = IO_THREADS_OP_READ
 io_threads_list = [None] * IO_THREADS_MAX_NUM    # list_ of clients a thread
@@ -66,15 +66,15 @@ def IOThreadMain(id):
     except OSError:
         pass
     redisSetCpuAffinity(server.server_cpulist)
-    yield_gil = os.sched_yield if GIL_ENABLED else None
 
     while True:
         # Wait for the start of a batch.
-        for _ in range(IO_THREADS_SPIN):
-            if getIOPendingCount(id) != 0:
-                break
-            if yield_gil is not None:
-                yield_gil()
+        if GIL_ENABLED:
+            io_threads_wakeup[id].acquire()
+        else:
+            for _ in range(1000000):
+                if getIOPendingCount(id) != 0:
+                    break
 
         # Give the main thread a chance to stop this thread.
         if getIOPendingCount(id) == 0:
@@ -128,6 +128,8 @@ def initThreadedIO():
         io_threads_mutex[i] = threading.Lock()
         setIOPendingCount(i, 0)
         io_threads_mutex[i].acquire()
+        io_threads_wakeup[i] = threading.Lock()
+        io_threads_wakeup[i].acquire()
         # daemon: a waiting thread must not keep the process from ending.
         tid = threading.Thread(target=IOThreadMain, args=(i,), name="io_thd_%d" % i, daemon=True)
         try:
@@ -148,6 +150,8 @@ def killIOThreads():
         tid = io_threads[j]
         if tid is None or tid is threading.current_thread():
             continue
+        if io_threads_wakeup[j].locked():
+            io_threads_wakeup[j].release()
         tid.join(1)
         if tid.is_alive():
             serverLog(LL_WARNING, "IO thread(tid:%d) can not be joined: %s", tid.ident, "Connection timed out")
@@ -184,9 +188,23 @@ def stopThreadedIOIfNeeded():
     return 0
 
 
-def io_threads_to_use(clients):
-    """Count how many lists to spread `clients` over, at least two (C always takes all: its threads run in parallel)."""
-    return min(server.io_threads_num, max(2, clients // IO_THREADS_MIN_CLIENTS))
+def io_threads_follow_main():
+    """Bind the IO threads to the CPU that the main thread runs on, unless the user has chosen CPUs (server_cpulist).
+
+    Ours, under the GIL: one thread at a time runs Python.  On another CPU it would have to fetch each object that it touches
+    from the cache of main's, which costs more than the system calls that could overlap there.
+    """
+    global io_threads_followed
+    if not GIL_ENABLED or server.server_cpulist or server.mstime - io_threads_followed < IO_THREADS_FOLLOW_MS:
+        return
+    io_threads_followed = server.mstime
+    try:
+        with open("/proc/self/stat", "rb") as f:
+            cpu = int(f.read().rpartition(b")")[2].split()[36])
+        for tid in io_threads[1:server.io_threads_num]:
+            os.sched_setaffinity(tid.native_id, {cpu})
+    except (OSError, AttributeError):
+        pass                                        # no /proc, no such call: the system places the threads
 
 
 def run_io_threads(op):
@@ -195,10 +213,14 @@ def run_io_threads(op):
     C: written out in both callers.
     """
     global io_threads_op
+    io_threads_follow_main()
     # Give the start condition to the waiting threads, by setting their pending counts.
     io_threads_op = op
     for j in range(1, server.io_threads_num):
-        setIOPendingCount(j, io_threads_list[j].len)
+        count = io_threads_list[j].len
+        setIOPendingCount(j, count)
+        if count and GIL_ENABLED:
+            io_threads_wakeup[j].release()
 
     # The main thread also processes its list of clients.
     process_io_thread_list(io_threads_list[0], op)
@@ -230,7 +252,6 @@ def handleClientsWithPendingWritesUsingThreads():
         startThreadedIO()
 
     # Distribute the clients over the lists, round robin.
-    spread = io_threads_to_use(processed)
     ln = server.clients_pending_write.head
     item_id = 0
     while ln is not None:
@@ -242,7 +263,7 @@ def handleClientsWithPendingWritesUsingThreads():
         elif connGetType(c.conn) == CONN_TYPE_TLS:
             listAddNodeTail(io_threads_list[0], c)
         else:
-            listAddNodeTail(io_threads_list[item_id % spread], c)
+            listAddNodeTail(io_threads_list[item_id % server.io_threads_num], c)
             item_id += 1
         ln = next_
 
@@ -280,11 +301,10 @@ def handleClientsWithPendingReadsUsingThreads():
     if processed == 0:
         return 0
 
-    spread = io_threads_to_use(processed)
     ln = server.clients_pending_read.head
     item_id = 0
     while ln is not None:
-        listAddNodeTail(io_threads_list[item_id % spread], ln.value)
+        listAddNodeTail(io_threads_list[item_id % server.io_threads_num], ln.value)
         item_id += 1
         ln = ln.next
 

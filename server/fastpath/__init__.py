@@ -15,7 +15,9 @@ No function of the text refers to this package.  A replacement has the name and 
 replaces.  server/rebind.py assigns it to each module global and function pointer that *is* the function of the text, as
 server/link.py assigns the names of higher layers.
 """
-from server.fastpath import dicts, lists, rdb_files, replies, requests, skiplists, streams, ziplist_walks, ziplists
+from server.fastpath import (
+    dicts, io_threads, lists, rdb_files, replies, requests, skiplists, streams, ziplist_walks, ziplists,
+)
 from server.rebind import swap
 from server.server_h import server
 
@@ -23,15 +25,11 @@ bound = {}                             # id of the function that is to be found 
 
 
 def replacements():
-    """Return the table of (function of the text, replacement).
-
-    With IO threads, it is the threads that read, parse and write: the replacements of requests.py are left out.
-    """
+    """Return the table of (function of the text, replacement).  With IO threads, io_threads.py takes the place of requests.py."""
     table = []
     for room in (dicts, skiplists, ziplists, ziplist_walks, lists, streams, replies, rdb_files):
         table += room.replacements()
-    if server.io_threads_num == 1:
-        table += requests.replacements()
+    table += requests.replacements() if server.io_threads_num == 1 else io_threads.replacements()
     return table
 
 

@@ -135,6 +135,7 @@ class Side:
         self.replica = None
         self.stream = b""
         self.offset = 0                    # how far the replica's stream has come
+        self.crowd = []                    # connections that make the server use its IO threads
 
     def unread(self, j):
         """Bytes that were sent on connection `j` and that the server has not read yet; 0 when it is closed."""
@@ -203,8 +204,40 @@ class Side:
             data = data.replace(b"$9\r\nfast-path\r\n$3\r\nyes\r\n", b"$9\r\nfast-path\r\n$2\r\nno\r\n")
         return data
 
+    def gather(self, size):
+        """Connect `size` clients; from now on each pipeline arrives in a turn in which the IO threads read."""
+        for _ in range(size):
+            c = self.server.resp()
+            c.execute("AUTH", "admin", "x")
+            self.crowd.append(c)
+
+    def wave(self, j=None, data=b""):
+        """Let all of the crowd send a ping, and client `j` its data, in one turn.
+
+        They are executed in the order of their arrival, or in the opposite order if the threads read: serverCron may have stopped
+        the threads of one side.  So the pings, which are in lower case, are not compared.
+        """
+        pid = self.server.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            while not is_stopped(pid):
+                time.sleep(0.0002)
+            for c in self.crowd:
+                c.send_raw(b"*1\r\n$4\r\nping\r\n")
+            if data:
+                with contextlib.suppress(OSError):         # closed by the server
+                    self.clients[j].sendall(data)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        for c in self.crowd:
+            assert c.read_reply() == b"PONG"
+
     def send(self, j, data, cuts):
         data = self.spelled(data)
+        if self.crowd and len(data) < 16384:
+            self.wave()                    # the many replies start the threads, which read in the next turn
+            self.wave(j, data)
+            return
         pos = 0
         for cut in sorted(c for c in cuts if c < len(data)) + [len(data)]:
             if cut > pos:
@@ -282,7 +315,7 @@ class Side:
         found = {"dirty": self.dirty() - self.dirty_start}
         info = control.execute("INFO", "everything").decode()
         found["commandstats"] = sorted(re.sub(r"usec=\d+,usec_per_call=[\d.]+,", "", line) for line in re.findall(r"^cmdstat_.*$", info, re.M)
-                                       if not line.startswith("cmdstat_slowlog"))
+                                       if not line.startswith(("cmdstat_slowlog", "cmdstat_ping") if self.crowd else "cmdstat_slowlog"))
         for name in ("keyspace_hits", "keyspace_misses", "expired_keys", "total_error_replies", "blocked_clients",
                      "tracking_clients", "connected_slaves", "evicted_keys", "unexpected_error_replies"):
             found[name] = re.search(r"^%s:(.*)$" % name, info, re.M).group(1)
@@ -290,7 +323,7 @@ class Side:
         found["digest"] = control.execute("DEBUG", "DIGEST")
         found["encodings"] = [control.execute("OBJECT", "ENCODING", k) for k in KEYS]
         found["expires"] = [re.findall(r"^db\d.*expires=\d+", info, re.M)]
-        found["slowlog"] = [row[3] for row in control.execute("SLOWLOG", "GET", "-1") if row[3][0] not in (b"SLOWLOG", b"DEBUG")]
+        found["slowlog"] = [row[3] for row in control.execute("SLOWLOG", "GET", "-1") if row[3][0] not in (b"SLOWLOG", b"DEBUG", b"ping")]
         control.execute("CONFIG", "SET", "appendfsync", "no")       # a flush may wait for an fsync of everysec
         self.turn()
         self.collect_stream()
@@ -315,6 +348,7 @@ def mask(data):
     data = re.sub(rb"\$13\r\n1[789]\d{11}\r\n", b"$13\r\n<ms>\r\n", data)
     data = re.sub(rb":(10000000|9999\d{3})\r\n", b":<LIFETIME>\r\n", data)
     data = re.sub(rb"\+\d{10}\.\d{6} \[(\d+) [^\]]*\]", rb"+<time> [\1 <addr>]", data)
+    data = re.sub(rb'\+<time> \[\d+ <addr>\] "ping"\r\n', b"", data)
     data = re.sub(rb'"fast-path" "(yes|no)"', rb'"fast-path" "<>"', data)
     data = re.sub(rb"fast-path\r\n\$\d\r\n(yes|no)\r\n", b"fast-path <>\r\n", data)
     data = re.sub(rb"\$2\r\nid\r\n:\d+\r\n", b"$2\r\nid\r\n<id>\r\n", data)
@@ -352,47 +386,58 @@ def no_bug_report(server):
     assert "BUG REPORT" not in log, log[log.index("=== REDIS BUG"):][:6000]
 
 
+CONF = {"appendonly": "yes", "appendfsync": "no", "aof-use-rdb-preamble": "no", "auto-aof-rewrite-percentage": 0, "repl-ping-replica-period": 3600,
+        "repl-timeout": 3600, "loglevel": "warning", "hz": 10, "databases": 16}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fixed_hash():
+    """Let both servers draw the same members."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONHASHSEED", "1")
+        yield
+
+
+@contextlib.contextmanager
+def two_sides(conf, replica=True, crowd=0):
+    """Start the text and the fast path with a configuration, and look into their logs at the end."""
+    with contextlib.ExitStack() as stack:
+        both = []
+        for fast in (False, True):
+            side = Side(stack.enter_context(start_server(conf=dict(conf, **{"fast-path": "yes" if fast else "no"}))), fast)
+            if replica:
+                side.attach_replica()
+            else:
+                with open(os.path.join(side.server.dir, "appendonly.aof"), "wb"):
+                    pass
+            side.gather(crowd)
+            both.append(side)
+        yield both
+        for side in both:
+            no_bug_report(side.server)
+
+
 @pytest.fixture(scope="module")
 def sides():
-    env = {"PYTHONHASHSEED": "1"}
-    conf = {"appendonly": "yes", "appendfsync": "no", "aof-use-rdb-preamble": "no", "auto-aof-rewrite-percentage": 0, "repl-ping-replica-period": 3600,
-            "repl-timeout": 3600, "loglevel": "warning", "hz": 10, "databases": 16}
-    saved = {name: os.environ.get(name) for name in env}
-    os.environ.update(env)
-    try:
-        with start_server(conf=dict(conf, **{"fast-path": "no"})) as text, start_server(conf=dict(conf, **{"fast-path": "yes"})) as fast:
-            both = [Side(text, False), Side(fast, True)]
-            for side in both:
-                side.attach_replica()
-            yield both
-            for side in both:
-                no_bug_report(side.server)
-    finally:
-        for name, old in saved.items():
-            if old is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = old
+    with two_sides(CONF) as both:
+        yield both
 
 
 @pytest.fixture(scope="module")
 def alone():
     """Without AOF and backlog."""
-    saved = os.environ.get("PYTHONHASHSEED")
-    os.environ["PYTHONHASHSEED"] = "1"
-    try:
-        with start_server(conf={"fast-path": "no", "loglevel": "warning"}) as text, start_server(conf={"fast-path": "yes", "loglevel": "warning"}) as fast:
-            for s in (text, fast):
-                with open(os.path.join(s.dir, "appendonly.aof"), "wb"):
-                    pass
-            yield [Side(text, False), Side(fast, True)]
-            for s in (text, fast):
-                no_bug_report(s)
-    finally:
-        if saved is None:
-            del os.environ["PYTHONHASHSEED"]
-        else:
-            os.environ["PYTHONHASHSEED"] = saved
+    with two_sides({"loglevel": "warning"}, replica=False) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def threaded():
+    """With IO threads, AOF and replica; eight more clients make the servers use the threads."""
+    with two_sides(dict(CONF, **{"io-threads": 2, "io-threads-do-reads": "yes", "slowlog-max-len": 100000}), crowd=8) as both:
+        yield both
+        for side in both:
+            info = side.control.execute("INFO", "stats").decode()
+            assert int(re.search(r"io_threaded_reads_processed:(\d+)", info).group(1)) > 0
 
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much, HealthCheck.large_base_example]
@@ -410,3 +455,9 @@ def test_with_aof_and_replica(sides, sequence):
 @given(SEQUENCE)
 def test_alone(alone, sequence):
     run(alone, sequence)
+
+
+@settings(SETTINGS, max_examples=SEQUENCES // 6)
+@given(SEQUENCE)
+def test_with_io_threads(threaded, sequence):
+    run(threaded, sequence)

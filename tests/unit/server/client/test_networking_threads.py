@@ -1,4 +1,5 @@
 """IO threads: the pending counts are the only signal between main and the threads."""
+import os
 import threading
 import time
 
@@ -30,7 +31,9 @@ def threads(monkeypatch):
     monkeypatch.setattr(server, "io_threads_do_reads", 0)
     monkeypatch.setattr(server, "clients_pending_read", listCreate())
     monkeypatch.setattr(server, "clients_pending_write", listCreate())
-    monkeypatch.setattr(nt, "redisSetCpuAffinity", lambda cpulist: None)
+    monkeypatch.setattr(server, "server_cpulist", None)
+    monkeypatch.setattr(server, "mstime", 0)
+    monkeypatch.setattr(nt, "io_threads_followed", 0)
     monkeypatch.setattr(nt, "writeToClient", write)
     monkeypatch.setattr(nt, "io_threads_op", nt.IO_THREADS_OP_WRITE)
     nt.initThreadedIO()
@@ -69,25 +72,57 @@ def test_a_client_that_raises_is_closed_and_the_others_are_served(threads, monke
     assert sorted(name for _, name in threads) == [0, 2, 3, 4, 5]
 
 
-def test_stopped_threads_wait_on_their_mutexes(threads):
-    for wait in (0.05, 0.2, 1, 5):
-        nt.startThreadedIO()
-        nt.stopThreadedIO()
-        assert all(nt.io_threads_mutex[j].locked() for j in range(1, 4))
-        time.sleep(wait)
-        # A pending count alone does not wake a thread that waits on its mutex; one that still spins serves it.
-        threads.clear()
-        listAddNodeTail(nt.io_threads_list[1], Client("late"))
-        nt.setIOPendingCount(1, 1)
-        time.sleep(wait)
-        if not threads:
-            break
-    assert not threads and nt.getIOPendingCount(1) == 1
-    nt.startThreadedIO()
+def wait_for(condition):
     deadline = time.monotonic() + 10
-    while nt.getIOPendingCount(1) and time.monotonic() < deadline:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.001)
+    assert condition()
+
+
+def test_a_thread_sleeps_until_there_is_work_for_it(threads):
+    """A pending count alone does not wake it, nor does the start of the threads: under the GIL nobody polls."""
+    nt.startThreadedIO()
+    nt.stopThreadedIO()
+    assert all(nt.io_threads_mutex[j].locked() for j in range(1, 4))
+    nt.startThreadedIO()
+    listAddNodeTail(nt.io_threads_list[1], Client("late"))
+    nt.setIOPendingCount(1, 1)
+    time.sleep(0.05)
+    assert not threads and nt.getIOPendingCount(1) == 1
+    nt.io_threads_wakeup[1].release()
+    wait_for(lambda: not nt.getIOPendingCount(1))
     assert threads == [("io_thd_1", "late")]
+
+
+def test_a_stopped_thread_waits_on_its_mutex(threads):
+    """Woken without work, it gives main the chance to stop it, as in C; then it serves the next batch."""
+    nt.io_threads_wakeup[1].release()
+    time.sleep(0.05)
+    assert nt.io_threads_wakeup[1].locked() and nt.io_threads_mutex[1].locked()
+    nt.startThreadedIO()
+    hand_out([Client(0), Client(1)])
+    nt.run_io_threads(nt.IO_THREADS_OP_WRITE)
+    assert sorted(threads) == [("MainThread", 0), ("io_thd_1", 1)]
+
+
+def test_the_threads_follow_main_to_its_cpu(threads, monkeypatch):
+    monkeypatch.setattr(server, "mstime", 10**9)
+    monkeypatch.setattr(server, "server_cpulist", None)
+    allowed = os.sched_getaffinity(0)
+    cpu = min(allowed)
+    os.sched_setaffinity(0, {cpu})     # of this thread, which is main
+    try:
+        nt.io_threads_follow_main()
+        assert [os.sched_getaffinity(nt.io_threads[j].native_id) for j in range(1, 4)] == [{cpu}] * 3
+        for j in range(1, 4):
+            os.sched_setaffinity(nt.io_threads[j].native_id, allowed)
+        nt.io_threads_follow_main()    # not twice in 100 ms
+        monkeypatch.setattr(server, "mstime", 10**9 + 100)
+        monkeypatch.setattr(server, "server_cpulist", b"0-1")
+        nt.io_threads_follow_main()    # the user has chosen
+        assert [os.sched_getaffinity(nt.io_threads[j].native_id) for j in range(1, 4)] == [allowed] * 3
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def test_a_turn_without_writes_stops_the_threads(threads):
