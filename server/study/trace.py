@@ -82,8 +82,10 @@ state = traceState()
 def wrap(function, point):
     """Return a function that does what `function` does, and records it.
 
-    Each step of a command passes here, some twelve times a command: what record() does is written out."""
+    Each step of a command passes here, some twelve times a command: what record() does is written out.  The wrapper keeps the
+    ring: while a bio or IO thread is in here, the main thread may switch off, and on again with another one."""
     before, after, name, now, thread = point.before, point.after, point.name, clock, thread_id
+    ring, next_number = state.ring, state.count.__next__
 
     def traced(*args):
         if not state.on:
@@ -109,13 +111,11 @@ def wrap(function, point):
         try:
             values = after(args, seen, result)
             if values is not None:
-                ring = state.ring
-                if ring is not None and state.on:
-                    number = next(state.count)
-                    at = number & (len(ring) - 1)
-                    ring[at] = (number, start, end, thread(), point, values)
-                    if at == state.send_at:
-                        send_to_parent()
+                number = next_number()
+                at = number & (len(ring) - 1)
+                ring[at] = (number, start, end, thread(), point, values)
+                if at == state.send_at:
+                    send_to_parent()
         except Exception as exc:
             tracer_failed(exc)
         return result
@@ -127,8 +127,7 @@ def wrap(function, point):
 
 
 def record(start, end, point, values):
-    """Put an event into the ring.  No lock: the number is drawn in one step of the interpreter, and the main thread may switch
-    off, and on again with another ring, while a bio or IO thread is in here."""
+    """Put an event into the ring.  No lock: the number is drawn in one step of the interpreter."""
     ring = state.ring
     if ring is not None and state.on:
         number = next(state.count)
@@ -262,15 +261,14 @@ def enter_child(purpose, start, fds):
     state.child_purpose = purpose
     state.child_lost = 0
     state.mask = CHILD_BATCH - 1
-    state.ring = [None] * CHILD_BATCH
-    state.count = itertools.count()
+    state.ring[:] = [None] * CHILD_BATCH
     state.names = {thread_id(): (os.getpid(), "main")}
 
 
 def send_to_parent():
     """Write the events that a child has collected.  What the pipe has no room for is lost, and counted."""
     events = sorted(event for event in state.ring if event is not None)
-    state.ring = [None] * CHILD_BATCH
+    state.ring[:] = [None] * CHILD_BATCH
     chunk = b""
     for event in events:
         line = json.dumps(as_dict(event)).encode() + b"\n"

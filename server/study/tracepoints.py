@@ -165,9 +165,7 @@ def handler_after(args, seen, result):
 
 
 def parse_before(args):
-    """Return, with DETAIL, where the command begins in the query buffer, and the first bytes from there."""
-    if not options.detail:
-        return None
+    """Return where the command begins in the query buffer, and the first bytes from there.  Only with DETAIL."""
     c = args[0]
     return c.qb_pos, bytes(c.querybuf[c.qb_pos:c.qb_pos + SHOWN])
 
@@ -513,8 +511,8 @@ def all_points():
         p("callHandler", "2 request", [connection.callHandler], handler_before, handler_after, "function fd client repl_state"),
         p("read", "2 request", [connection.connSocketRead], read_before, read_after, "fd client bytes"),
         p("SSL_read", "2 request", [tls.connTLSRead], read_before, read_after, "fd client bytes"),
-        p("processMultibulkBuffer", "2 request", [nc.processMultibulkBuffer], parse_before, parse_after, "client argc missing querybuf"),
-        p("processInlineBuffer", "2 request", [nc.processInlineBuffer], parse_before, parse_after, "client argc missing querybuf"),
+        p("processMultibulkBuffer", "2 request", [nc.processMultibulkBuffer], parse_before if options.detail else None, parse_after, "client argc missing querybuf"),
+        p("processInlineBuffer", "2 request", [nc.processInlineBuffer], parse_before if options.detail else None, parse_after, "client argc missing querybuf"),
         p("process_io_thread_list", "2 request", [networking_threads.process_io_thread_list], io_before, io_after, "clients op"),
         p("call", "2 request", [server_c.call], call_before, call_after,
           "command client db dirty keys aof_offset repl_offset kind ack argv"),
