@@ -499,6 +499,7 @@ def all_points():
     """Return the points, made new: the functions are those of the text, for the fast path is unbound."""
     p = tracePoint
     nc, cb, cf = networking, cluster_bus, cluster_failover
+    parse_note = parse_before if options.detail else None
     return [
         p("aeApiPoll", "poll", [ae.aeApiPoll], None, poll_after, "ready fds"),
         p("beforeSleep", "poll", [server_cron.beforeSleep], None, before_sleep_after, ""),
@@ -511,8 +512,8 @@ def all_points():
         p("callHandler", "2 request", [connection.callHandler], handler_before, handler_after, "function fd client repl_state"),
         p("read", "2 request", [connection.connSocketRead], read_before, read_after, "fd client bytes"),
         p("SSL_read", "2 request", [tls.connTLSRead], read_before, read_after, "fd client bytes"),
-        p("processMultibulkBuffer", "2 request", [nc.processMultibulkBuffer], parse_before if options.detail else None, parse_after, "client argc missing querybuf"),
-        p("processInlineBuffer", "2 request", [nc.processInlineBuffer], parse_before if options.detail else None, parse_after, "client argc missing querybuf"),
+        p("processMultibulkBuffer", "2 request", [nc.processMultibulkBuffer], parse_note, parse_after, "client argc missing querybuf"),
+        p("processInlineBuffer", "2 request", [nc.processInlineBuffer], parse_note, parse_after, "client argc missing querybuf"),
         p("process_io_thread_list", "2 request", [networking_threads.process_io_thread_list], io_before, io_after, "clients op"),
         p("call", "2 request", [server_c.call], call_before, call_after,
           "command client db dirty keys aof_offset repl_offset kind ack argv"),
