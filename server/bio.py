@@ -16,7 +16,7 @@ import sys
 import threading
 
 from ae.monotonic import unix_time
-from server.log import log_unexpected_exception, serverLog, serverPanic
+from server.log import assertion_report, integrity_failure, log_unexpected_exception, serverLog, serverPanic
 from server.os_process import redisSetCpuAffinity
 from server.server_h import C_ERR, C_OK, LL_WARNING, server
 from server.zmalloc_estimate import reclaim, reclaim_timeout, reclaim_wanted
@@ -138,6 +138,8 @@ def bioProcessBackgroundJobs(type_):
         try:
             bio_process_job(type_, job)
         except Exception as exc:                            # the thread must not end, or its queue would grow forever
+            if integrity_failure(exc):
+                assertion_report(exc)
             log_unexpected_exception(exc)
         job = None
 

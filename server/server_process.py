@@ -11,6 +11,7 @@ Departures   a crash inside the interpreter itself is reported by faulthandler (
 import os
 import signal
 import sys
+import threading
 
 from persistence.rdb import rdbRemoveTempFile
 from server.admin.debug import sigsegvHandler
@@ -121,6 +122,8 @@ def setupSignalHandlers():
 def removeSignalHandlers():
     import faulthandler
     faulthandler.disable()
+    if threading.current_thread() is not threading.main_thread():
+        return                             # Python allows no other thread to do it; abort() ends the process with the handlers, too
     for sig in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT):
         signal.signal(sig, signal.SIG_DFL)
 

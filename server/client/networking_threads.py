@@ -26,7 +26,7 @@ from server.client.networking import (
     readQueryFromClient, sendReplyToClient, writeToClient,
 )
 from server.client.networking_reply import clientInstallWriteHandler
-from server.log import log_unexpected_exception, serverAssert, serverLog, serverPanic
+from server.log import assertion_report, integrity_failure, log_unexpected_exception, serverAssert, serverLog, serverPanic
 from server.os_process import redisSetCpuAffinity
 from server.server_h import (
     C_ERR, CLIENT_BLOCKED, CLIENT_CLOSE_ASAP, CLIENT_MASTER, CLIENT_PENDING_READ, CLIENT_PENDING_WRITE, CLIENT_SLAVE,
@@ -95,7 +95,7 @@ def IOThreadMain(id):
 
 
 def process_io_thread_list(clients, op):
-    """Read or write for all clients of the list.  A client whose turn raises is closed, the others are served."""
+    """Read or write for all clients of the list.  A client whose turn raises is closed, the others are served (io_thread_raised)."""
     ln = clients.head
     while ln is not None:
         c = ln.value
@@ -108,8 +108,15 @@ def process_io_thread_list(clients, op):
             else:
                 serverPanic("io_threads_op value is unknown")
         except Exception as exc:
-            log_unexpected_exception(exc)
-            freeClientAsync(c)
+            io_thread_raised(c, exc)
+
+
+def io_thread_raised(c, exc):
+    """Do what unexpected_exception does for the main thread: an assertion ends the server, any other exception closes the client."""
+    if integrity_failure(exc):
+        assertion_report(exc)
+    log_unexpected_exception(exc)
+    freeClientAsync(c)
 
 
 def initThreadedIO():

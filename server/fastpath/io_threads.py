@@ -22,12 +22,12 @@ from server.client.networking import (
 from server.client.networking_reply import addReplyProto, clientInstallWriteHandler
 from server.client.networking_threads import (
     IO_THREADS_OP_READ, IO_THREADS_OP_WRITE, handleClientsWithPendingReadsUsingThreads as text_handleClientsWithPendingReadsUsingThreads,
-    handleClientsWithPendingWritesUsingThreads as text_handleClientsWithPendingWritesUsingThreads, io_threads_list,
+    handleClientsWithPendingWritesUsingThreads as text_handleClientsWithPendingWritesUsingThreads, io_thread_raised, io_threads_list,
     process_io_thread_list as text_process_io_thread_list, run_io_threads, startThreadedIO,
 )
 from server.fastpath import requests
 from server.fastpath.requests import HEAD, MAY_DO_ANYTHING, execute_batch, heads, replies, server_is_plain, turn
-from server.log import log_unexpected_exception, serverAssert
+from server.log import serverAssert
 from server.server_h import (
     C_ERR, CLIENT_BLOCKED, CLIENT_CLOSE_ASAP, CLIENT_PENDING_COMMAND, CLIENT_PENDING_READ, CLIENT_PENDING_WRITE, CLIENT_UNIX_SOCKET,
     PROTO_IOBUF_LEN, PROTO_REPLY_CHUNK_BYTES, server,
@@ -134,8 +134,7 @@ def process_io_thread_list(clients, op):
             else:
                 readQueryFromClient(conn)
         except Exception as exc:
-            log_unexpected_exception(exc)
-            freeClientAsync(c)
+            io_thread_raised(c, exc)
     if op == IO_THREADS_OP_WRITE:
         srv.stat_total_writes_processed += calls
         srv.stat_net_output_bytes += total

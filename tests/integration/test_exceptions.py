@@ -2,8 +2,10 @@
 
 A server is started with one function replaced by one that raises when it meets the word "boom", or runs out of memory for real.
 """
+import contextlib
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -188,3 +190,49 @@ def test_memory_runs_out():
         assert other.execute("DEL", *["k%d" % j for j in range(40)]) > 0
         assert other.execute("SET", "k", value[:1000]) == b"OK"
         assert s.stop() == 0
+
+
+ASSERT_IN_THREAD = """
+import threading
+from server.fastpath import io_threads
+def in_thread(c, *a):
+    return b'boom' in bytes(c.%s) and threading.current_thread() is not threading.main_thread()
+break_(%s, %r, in_thread, AssertionError)
+"""
+
+
+@pytest.mark.parametrize("fast,field,module,function", [
+    ("no", "buf", "networking_threads", "writeToClient"), ("yes", "querybuf", "io_threads", "text_processInputBuffer")])
+def test_an_assertion_in_an_io_thread_ends_the_server(tmp_path, fast, field, module, function):
+    """As in C, and as in the main thread: the client of it is not just closed."""
+    port = free_port()
+    with open(tmp_path / "log", "ab") as out:
+        p = subprocess.Popen([sys.executable, "-c", START % (ASSERT_IN_THREAD % (field, module, function)), "--port", str(port), "--save", "",
+                              "--fast-path", fast, "--io-threads", "2", "--io-threads-do-reads", "yes"],
+                             cwd=tmp_path, env=dict(os.environ, PYTHONPATH=ROOT), stdout=out, stderr=out)
+    try:
+        end = time.monotonic() + 60
+        clients = []
+        while len(clients) < 12:
+            try:
+                clients.append(RespClient(port))
+            except OSError:
+                assert time.monotonic() < end and p.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.02)
+        while p.poll() is None:
+            assert time.monotonic() < end, (tmp_path / "log").read_text()
+            with contextlib.suppress(OSError):
+                clients[0].send("DEBUG", "SLEEP", "0.1")        # holds the loop: the others are served in one turn
+                for c in clients[1:]:
+                    c.send("ECHO", "boom")
+                for c in clients:
+                    c.read()
+        assert p.returncode == -signal.SIGABRT
+        log = (tmp_path / "log").read_text()
+        assert "=== ASSERTION FAILED ===" in log and "UNEXPECTED EXCEPTION" not in log
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+        for c in clients:
+            c.close()
