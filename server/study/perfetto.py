@@ -23,7 +23,7 @@ def chrome_trace(servers):
             if e["name"] == "calls" or not e["tid"]:
                 continue
             out.append({"ph": "X", "name": label(e), "cat": e["phase"], "pid": e["pid"], "tid": e["tid"], "ts": us(e["ts"]),
-                        "dur": round(e["dur"] / 1000, 3), "args": e["args"]})
+                        "dur": round(e["dur"] / 1000, 3), "args": readable(e["args"])})
             if e["name"] in ("feedAppendOnlyFile", "aofWrite"):
                 waiting = e["args"].get("aof_buf", 0) if e["name"] == "feedAppendOnlyFile" else 0
                 out.append({"ph": "C", "name": "aof_buf", "pid": e["pid"], "ts": us(e["ts"] + e["dur"]), "args": {"bytes": waiting}})
@@ -42,9 +42,19 @@ def chrome_trace(servers):
     return {"traceEvents": out, "displayTimeUnit": "ns"}
 
 
+def readable(value):
+    """Return the arguments of an event so that Perfetto can read them: it takes the quote behind a backslash for a part of the
+    string, even if the backslash is an escaped one, and then refuses the whole file.  No string may end with a backslash."""
+    if isinstance(value, str):
+        return value + " " if value.endswith("\\") else value
+    if isinstance(value, dict):
+        return {readable(k): readable(v) for k, v in value.items()}
+    return [readable(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
 def label(e):
     if e["name"] == "call":
-        return "call " + e["args"].get("command", "")
+        return readable("call " + e["args"].get("command", ""))
     if e["name"] in ("clusterProcessPacket", "clusterSendMessage"):
         return "%s %s" % (e["name"], e["args"].get("type", ""))
     return e["name"]

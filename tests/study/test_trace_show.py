@@ -150,6 +150,7 @@ def recording(pair, tmp_path_factory):
                 assert time.monotonic() < end and tracer.poll() is None
                 time.sleep(0.02)
             c.execute("SET", "k", "v")
+            c.execute("SET", "k", "{\"ends with\": 1}\\")
             c.execute("BGSAVE")
             missing = {"ack", "synced", "child", "io_thd", "applied"}
             while missing:
@@ -258,6 +259,15 @@ def test_the_perfetto_ui_opens_it(recording, tmp_path):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_no_string_ends_with_a_backslash():
+    """Perfetto cannot read the file otherwise: Failure parsing JSON."""
+    event = {"ts": 1, "dur": 1, "tid": 1, "pid": 1, "thread": "main", "phase": "2 request", "name": "call",
+             "args": {"command": "a\\", "shown": ["b\\", "\\c", {"d\\": "e\\\\"}], "dirty": 1, "kind": None}}
+    doc = perfetto.chrome_trace([("t", 1, [event])])
+    assert doc["traceEvents"][0]["name"] == "call a\\ "
+    assert doc["traceEvents"][0]["args"] == {"command": "a\\ ", "shown": ["b\\ ", "\\c", {"d\\ ": "e\\\\ "}], "dirty": 1, "kind": None}
 
 
 def test_perfetto_of_nothing():
