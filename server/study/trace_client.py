@@ -120,8 +120,13 @@ class Connection:
 
     def __init__(self, target):
         self.target = target
-        self.buf = b""
         self.answered = False
+        self.connect()
+
+    def connect(self):
+        target = self.target
+        self.buf = b""
+        self.half_read = False             # Ctrl-C has ended the last command before its reply was here
         self.sock = target.open()
         if target.password is not None:
             reply = self.execute(*(("AUTH", target.user, target.password) if target.user else ("AUTH", target.password)))
@@ -133,6 +138,11 @@ class Connection:
         self.sock.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words))
 
     def execute(self, *words):
+        """Send a command -> its reply.  After a command that Ctrl-C has interrupted, whose reply is still on its way, on a new connection."""
+        if self.half_read:
+            self.close()
+            self.connect()
+        self.half_read = True
         try:
             self.send(*words)
             reply = self.read()
@@ -144,6 +154,7 @@ class Connection:
         except RecursionError:
             raise Refused("the reply of the server at %s is nested too deeply to be read" % self.target) from None
         self.answered = True
+        self.half_read = False
         return reply
 
     def line(self):

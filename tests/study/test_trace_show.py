@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from server.study import perfetto, trace_show
+from server.study import perfetto, trace_client, trace_show
 from tests.support.browser import Browser, chromium_path
 from tests.support.certs import make_certs
 from tests.support.server import ROOT, free_port, real_server_path, start_server
@@ -259,6 +259,29 @@ def test_the_perfetto_ui_opens_it(recording, tmp_path):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_ctrl_c_in_the_middle_of_a_reply(pair, monkeypatch):
+    """The reply that is lost is asked for again, on a new connection: nothing is missing, and the tracer is switched off."""
+    server = trace_client.TracedServer(trace_client.Target(port=pair[0].port))
+    server.switch_on()
+    with pair[0].resp() as c:
+        for j in range(300):
+            c.execute("SET", "k%d" % j, "v")
+    more, calls = trace_client.Connection.more, []
+
+    def interrupted(connection):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        more(connection)
+    monkeypatch.setattr(trace_client.Connection, "more", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        server.read()
+    keys = [e["args"]["argv"][1] for e in server.read() if e["name"] == "call" and e["args"].get("command") == "set"]
+    assert keys == ["k%d" % j for j in range(300)]
+    server.close()
+    assert off(pair[0])
 
 
 def test_no_string_ends_with_a_backslash():
