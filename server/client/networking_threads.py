@@ -7,10 +7,11 @@ Invariant    a thread touches its own list and the clients in it, and only while
              thread touches neither in that time.  No keyspace, no ae, no lists of server.
              io_threads_pending[j] is the only word that both sides write: main while it is 0, thread j while it is not.
 Departures   D-32: under the GIL the spin of the main thread releases it in each round, or the thread that is waited for
-             could not run; a thread does not spin but sleeps until main has work for it, and runs on main's CPU.  On a
-             build without GIL both spins are C's.
-             Counters that C adds to atomically (stat_net_input_bytes and the like) are plain integers: a build without
-             GIL may lose an increment when two threads add at the same moment.
+             could not run; a thread does not spin but sleeps until main has work for it, and runs on main's CPU (where
+             Python can bind it: PyPy has no os.sched_setaffinity).  On a build without GIL both spins are C's.
+             Counters that C adds to atomically (stat_net_input_bytes and the like) are plain integers: an increment may be
+             lost when two threads add at the same moment.  CPython from 3.10 on with the GIL does not switch threads there;
+             PyPy, CPython 3.9 and a build without GIL may.
              TLS connections stay with the main thread: they register events in ae.  (The redis.conf of 6.2 says that the
              threads do not work with TLS; its code does not enforce it.)
 """

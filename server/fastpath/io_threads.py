@@ -4,7 +4,9 @@ Shortens     server/client/networking_threads.py; the same functions as requests
 Called from  ae, as the handler of plain sockets [read]; beforeSleep [before]; the IO threads.
 Calls out    requests.py: execute_batch, and all that happens while the threads are stopped.
 State        none of its own: clients stand in clients_pending_read and clients_pending_write, as those of the text do.
-Invariant    an IO thread reads no table of the fast path but requests.heads, and changes none.
+Invariant    an IO thread reads no table of the fast path but requests.heads, and changes none.  Through the text it may call
+             requests.processInputBuffer, which executes nothing for a pending read, and sets turn.plain to None: main
+             sets it so, too, when the threads have ended.
              Between two turns nothing is kept here, so that the text can go on at any time.
 """
 import os
@@ -19,18 +21,18 @@ from server.client.networking import (
     freeClientAsync, handleClientsWithPendingWrites as text_handleClientsWithPendingWrites,
     processInputBuffer as text_processInputBuffer, processPendingCommandsAndResetClient, readQueryFromClient, sendReplyToClient, writeToClient,
 )
-from server.client.networking_reply import addReplyProto, clientInstallWriteHandler
+from server.client.networking_reply import clientInstallWriteHandler
 from server.client.networking_threads import (
     IO_THREADS_OP_READ, IO_THREADS_OP_WRITE, handleClientsWithPendingReadsUsingThreads as text_handleClientsWithPendingReadsUsingThreads,
     handleClientsWithPendingWritesUsingThreads as text_handleClientsWithPendingWritesUsingThreads, io_thread_raised, io_threads_list,
     process_io_thread_list as text_process_io_thread_list, run_io_threads, startThreadedIO,
 )
 from server.fastpath import requests
-from server.fastpath.requests import HEAD, MAY_DO_ANYTHING, execute_batch, heads, replies, server_is_plain, turn
+from server.fastpath.requests import HEAD, MAY_DO_ANYTHING, add_reply, execute_batch, heads, replies, server_is_plain, socket_failed, turn
 from server.log import serverAssert
 from server.server_h import (
     C_ERR, CLIENT_BLOCKED, CLIENT_CLOSE_ASAP, CLIENT_PENDING_COMMAND, CLIENT_PENDING_READ, CLIENT_PENDING_WRITE, CLIENT_UNIX_SOCKET,
-    PROTO_IOBUF_LEN, PROTO_REPLY_CHUNK_BYTES, server,
+    PROTO_IOBUF_LEN, server,
 )
 
 os_read = os.read
@@ -78,10 +80,11 @@ def process_io_thread_list(clients, op):
     """Read or write for the clients of the list, with one system call for each plain client.
 
     When          write: all of the reply is in c.buf, nothing of it has been sent, and the client has no flag but that of a
-                  Unix socket.  Read: no request is half parsed, and the client has no flag but those two.
-    Same because  the text makes the same call on the same bytes; what a socket does not take, an error, and the end of the
-                  stream are left to the text, which meets them again.  A request that execute_batch knows is left in the
-                  query buffer, where the text leaves all but the first; any other is parsed here by the text.
+                  Unix socket.  Read: no request is half parsed, and the client has no flag but those of a pending read and of a Unix socket.
+    Same because  the text makes the same call on the same bytes; what a socket does not take, and the end of the stream, are
+                  left to the text, which meets them again.  An error is reported once: it is handled here as by the
+                  text.  A request that execute_batch knows is left in the query buffer, where the text leaves all but the first;
+                  any other is parsed here by the text.
     Skips         readQueryFromClient, postponeClientRead, connRead, processInputBuffer, writeToClient, connWrite.
     Gains         included in those of connSocketEventHandler.
     """
@@ -98,8 +101,12 @@ def process_io_thread_list(clients, op):
                 if (not flags or flags == CLIENT_UNIX_SOCKET) and c.bufpos and not c.sentlen and not c.reply.len and conn.type is CT_Socket:
                     try:
                         sent = os_write(conn.fd, c.buf)
-                    except OSError:
+                    except BlockingIOError:
                         sent = 0
+                    except OSError as exc:
+                        calls += 1
+                        socket_failed(c, conn, exc, "Error writing to client: %s")
+                        continue
                     if sent:
                         total += sent
                         c.lastinteraction = srv.unixtime
@@ -116,8 +123,10 @@ def process_io_thread_list(clients, op):
                 except BlockingIOError:
                     calls += 1
                     continue
-                except OSError:
-                    buf = b""
+                except OSError as exc:
+                    calls += 1
+                    socket_failed(c, conn, exc, "Reading from client: %s")
+                    continue
                 if not buf:
                     readQueryFromClient(conn)
                     continue
@@ -202,25 +211,6 @@ def handleClientsWithPendingReadsUsingThreads():
     turn.plain = None
     srv.stat_io_reads_processed += processed
     return processed
-
-
-def add_reply(c, data):
-    """Add what a batch has answered to the client's buffers.  A client that is queued for it stands behind the replicas."""
-    if c.bufpos or c.reply.len or len(data) > PROTO_REPLY_CHUNK_BYTES or c.flags & ~CLIENT_UNIX_SOCKET or c.conn is None:
-        addReplyProto(c, data)
-        return
-    c.buf = bytearray(data)
-    c.bufpos = len(data)
-    c.flags |= CLIENT_PENDING_WRITE
-    node = c.clients_pending_write_node
-    pending = server.clients_pending_write
-    tail = node.prev = pending.tail
-    if tail is None:
-        pending.head = node
-    else:
-        tail.next = node
-    pending.tail = node
-    pending.len += 1
 
 
 def handleClientsWithPendingWritesUsingThreads():

@@ -23,9 +23,9 @@ from datastructs.rax import raxSize
 from persistence.aof import aofRewriteBufferAppend
 from replication.replication_master import canFeedReplicaReplBuffer, feedReplicationBacklog
 from server.admin.slowlog import slowlogPushEntryIfNeeded
-from server.client.connection import callHandler, connSocketEventHandler as text_connSocketEventHandler
+from server.client.connection import CONN_STATE_ERROR, callHandler, connGetLastError, connSocketEventHandler as text_connSocketEventHandler
 from server.client.networking import (
-    command_raised, handleClientsWithPendingWrites as text_handleClientsWithPendingWrites,
+    command_raised, freeClientAsync, handleClientsWithPendingWrites as text_handleClientsWithPendingWrites,
     processInputBuffer as text_processInputBuffer, readQueryFromClient,
 )
 from server.client.networking_reply import addReplyProto
@@ -35,12 +35,12 @@ from server.client.networking_threads import (
 from server.fastpath import commands, slots
 from server.fastpath.commands import batch
 from server.fastpath.dicts import dictAddRaw
-from server.log import integrity_failure
+from server.log import integrity_failure, serverLog
 from server.object import createStringObject
 from server.server import lookupCommand
 from server.server_h import (
     AOF_FSYNC_ALWAYS, AOF_OFF, AOF_ON, CHILD_TYPE_AOF, CLIENT_PENDING_WRITE, CLIENT_TYPE_NORMAL, CLIENT_UNIX_SOCKET,
-    MAXMEMORY_FLAG_LFU, PROTO_IOBUF_LEN, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS,
+    LL_VERBOSE, MAXMEMORY_FLAG_LFU, PROTO_IOBUF_LEN, PROTO_REPLY_CHUNK_BYTES, USER_FLAG_ALLCHANNELS, USER_FLAG_ALLCOMMANDS,
     USER_FLAG_ALLKEYS, server, shared,
 )
 from server.session import tracking
@@ -172,8 +172,9 @@ def connSocketEventHandler(el, fd, conn, mask):
         buf = os_read(fd, PROTO_IOBUF_LEN)
     except BlockingIOError:
         return None
-    except OSError:
-        buf = b""
+    except OSError as exc:
+        srv.stat_total_reads_processed += 1
+        return socket_failed(c, conn, exc, "Reading from client: %s")
     if not buf:
         return text_connSocketEventHandler(el, fd, conn, mask)    # the text finds the same, and closes
     nread = len(buf)
@@ -193,12 +194,20 @@ def connSocketEventHandler(el, fd, conn, mask):
             replies.append((c, conn, out))
         return None
     if out:
-        addReplyProto(c, out)
+        add_reply(c, out)
     c.querybuf = buf[done:]
     if not done or request_end(c.querybuf, 0) != -1:
         turn.plain = None
         callHandler(conn, execute_rest)
     return None
+
+
+def socket_failed(c, conn, exc, text):
+    """Do what the text does when read(2) or write(2) fails.  The system reports an error once: a second call would meet another one."""
+    conn.last_errno = exc.errno
+    conn.state = CONN_STATE_ERROR
+    serverLog(LL_VERBOSE, text, connGetLastError(conn))
+    freeClientAsync(c)
 
 
 def execute_rest(conn):
@@ -513,7 +522,7 @@ def processInputBuffer(c):
         buf = c.querybuf
         done, out = execute_batch(c, buf)
         if out:
-            addReplyProto(c, out)
+            add_reply(c, out)
         if done:
             c.querybuf = buf[done:]
         turn.plain = None
@@ -523,8 +532,8 @@ def processInputBuffer(c):
 def handleClientsWithPendingWrites():
     """Write what the text has for its clients, then the replies of this module.
 
-    When          always; what a socket does not take at once, and what belongs to a client that was closed or got a flag
-                  since, is added to the client's buffers for the text.
+    When          always; an error is logged, and the client closed, as by the text; what a socket does not take at once, and what
+                  belongs to a client that was closed or got a flag since, is added to the client's buffers for the text.
     Same because  one write(2) for each client, at the same place of the turn.  Replicas are clients of the text: as in C, where
                   clientInstallWriteHandler puts them before the client, they are sent a write before it is confirmed.
     Skips         writeToClient, connSocketWrite.
@@ -550,6 +559,26 @@ def handleClientsWithPendingWritesUsingThreads():
     return processed
 
 
+def add_reply(c, data):
+    """Add what a batch has answered to the client's buffers.  A client that is queued for it stands behind the replicas."""
+    if not (c.bufpos or c.reply.len or c.flags & ~CLIENT_UNIX_SOCKET or c.conn is None):
+        c.flags |= CLIENT_PENDING_WRITE
+        node = c.clients_pending_write_node
+        pending = server.clients_pending_write
+        tail = node.prev = pending.tail
+        if tail is None:
+            pending.head = node
+        else:
+            tail.next = node
+        pending.tail = node
+        pending.len += 1
+        if len(data) <= PROTO_REPLY_CHUNK_BYTES:
+            c.buf = bytearray(data)
+            c.bufpos = len(data)
+            return
+    addReplyProto(c, data)
+
+
 def hand_back():
     """Move the replies of this module to the buffers of the clients: the fast path is switched off."""
     for c, _, data in replies:
@@ -571,8 +600,11 @@ def write_replies():
         if c.conn is conn and (not flags or flags == CLIENT_UNIX_SOCKET):
             try:
                 sent = os_write(conn.fd, data)
-            except OSError:
-                pass                   # the text meets the same error again
+            except BlockingIOError:
+                pass
+            except OSError as exc:
+                socket_failed(c, conn, exc, "Error writing to client: %s")
+                continue
             c.lastinteraction = now
             written += sent
         if sent < len(data):

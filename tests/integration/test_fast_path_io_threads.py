@@ -4,10 +4,11 @@ import re
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
-from tests.support.resp import encode_command
+from tests.support.resp import RespClient, encode_command
 from tests.support.server import start_server
 
 CLIENTS = 40
@@ -90,3 +91,34 @@ def test_many_clients(fast, reads):
         digest = c.execute("DEBUG", "DIGEST")
         assert c.execute("DEBUG", "LOADAOF") == b"OK" and c.execute("DEBUG", "DIGEST") == digest
         assert "BUG REPORT" not in s.log()
+
+
+def reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_errors_of_a_socket_are_logged_as_they_were(threads):
+    """The system reports an error once: a second call would meet a broken pipe, or the end of the stream."""
+    with start_server(conf={"io-threads": threads, "io-threads-do-reads": "yes", "fast-path": "yes", "loglevel": "verbose"}) as s:
+        end = time.monotonic() + 60
+        log = ""
+        while "Reading from client: Connection reset by peer" not in log or "Error writing to client: Connection reset by peer" not in log:
+            assert time.monotonic() < end, log
+            clients = [RespClient(s.port, timeout=60) for _ in range(32)]
+            # Each DEBUG SLEEP holds the loop.  In the second one, what was sent in the first one is executed, and not yet answered.
+            clients[0].send("DEBUG", "SLEEP", "0.1")
+            time.sleep(0.05)
+            for c in clients[2:20]:
+                c.send("GET", "k")
+            clients[1].send("DEBUG", "SLEEP", "0.2")
+            time.sleep(0.15)
+            for c in clients[10:]:
+                reset(c.sock)
+            assert clients[0].read() == clients[1].read() == b"OK"
+            assert [c.read() for c in clients[2:10]] == [None] * 8
+            for c in clients[:10]:
+                c.close()
+            log = s.log()
+        assert "Broken pipe" not in log and "BUG REPORT" not in log

@@ -7,10 +7,12 @@ import types
 
 import pytest
 
+from datastructs.adlist import listCreate, listNode, list_values
 from server import fastpath
 from server.fastpath import requests
 from server.client import connection, networking
-from server.server_h import server
+from server.client.networking_reply import clientInstallWriteHandler
+from server.server_h import CLIENT_PENDING_WRITE, client, server
 from tests.support import genfastpath
 from tests.support.genlink import ROOT, source_files
 
@@ -143,3 +145,21 @@ def test_the_rooms_call_what_they_replace_only_by_the_name_text():
     found = ["%s.%s" % (module, name) for module, names in list(sys.modules.items()) if module.startswith("server.fastpath")
              for name, value in vars(names).items() if id(value) in replaced and not name.startswith("text_")]
     assert not found
+
+
+@pytest.mark.parametrize("size", [5, 16 * 1024, 16 * 1024 + 1])
+def test_a_client_is_queued_behind_the_replicas_that_its_batch_has_fed(monkeypatch, size):
+    pending = listCreate()
+    monkeypatch.setattr(server, "clients_pending_write", pending)
+    monkeypatch.setattr(server, "io_threads_num", 1)
+    replica, c = client(), client()
+    for each in (replica, c):
+        each.conn = connection.connection()
+        each.reply = listCreate()
+        each.authenticated = 1
+        each.clients_pending_write_node = listNode(each)
+    clientInstallWriteHandler(replica)
+    for _ in range(2):                              # the second reply goes to what waits
+        requests.add_reply(c, b"x" * size)
+    assert list(list_values(pending)) == [replica, c] and c.flags == CLIENT_PENDING_WRITE
+    assert bytes(c.buf) + b"".join(bytes(block.buf) for block in list_values(c.reply)) == b"x" * (2 * size)
