@@ -7,13 +7,11 @@
 Called from  ae through connection.py [accept, read, write]; beforeSleep [before]; clientsCron [cron].
 Calls out    server.processCommand; upward, to remove a freed client from other tables (blocked, multi, pubsub, replication).
 State        server.clients, clients_index, clients_pending_write, clients_to_close, current_client; client.
-             _command_heads here: the first bytes of commands, for the parser.
 Invariant    after C_ERR from processCommandAndResetClient, writeToClient or a handler the client may be freed.
              server.current_client is the client whose command runs; unlinkClient sets it to None.
 Departures   querybuf is `bytes` most of the time, and a bytearray only while a big argument is received: it
-             is emptied by assignment, never changed in place.  argv[0] is one object for all commands that begin alike:
-             it is replaced, never changed.  Parsing outcomes: C_OK = a command is in argv, C_ERR =
-             more to read, or a protocol error (then CLIENT_CLOSE_AFTER_REPLY is set).
+             is emptied by assignment, never changed in place.  Parsing outcomes: C_OK = a command is in argv, C_ERR = more
+             to read, or a protocol error (then CLIENT_CLOSE_AFTER_REPLY is set).
              processCommandAndResetClient catches exceptions of a command: bug report in the log, error to the client.
 """
 import errno

@@ -236,3 +236,29 @@ def test_an_assertion_in_an_io_thread_ends_the_server(tmp_path, fast, field, mod
             p.wait()
         for c in clients:
             c.close()
+
+
+def test_an_assertion_in_a_bio_thread_ends_the_server(tmp_path):
+    port = free_port()
+    patch = "from server.keyspace import lazyfree\nbreak_(lazyfree, 'lazyfreeFreeObject', lambda *a: True, AssertionError)"
+    with open(tmp_path / "log", "ab") as out:
+        p = subprocess.Popen([sys.executable, "-c", START % patch, "--port", str(port), "--save", ""],
+                             cwd=tmp_path, env=dict(os.environ, PYTHONPATH=ROOT), stdout=out, stderr=out)
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                c = RespClient(port)
+                break
+            except OSError:
+                assert time.monotonic() < end and p.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.02)
+        with c, contextlib.suppress(OSError):
+            c.execute("SADD", "s", *["x%d" % j for j in range(100)])
+            c.execute("UNLINK", "s")
+        assert p.wait(60) == -signal.SIGABRT
+        assert "=== ASSERTION FAILED ===" in (tmp_path / "log").read_text()
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
