@@ -19,9 +19,12 @@ LATENCY_TS_LEN = 160               # samples kept of one event
 class latencySample:
     __slots__ = ("time", "latency")
 
-    def __init__(self):
-        self.time = 0              # s of the wall clock; 0 = not used yet
-        self.latency = 0           # ms
+    def __init__(self, time, latency):
+        self.time = time           # s of the wall clock; 0 = not used yet
+        self.latency = latency     # ms
+
+
+NOT_USED = latencySample(0, 0)     # stands in all places of a series that have no sample yet: C's samples take 8 bytes each
 
 
 class latencyTimeSeries:
@@ -31,7 +34,7 @@ class latencyTimeSeries:
     def __init__(self):
         self.idx = 0               # next sample to write
         self.max = 0               # ms, worst since the last reset
-        self.samples = [latencySample() for _ in range(LATENCY_TS_LEN)]
+        self.samples = [NOT_USED] * LATENCY_TS_LEN
 
 
 latencyTimeSeriesDictType = dictType()
@@ -76,8 +79,7 @@ def latencyAddSample(event, latency):
             prev.latency = latency
         return
 
-    ts.samples[ts.idx].time = now
-    ts.samples[ts.idx].latency = latency
+    ts.samples[ts.idx] = latencySample(now, latency)
     ts.idx += 1
     if ts.idx == LATENCY_TS_LEN:
         ts.idx = 0

@@ -1,4 +1,6 @@
 """latency.py, sparkline.py, slowlog.py: series, statistics, graph, trimming."""
+import sys
+
 import pytest
 
 from server import latency_samples
@@ -36,6 +38,15 @@ def test_one_sample_a_second_the_worst(clock):
     clock[0] += 1
     latency_samples.latencyAddSample(b"command", 25)
     assert series(b"command") == [(1000000, 50), (1000001, 25)]
+
+
+@pytest.mark.skipif(not hasattr(sys, "getallocatedblocks"), reason="PyPy does not count its objects")
+def test_the_first_sample_takes_little_memory(clock):
+    """C's series takes 1.3 KB; used_memory must not grow by 10 KB because a command was slow for once (unit/obuf-limits)."""
+    latency_samples.latencyAddSample(b"command", 20)
+    before = sys.getallocatedblocks()
+    latency_samples.latencyAddSample(b"fork", 20)
+    assert sys.getallocatedblocks() - before < 40
 
 
 def test_ring_forgets_the_oldest(clock):
