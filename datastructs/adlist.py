@@ -105,6 +105,17 @@ def list_link_node_head(l, node):
     l.len += 1
 
 
+def list_link_node_tail(l, node):
+    """Put a node that stands in no list at the tail (ours; listLinkNodeTail of Redis 7)."""
+    tail = node.prev = l.tail
+    if tail is None:
+        l.head = node
+    else:
+        tail.next = node
+    l.tail = node
+    l.len += 1
+
+
 def listAddNodeTail(l, value):
     node = listNode(value)
     if l.len == 0:

@@ -203,7 +203,7 @@ def io_threads_follow_main():
     from the cache of main's, which costs more than the system calls that could overlap there.
     """
     global io_threads_followed
-    if not GIL_ENABLED or server.server_cpulist or server.mstime - io_threads_followed < IO_THREADS_FOLLOW_MS:
+    if not GIL_ENABLED or server.server_cpulist or 0 <= server.mstime - io_threads_followed < IO_THREADS_FOLLOW_MS:
         return
     io_threads_followed = server.mstime
     try:

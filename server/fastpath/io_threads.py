@@ -38,7 +38,7 @@ from server.server_h import (
 os_read = os.read
 os_write = os.write
 
-LIST_CLIENTS = 64                      # clients that are worth one more thread: under the GIL it costs more than it can save
+LIST_CLIENTS = 64                      # clients for which one more thread is woken: under the GIL that costs more than it saves
 READ_ONLY = CLIENT_PENDING_READ | CLIENT_UNIX_SOCKET
 
 
@@ -61,8 +61,8 @@ def connSocketEventHandler(el, fd, conn, mask):
                   but that of a Unix socket.
     Same because  readQueryFromClient would do nothing else: the client is neither a master nor a replica, nor blocked.
     Skips         callHandler, readQueryFromClient, postponeClientRead.
-    Gains         with those of the other functions of this module, SET and GET with `io-threads 4`, P=1: twice the requests of the
-                  text, P=16: six times (`make bench ARGS="--io-threads 4"`, CPython 3.11, 2026-11-29).
+    Gains         with those of the other functions of this module, SET and GET with `io-threads 4` and 50 clients: about twice
+                  the requests of `fast-path no` at P=1, five to seven times at P=16 (redis-benchmark, CPython 3.11, 2026-11-29).
     """
     srv = server
     if not srv.io_threads_active or not srv.io_threads_do_reads or networking.ProcessingEventsWhileBlocked:
@@ -153,7 +153,10 @@ def process_io_thread_list(clients, op):
 
 
 def distribute(clients):
-    """Add clients to the lists of the threads: at least two lists, and one for each LIST_CLIENTS clients, main's included."""
+    """Add clients to the lists of the threads, round robin: one list for each LIST_CLIENTS clients, but at least two.
+
+    The first list is main's.  The text uses all lists, as C does.
+    """
     spread = min(server.io_threads_num, max(2, len(clients) // LIST_CLIENTS))
     for j, c in enumerate(clients):
         listAddNodeTail(io_threads_list[j % spread], c)
@@ -162,13 +165,14 @@ def distribute(clients):
 def handleClientsWithPendingReadsUsingThreads():
     """Let the threads read, then execute what each client has sent as one batch.
 
-    When          a client that has no flag but those of a pending read or write and of a Unix socket, is authenticated, and
-                  whose user may do anything; and the server is in plain state, as for requests.connSocketEventHandler.
-    Same because  the clients are read by the same threads, and executed in the same order, one after the other.  The reply is
+    When          a client that has no flag but those of a pending read or write and of a Unix socket, and no request half
+                  parsed, is authenticated, and whose user may do anything; and the server is in plain state, as for requests.connSocketEventHandler.
+    Same because  the threads read the clients, and main executes them in the same order, one after the other.  The reply is
                   added to the client's buffer, and written by handleClientsWithPendingWritesUsingThreads.
     Skips         processPendingCommandsAndResetClient, processInputBuffer, processCommandAndResetClient, addReply,
                   prepareClientToWrite.
-    Gains         included in those of connSocketEventHandler.  Fewer lists than threads: each wakes one thread.
+    Gains         included in those of connSocketEventHandler.  A batch is spread over fewer lists than
+                  there are threads (distribute), since each list wakes a thread.
     """
     srv = server
     pending = srv.clients_pending_read
@@ -219,7 +223,7 @@ def handleClientsWithPendingWritesUsingThreads():
     When          there are two clients for each thread; else main writes, as in requests.py, and the text stops the threads.
     Same because  the condition is that of stopThreadedIOIfNeeded; a reply that main has kept is moved to the client's buffers.
     Skips         stopThreadedIOIfNeeded.
-    Gains         included in those of connSocketEventHandler.  Fewer lists than threads, as for reads.
+    Gains         included in those of connSocketEventHandler; fewer lists, as for reads.
     """
     srv = server
     pending = srv.clients_pending_write

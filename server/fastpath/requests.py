@@ -19,6 +19,7 @@ import os
 
 from ae import monotonic
 from ae.ae import AE_READABLE
+from datastructs.adlist import list_link_node_tail
 from datastructs.rax import raxSize
 from persistence.aof import aofRewriteBufferAppend
 from replication.replication_master import canFeedReplicaReplBuffer, feedReplicationBacklog
@@ -171,6 +172,7 @@ def connSocketEventHandler(el, fd, conn, mask):
     try:
         buf = os_read(fd, PROTO_IOBUF_LEN)
     except BlockingIOError:
+        srv.stat_total_reads_processed += 1
         return None
     except OSError as exc:
         srv.stat_total_reads_processed += 1
@@ -563,15 +565,7 @@ def add_reply(c, data):
     """Add what a batch has answered to the client's buffers.  A client that is queued for it stands behind the replicas."""
     if not (c.bufpos or c.reply.len or c.flags & ~CLIENT_UNIX_SOCKET or c.conn is None):
         c.flags |= CLIENT_PENDING_WRITE
-        node = c.clients_pending_write_node
-        pending = server.clients_pending_write
-        tail = node.prev = pending.tail
-        if tail is None:
-            pending.head = node
-        else:
-            tail.next = node
-        pending.tail = node
-        pending.len += 1
+        list_link_node_tail(server.clients_pending_write, c.clients_pending_write_node)
         if len(data) <= PROTO_REPLY_CHUNK_BYTES:
             c.buf = bytearray(data)
             c.bufpos = len(data)

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 from datastructs.adlist import (
     AL_START_TAIL, list_values, listAddNodeHead, listAddNodeTail, listCreate, listDelNode, listDup, listEmpty,
     listGetIterator, listIndex, listInsertNode, listJoin, listNext, listRotateHeadToTail, listRotateTailToHead,
-    listSearchKey,
+    list_link_node_head, list_link_node_tail, listNode, listSearchKey,
 )
 
 
@@ -18,7 +18,7 @@ def backwards(l):
     return out
 
 
-@given(st.lists(st.tuples(st.sampled_from("htdiarR"), st.integers(0, 1000)), max_size=80))
+@given(st.lists(st.tuples(st.sampled_from("htHTdiarR"), st.integers(0, 1000)), max_size=80))
 def test_against_python_list(ops):
     l = listCreate()
     model = []
@@ -28,6 +28,12 @@ def test_against_python_list(ops):
             model.insert(0, n)
         elif op == "t":
             listAddNodeTail(l, n)
+            model.append(n)
+        elif op == "H":
+            list_link_node_head(l, listNode(n))
+            model.insert(0, n)
+        elif op == "T":
+            list_link_node_tail(l, listNode(n))
             model.append(n)
         elif op == "r":
             listRotateTailToHead(l)

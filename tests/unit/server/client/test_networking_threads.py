@@ -117,6 +117,12 @@ def test_the_threads_follow_main_to_its_cpu(threads, monkeypatch):
         for j in range(1, 4):
             os.sched_setaffinity(nt.io_threads[j].native_id, allowed)
         nt.io_threads_follow_main()    # not twice in 100 ms
+        assert [os.sched_getaffinity(nt.io_threads[j].native_id) for j in range(1, 4)] == [allowed] * 3
+        monkeypatch.setattr(server, "mstime", 10**9 - 3600000)
+        nt.io_threads_follow_main()    # the clock was set back
+        assert [os.sched_getaffinity(nt.io_threads[j].native_id) for j in range(1, 4)] == [{cpu}] * 3
+        for j in range(1, 4):
+            os.sched_setaffinity(nt.io_threads[j].native_id, allowed)
         monkeypatch.setattr(server, "mstime", 10**9 + 100)
         monkeypatch.setattr(server, "server_cpulist", b"0-1")
         nt.io_threads_follow_main()    # the user has chosen
